@@ -1,0 +1,174 @@
+package dev.geomean.engine.memory;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Objects;
+
+/**
+ * A contiguous range of elements of a {@link Storage}: what kernels read and write.
+ *
+ * @param storage the memory
+ * @param offset first element of the range
+ * @param length number of elements
+ */
+public record Buffer(Storage storage, long offset, long length) {
+
+    /**
+     * Checks the range.
+     *
+     * @throws IndexOutOfBoundsException if the range is not inside the storage
+     */
+    public Buffer {
+        Objects.requireNonNull(storage, "storage");
+        Objects.checkFromIndexSize(offset, length, storage.length());
+    }
+
+    /**
+     * The whole of a storage.
+     *
+     * @param storage the memory
+     * @return a buffer over all its elements
+     */
+    public static Buffer of(Storage storage) {
+        return new Buffer(storage, 0, storage.length());
+    }
+
+    /**
+     * A part of this buffer.
+     *
+     * @param from first element, counted from this buffer's start
+     * @param count number of elements
+     * @return a buffer over the same storage
+     * @throws IndexOutOfBoundsException if the part is not inside this buffer
+     */
+    public Buffer slice(long from, long count) {
+        Objects.checkFromIndexSize(from, count, length);
+        return new Buffer(storage, offset + from, count);
+    }
+
+    /**
+     * Element type.
+     *
+     * @return the storage's type
+     */
+    public DType type() {
+        return storage.type();
+    }
+
+    /**
+     * Absolute address of the first element.
+     *
+     * @return the address
+     * @throws IllegalStateException if the memory is gone or not placed yet
+     */
+    public long address() {
+        return storage.address() + offset * Integer.BYTES;
+    }
+
+    /**
+     * The elements as a bounds-checked, lifetime-checked segment.
+     *
+     * @return a segment of {@code 4 * length} bytes
+     * @throws IllegalStateException if the memory is gone or not placed yet
+     */
+    public MemorySegment segment() {
+        return storage.segment().asSlice(offset * Integer.BYTES, length * Integer.BYTES);
+    }
+
+    /**
+     * Reads one float.
+     *
+     * @param index element, counted from this buffer's start
+     * @return its value
+     */
+    public float getFloat(long index) {
+        return segment().getAtIndex(ValueLayout.JAVA_FLOAT, index);
+    }
+
+    /**
+     * Writes one float.
+     *
+     * @param index element, counted from this buffer's start
+     * @param value the new value
+     */
+    public void setFloat(long index, float value) {
+        segment().setAtIndex(ValueLayout.JAVA_FLOAT, index, value);
+    }
+
+    /**
+     * Reads one int.
+     *
+     * @param index element, counted from this buffer's start
+     * @return its value
+     */
+    public int getInt(long index) {
+        return segment().getAtIndex(ValueLayout.JAVA_INT, index);
+    }
+
+    /**
+     * Writes one int.
+     *
+     * @param index element, counted from this buffer's start
+     * @param value the new value
+     */
+    public void setInt(long index, int value) {
+        segment().setAtIndex(ValueLayout.JAVA_INT, index, value);
+    }
+
+    /**
+     * Copies all elements out.
+     *
+     * @return a new array of {@link #length()} floats
+     */
+    public float[] toFloats() {
+        return segment().toArray(ValueLayout.JAVA_FLOAT);
+    }
+
+    /**
+     * Copies all elements out.
+     *
+     * @return a new array of {@link #length()} ints
+     */
+    public int[] toInts() {
+        return segment().toArray(ValueLayout.JAVA_INT);
+    }
+
+    /**
+     * Overwrites the first elements.
+     *
+     * @param values at most {@link #length()} floats
+     * @throws IndexOutOfBoundsException if there are more values than elements
+     */
+    public void set(float[] values) {
+        MemorySegment.copy(values, 0, segment(), ValueLayout.JAVA_FLOAT, 0, values.length);
+    }
+
+    /**
+     * Overwrites the first elements.
+     *
+     * @param values at most {@link #length()} ints
+     * @throws IndexOutOfBoundsException if there are more values than elements
+     */
+    public void set(int[] values) {
+        MemorySegment.copy(values, 0, segment(), ValueLayout.JAVA_INT, 0, values.length);
+    }
+
+    /**
+     * Whether two buffers share any element.
+     *
+     * @param other another buffer
+     * @return true if both name the same storage and their ranges meet
+     */
+    public boolean overlaps(Buffer other) {
+        return storage == other.storage
+                && offset < other.offset + other.length
+                && other.offset < offset + length;
+    }
+
+    @Override
+    public String toString() {
+        return offset == 0 && length == storage.length()
+                ? storage.label()
+                : storage.label() + "[" + offset + ".." + (offset + length) + "]";
+    }
+}

@@ -1,0 +1,128 @@
+package dev.geomean.engine.memory;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * One allocation of native memory: a typed, 64-byte aligned run of elements owned by a {@link Region}.
+ *
+ * <p>A storage knows nothing about shapes. It may be <em>unplaced</em> (a capturing program has promised it but not yet
+ * planned where it goes) and it dies with its region: every access after that throws instead of reading freed memory.
+ */
+public final class Storage {
+    private final Region region;
+    private final long generation;
+    private final DType type;
+    private final long length;
+    private final String label;
+    private final int id;
+    private long address;
+
+    Storage(Region region, long generation, DType type, long length, String label, int id) {
+        this.region = region;
+        this.generation = generation;
+        this.type = type;
+        this.length = length;
+        this.label = label;
+        this.id = id;
+    }
+
+    void place(long address) {
+        this.address = address;
+    }
+
+    /**
+     * Element type.
+     *
+     * @return the type of every element
+     */
+    public DType type() {
+        return type;
+    }
+
+    /**
+     * Number of elements.
+     *
+     * @return the element count, zero or more
+     */
+    public long length() {
+        return length;
+    }
+
+    /**
+     * Number of bytes of the elements, without alignment and header room.
+     *
+     * @return {@code length() * type().bytes()}
+     */
+    public long byteSize() {
+        return length * type.bytes();
+    }
+
+    /**
+     * The region that owns this memory.
+     *
+     * @return the owner
+     */
+    public Region region() {
+        return region;
+    }
+
+    /**
+     * Human-readable name given at allocation, with a number that is unique in the region.
+     *
+     * @return for example {@code "matmul#12"}
+     */
+    public String label() {
+        return label + "#" + id;
+    }
+
+    /**
+     * Whether the memory may still be used.
+     *
+     * @return false once the owner was closed or recycled
+     */
+    public boolean isAlive() {
+        return region.owns(generation);
+    }
+
+    /**
+     * Throws unless the memory may be used.
+     *
+     * @throws IllegalStateException if the owner was closed or recycled
+     */
+    public void checkAlive() {
+        if (!isAlive()) {
+            throw new IllegalStateException(
+                    "tensor '" + label() + "' was used after its scope ended: its memory is gone");
+        }
+    }
+
+    /**
+     * Absolute address of element 0, a multiple of 64. The 64 bytes before it are reserved for array headers.
+     *
+     * @return the address
+     * @throws IllegalStateException if the owner was closed or recycled, or the storage is not placed yet
+     */
+    public long address() {
+        checkAlive();
+        if (address == 0) {
+            throw new IllegalStateException(
+                    "tensor '" + label() + "' has no value yet: it belongs to a program that is being captured");
+        }
+        return address;
+    }
+
+    /**
+     * The elements as a bounds-checked, lifetime-checked segment.
+     *
+     * @return a segment of {@link #byteSize()} bytes
+     * @throws IllegalStateException as {@link #address()}
+     */
+    public MemorySegment segment() {
+        return region.segmentAt(address(), byteSize());
+    }
+
+    @Override
+    public String toString() {
+        return label();
+    }
+}
