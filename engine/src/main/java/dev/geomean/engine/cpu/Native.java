@@ -1,0 +1,93 @@
+package dev.geomean.engine.cpu;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorSpecies;
+
+/**
+ * Unchecked access to native memory by absolute address, for the kernels of this package only.
+ *
+ * <p>Ordinary segments cost a bounds and a liveness check per access, which survive in the inner loops and halve their
+ * speed. Kernels check their buffers once, through {@link dev.geomean.engine.memory.Buffer#address()}, and then address
+ * memory through one constant segment that spans all of it.
+ */
+final class Native {
+    /** Vectors of the widest shape the machine prefers, or of the width in system property {@code geomean.vector.bits}. */
+    static final VectorSpecies<Float> FLOATS = VectorSpecies.of(float.class, shape());
+
+    /** Integer vectors with as many lanes as {@link #FLOATS}. */
+    static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, FLOATS.vectorShape());
+
+    /** Lanes of {@link #FLOATS}: 4, 8 or 16. */
+    static final int LANES = FLOATS.length();
+
+    /** Byte order of the machine. */
+    static final ByteOrder ORDER = ByteOrder.nativeOrder();
+
+    private static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
+
+    private Native() {}
+
+    private static VectorShape shape() {
+        Integer bits = Integer.getInteger("geomean.vector.bits");
+        if (bits == null) {
+            return FloatVector.SPECIES_PREFERRED.vectorShape();
+        }
+        if (bits != 128 && bits != 256 && bits != 512) {
+            throw new IllegalArgumentException("geomean.vector.bits must be 128, 256 or 512, not " + bits);
+        }
+        return VectorShape.forBitSize(bits);
+    }
+
+    static FloatVector load(long address) {
+        return FloatVector.fromMemorySegment(FLOATS, ALL, address, ORDER);
+    }
+
+    static void store(FloatVector vector, long address) {
+        vector.intoMemorySegment(ALL, address, ORDER);
+    }
+
+    static IntVector loadInts(long address) {
+        return IntVector.fromMemorySegment(INTS, ALL, address, ORDER);
+    }
+
+    static void storeInts(IntVector vector, long address) {
+        vector.intoMemorySegment(ALL, address, ORDER);
+    }
+
+    static float get(long address) {
+        return ALL.get(ValueLayout.JAVA_FLOAT_UNALIGNED, address);
+    }
+
+    static void set(long address, float value) {
+        ALL.set(ValueLayout.JAVA_FLOAT_UNALIGNED, address, value);
+    }
+
+    static int getInt(long address) {
+        return ALL.get(ValueLayout.JAVA_INT_UNALIGNED, address);
+    }
+
+    static void setInt(long address, int value) {
+        ALL.set(ValueLayout.JAVA_INT_UNALIGNED, address, value);
+    }
+
+    static void copyIn(long address, float[] to, int from, int count) {
+        MemorySegment.copy(ALL, ValueLayout.JAVA_FLOAT_UNALIGNED, address, to, from, count);
+    }
+
+    static void copyOut(float[] source, int from, long address, int count) {
+        MemorySegment.copy(source, from, ALL, ValueLayout.JAVA_FLOAT_UNALIGNED, address, count);
+    }
+
+    static void copy(long from, long to, long bytes) {
+        MemorySegment.copy(ALL, from, ALL, to, bytes);
+    }
+
+    static void zero(long address, long bytes) {
+        ALL.asSlice(address, bytes).fill((byte) 0);
+    }
+}
