@@ -101,7 +101,10 @@ public final class AtomicFile {
             }
             throw failure;
         }
-        forceFolder(target.toAbsolutePath().getParent());
+        Path folder = target.toAbsolutePath().getParent();
+        if (folder != null) {
+            forceFolder(folder);
+        }
     }
 
     /** Writes what remains of a buffer. */

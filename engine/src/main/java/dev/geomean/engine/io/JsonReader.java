@@ -172,7 +172,7 @@ final class JsonReader {
     private void number() throws FileFormatException {
         int start = at;
         skipByte("-");
-        boolean valid = at < text.length && text[at] == '0' ? skipByte("0") : skipDigits();
+        boolean valid = skipByte("0") || skipDigits();
         if (valid && skipByte(".")) {
             valid = skipDigits();
         }

@@ -40,16 +40,15 @@ public final class Safetensors implements AutoCloseable {
     private static final int CHUNK = 1 << 14;
 
     private final Path source;
-    private final Arena arena;
+    private final Arena arena = Arena.ofShared();
     private final Map<String, Mapped> tensors = new LinkedHashMap<>();
     private final Map<String, String> metadata = new LinkedHashMap<>();
 
     /** A tensor and its bytes in the mapped file. */
     private record Mapped(TensorInfo info, MemorySegment data) {}
 
-    private Safetensors(Path source, Arena arena) {
+    private Safetensors(Path source) {
         this.source = source;
-        this.arena = arena;
     }
 
     /**
@@ -237,7 +236,7 @@ public final class Safetensors implements AutoCloseable {
     }
 
     private static Safetensors open(Path source, Filler filler) throws IOException {
-        var tensors = new Safetensors(source, Arena.ofShared());
+        var tensors = new Safetensors(source);
         boolean complete = false;
         try {
             filler.fill(tensors);

@@ -6,6 +6,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -114,7 +115,7 @@ record SafetensorsHeader(Map<String, Placed> tensors, Map<String, String> metada
         try {
             info = new TensorInfo(name, type, shape);
         } catch (IllegalArgumentException e) {
-            throw new FileFormatException(file, e.getMessage(), e);
+            throw new FileFormatException(file, Objects.requireNonNullElse(e.getMessage(), "invalid shape"), e);
         }
         if (info.byteSize() != end - start) {
             throw tensorError(file, name, "shape " + shape + " of type " + type + " takes " + info.byteSize()
