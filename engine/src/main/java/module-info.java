@@ -6,4 +6,7 @@
 module dev.geomean.engine {
     requires jdk.incubator.vector;
     requires static org.jspecify;
+
+    exports dev.geomean.engine.io;
+    exports dev.geomean.engine.memory;
 }
