@@ -1,5 +1,6 @@
 package dev.geomean.engine;
 
+import dev.geomean.engine.kernel.ElementwiseKernel.Fill;
 import dev.geomean.engine.memory.Buffer;
 import org.jspecify.annotations.Nullable;
 
@@ -42,7 +43,7 @@ public final class ParameterGradients {
      * @param scope where the kernel runs
      */
     public void zero(Scope scope) {
-        scope.run(new dev.geomean.engine.kernel.ElementwiseKernel.Fill(buffer(), 0));
+        scope.run(new Fill(buffer(), 0));
     }
 
     @Nullable Buffer find(Tensor tensor) {
