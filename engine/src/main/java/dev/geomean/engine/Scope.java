@@ -251,9 +251,15 @@ public final class Scope implements AutoCloseable {
      *
      * @param operation knows its inputs and how to compute their gradients
      * @param outputs what it computed
+     * @throws IllegalStateException if this scope only holds data: a view of a parameter alone needs
+     *     {@link #use} first, or its gradient would be lost
      */
     public void record(Operation operation, Tensor... outputs) {
         if (noGrad == 0 && operation.inputs().stream().anyMatch(Tensor::requiresGrad)) {
+            if (executor instanceof DataOnly data) {
+                throw new IllegalStateException("scope '" + data.name()
+                        + "' only holds data: bind the tensor to a step with scope.use(tensor)");
+            }
             for (Tensor output : outputs) {
                 output.markRequiresGrad();
             }
