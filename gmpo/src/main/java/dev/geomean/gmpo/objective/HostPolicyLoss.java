@@ -44,10 +44,10 @@ final class HostPolicyLoss {
     // Sums over rows.
     private double policyValue;
     private double klLoss;
-    private long tokens;
+    private int tokens;
     private int sequences;
-    private long clippedLow;
-    private long clippedHigh;
+    private int clippedLow;
+    private int clippedHigh;
     private double logRatioSum;
     private double k3Sum;
     private double refKlSum;
@@ -112,7 +112,7 @@ final class HostPolicyLoss {
         if (globalTokens > 0 && globalSequences > 0) {
             return;
         }
-        long ownTokens = 0;
+        int ownTokens = 0;
         int nonEmpty = 0;
         for (int row = 0; row < batch; row++) {
             begin = row * time;
