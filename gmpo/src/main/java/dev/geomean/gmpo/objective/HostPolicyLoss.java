@@ -87,7 +87,7 @@ final class HostPolicyLoss {
             count = countTokens();
             ratio = 0;
             if (count == 0) {
-                storeZeroGradients();
+                withoutValue();
             } else {
                 tokens += count;
                 sequences++;
@@ -342,8 +342,11 @@ final class HostPolicyLoss {
         return value;
     }
 
+    /** The row contributes nothing to the policy loss. */
     private double withoutValue() {
-        storeZeroGradients();
+        for (int i = begin; i < end; i++) {
+            storeGradient(i, 0);
+        }
         return 0;
     }
 
@@ -364,39 +367,50 @@ final class HostPolicyLoss {
 
     // ---- penalty
 
-    /** Weighted sum of the KL estimates of the row; adds its gradient. */
+    /** Weighted sum of the KL estimates of the row. */
     private double penaltyOfRow(MemorySegment reference) {
         KlPenalty kl = objective.kl();
-        double beta = kl.coefficient();
-        double perToken =
-                objective.surrogate().isSequenceLevel() ? 1 / (count * globalSequences) : tokenShare();
         double sum = 0;
         for (int i = begin; i < end; i++) {
-            if (!counts(i)) {
-                continue;
-            }
-            double raw = reference.getAtIndex(ValueLayout.JAVA_FLOAT, i) - logProb(i);
-            double x = bounded(raw, -kl.inputClamp(), kl.inputClamp());
-            double estimate =
-                    switch (kl.estimator()) {
-                        case K1 -> -x;
-                        case K2 -> 0.5 * x * x;
-                        case K3 -> Math.expm1(x) - x;
-                    };
-            double slope =
-                    switch (kl.estimator()) {
-                        case K1 -> 1;
-                        case K2 -> -x;
-                        case K3 -> -Math.expm1(x);
-                    };
-            boolean clamped = Math.abs(raw) > kl.inputClamp() || Math.abs(estimate) > kl.outputClamp();
-            sum += bounded(estimate, -kl.outputClamp(), kl.outputClamp());
-            if (beta != 0 && !clamped) {
-                storeGradient(i, gradients.getAtIndex(ValueLayout.JAVA_FLOAT, i) + beta * slope * perToken);
+            if (counts(i)) {
+                double x = bounded(distance(reference, i), -kl.inputClamp(), kl.inputClamp());
+                sum += bounded(estimate(kl.estimator(), x), -kl.outputClamp(), kl.outputClamp());
             }
         }
         refKlSum += sum;
-        return beta == 0 ? 0 : sum * perToken;
+        return kl.isActive() ? sum * penaltyShare() : 0;
+    }
+
+    /** Gradient of the penalty with respect to the log-probability of a token that counts. */
+    private double penaltyGradient(MemorySegment reference, int i) {
+        KlPenalty kl = objective.kl();
+        double x = distance(reference, i);
+        if (Math.abs(x) > kl.inputClamp() || Math.abs(estimate(kl.estimator(), x)) > kl.outputClamp()) {
+            return 0;
+        }
+        double slope =
+                switch (kl.estimator()) {
+                    case K1 -> 1;
+                    case K2 -> -x;
+                    case K3 -> -Math.expm1(x);
+                };
+        return kl.coefficient() * slope * penaltyShare();
+    }
+
+    private static double estimate(KlPenalty.Estimator estimator, double x) {
+        return switch (estimator) {
+            case K1 -> -x;
+            case K2 -> 0.5 * x * x;
+            case K3 -> Math.expm1(x) - x;
+        };
+    }
+
+    private double distance(MemorySegment reference, int i) {
+        return reference.getAtIndex(ValueLayout.JAVA_FLOAT, i) - logProb(i);
+    }
+
+    private double penaltyShare() {
+        return objective.surrogate().isSequenceLevel() ? 1 / (count * globalSequences) : tokenShare();
     }
 
     // ---- elements
@@ -457,14 +471,13 @@ final class HostPolicyLoss {
         };
     }
 
+    /** Stores the gradient of the policy loss plus that of the penalty. */
     private void storeGradient(int i, double gradient) {
-        gradients.setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) gradient);
-    }
-
-    private void storeZeroGradients() {
-        for (int i = begin; i < end; i++) {
-            gradients.setAtIndex(ValueLayout.JAVA_FLOAT, i, 0);
+        double sum = gradient;
+        if (refLogProbs != null && objective.kl().isActive() && counts(i)) {
+            sum += penaltyGradient(refLogProbs, i);
         }
+        gradients.setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) sum);
     }
 
     private void storeMetrics() {

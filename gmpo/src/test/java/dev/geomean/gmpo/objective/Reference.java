@@ -17,6 +17,7 @@ final class Reference {
      * @param policyLoss its policy part
      * @param klLoss its KL part, without the coefficient
      * @param gradient gradient of the loss with respect to the log-probabilities
+     * @param magnitude the loss with the absolute value of every term: the scale that rounding errors are relative to
      * @param sequenceRatios factor of the advantage in each row's objective, for sequence-level objectives
      * @param metrics by the golden file's names
      */
@@ -26,6 +27,7 @@ final class Reference {
             double policyLoss,
             double klLoss,
             double[][] gradient,
+            double magnitude,
             double[] sequenceRatios,
             Map<String, Double> metrics) {}
 
@@ -37,6 +39,7 @@ final class Reference {
     private final double[][] gradient;
     private final double[] sequenceRatios;
     private double policyLoss;
+    private double magnitude;
     private double klLoss;
     private double referenceKl;
     private int clippedLow;
@@ -80,7 +83,13 @@ final class Reference {
         }
         double beta = objective.kl().coefficient();
         double loss = beta == 0 ? policyLoss : policyLoss + beta * klLoss;
-        return new Result(loss, policyLoss, beta == 0 ? 0 : klLoss, gradient, sequenceRatios, metrics());
+        return new Result(loss, policyLoss, beta == 0 ? 0 : klLoss, gradient, magnitude, sequenceRatios, metrics());
+    }
+
+    /** The loss is minus the objective. */
+    private void addToLoss(double objectiveTerm) {
+        policyLoss -= objectiveTerm;
+        magnitude += Math.abs(objectiveTerm);
     }
 
     // ---- one token at a time
@@ -107,7 +116,7 @@ final class Reference {
                 flat = true;
             }
             double weight = batch.weight(row, t) * tokenWeight(row);
-            policyLoss -= weight * surrogate;
+            addToLoss(weight * surrogate);
             gradient[row][t] -= flat || isClamped(row, t) ? 0 : weight * unclipped;
         }
     }
@@ -123,7 +132,7 @@ final class Reference {
             clippedHigh += rho > stopped ? 1 : 0;
             clippedLow += rho < stopped ? 1 : 0;
             double weight = batch.weight(row, t) * tokenWeight(row);
-            policyLoss -= weight * stopped * a * batch.logProbs()[row][t];
+            addToLoss(weight * stopped * a * batch.logProbs()[row][t]);
             gradient[row][t] -= weight * stopped * a;
         }
     }
@@ -138,7 +147,7 @@ final class Reference {
             double rho = Math.exp(logRatio(row, t));
             double sigma = 1 / (1 + Math.exp(-tau * (rho - 1)));
             double weight = batch.weight(row, t) * tokenWeight(row);
-            policyLoss -= weight * a * sigma * 4 / tau;
+            addToLoss(weight * a * sigma * 4 / tau);
             double slope = sigma == 1 ? 0 : 4 * sigma * (1 - sigma) * rho;
             gradient[row][t] -= isClamped(row, t) ? 0 : weight * a * slope;
         }
@@ -158,7 +167,7 @@ final class Reference {
         countClippedSequence(flat, a, row);
         sequenceRatios[row] = Math.min(unclipped, clipped) / a;
         double weight = sequenceWeight(row);
-        policyLoss -= weight * Math.min(unclipped, clipped);
+        addToLoss(weight * Math.min(unclipped, clipped));
         for (int t = 0; t < batch.time(); t++) {
             if (counts(row, t) && !flat && !isClamped(row, t)) {
                 gradient[row][t] -= weight * unclipped / length(row);
@@ -195,7 +204,7 @@ final class Reference {
         double ratio = Math.exp(logProduct / root);
         sequenceRatios[row] = ratio;
         double weight = sequenceWeight(row);
-        policyLoss -= weight * a * ratio;
+        addToLoss(weight * a * ratio);
         for (int t = 0; t < batch.time(); t++) {
             gradient[row][t] -= live[t] ? weight * a * ratio / root : 0;
         }
@@ -220,7 +229,7 @@ final class Reference {
         double ratio = Math.exp(Math.log(length(row)) - logSum);
         sequenceRatios[row] = ratio;
         double weight = sequenceWeight(row);
-        policyLoss -= weight * a * ratio;
+        addToLoss(weight * a * ratio);
         for (int t = 0; t < batch.time(); t++) {
             double d = counts(row, t) ? logRatio(row, t) : 0;
             boolean live = counts(row, t)
@@ -264,6 +273,7 @@ final class Reference {
             double clamped = clip(estimate, -kl.outputClamp(), kl.outputClamp());
             referenceKl += clamped;
             klLoss += weight * clamped;
+            magnitude += kl.coefficient() * weight * Math.abs(clamped);
             if (x == raw && clamped == estimate && kl.coefficient() != 0) {
                 gradient[row][t] += kl.coefficient() * weight * slope;
             }
