@@ -14,7 +14,6 @@ import picocli.CommandLine.Spec;
 public final class Main implements Runnable {
 
     @Spec
-    @SuppressWarnings("NullAway.Init") // set by picocli before run()
     private CommandSpec spec;
 
     private Main() {}
