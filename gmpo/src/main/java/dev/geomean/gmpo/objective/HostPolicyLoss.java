@@ -101,8 +101,8 @@ final class HostPolicyLoss {
                 sequenceRatios.setFloat(row, (float) ratio);
             }
         }
-        double beta = objective.kl().coefficient();
-        loss.setFloat(0, (float) (beta == 0 ? -policyValue : beta * klLoss - policyValue));
+        KlPenalty kl = objective.kl();
+        loss.setFloat(0, (float) (kl.isActive() ? kl.coefficient() * klLoss - policyValue : 0 - policyValue));
         storeMetrics();
     }
 
@@ -220,7 +220,7 @@ final class HostPolicyLoss {
                     stopped = Math.exp(d);
                 }
                 double factor = a * weight(i) * perToken * stopped;
-                value += factor * logProb(i);
+                value += factor == 0 ? 0 : factor * logProb(i); // 0 · log 0 is 0
                 gradient = -factor;
             }
             storeGradient(i, gradient);
@@ -485,7 +485,7 @@ final class HostPolicyLoss {
         storeMetric(PolicyMetrics.SEQUENCES, sequences);
         storeMetric(PolicyMetrics.CLIPPED_LOW, clippedLow);
         storeMetric(PolicyMetrics.CLIPPED_HIGH, clippedHigh);
-        storeMetric(PolicyMetrics.POLICY_LOSS, -policyValue);
+        storeMetric(PolicyMetrics.POLICY_LOSS, 0 - policyValue); // 0, not -0
         storeMetric(PolicyMetrics.KL_LOSS, klLoss);
         storeMetric(PolicyMetrics.LOG_RATIO_SUM, logRatioSum);
         storeMetric(PolicyMetrics.K3_SUM, k3Sum);

@@ -66,7 +66,13 @@ record Batch(
         return new Batch(changed, oldLogProbs, refLogProbs, mask, advantages, tokenWeights);
     }
 
-    Batch withTokenWeights(double[][] weights) {
+    Batch withOldLogProb(int row, int t, double value) {
+        double[][] changed = copy(oldLogProbs);
+        changed[row][t] = value;
+        return new Batch(logProbs, changed, refLogProbs, mask, advantages, tokenWeights);
+    }
+
+    Batch withTokenWeights(double @Nullable [][] weights) {
         return new Batch(logProbs, oldLogProbs, refLogProbs, mask, advantages, weights);
     }
 

@@ -148,7 +148,8 @@ final class Reference {
             double sigma = 1 / (1 + Math.exp(-tau * (rho - 1)));
             double weight = batch.weight(row, t) * tokenWeight(row);
             addToLoss(weight * a * sigma * 4 / tau);
-            double slope = sigma == 1 ? 0 : 4 * sigma * (1 - sigma) * rho;
+            double oneMinusSigma = 1 / (1 + Math.exp(tau * (rho - 1)));
+            double slope = oneMinusSigma == 0 ? 0 : 4 * sigma * oneMinusSigma * rho;
             gradient[row][t] -= isClamped(row, t) ? 0 : weight * a * slope;
         }
     }
