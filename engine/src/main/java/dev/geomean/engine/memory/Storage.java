@@ -85,6 +85,15 @@ public final class Storage {
     }
 
     /**
+     * Whether the storage has an address; one of a program being captured has none yet.
+     *
+     * @return true if {@link #address()} would return
+     */
+    public boolean isPlaced() {
+        return isAlive() && address != 0;
+    }
+
+    /**
      * Throws unless the memory may be used.
      *
      * @throws IllegalStateException if the owner was closed or recycled
