@@ -91,9 +91,8 @@ public record AdvantageEstimator(Baseline baseline, Scale scale, int ddof, doubl
             case "batch_std" -> BATCH_STD;
             case "rloo" -> RLOO;
             case "none" -> NONE;
-            default ->
-                throw new IllegalArgumentException("unknown advantages '" + name
-                        + "'; known are group_std, group_mean, batch_std, rloo, none");
+            default -> throw new IllegalArgumentException("unknown advantages '" + name
+                    + "'; known are group_std, group_mean, batch_std, rloo, none");
         };
     }
 

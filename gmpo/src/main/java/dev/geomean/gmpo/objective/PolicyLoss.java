@@ -54,7 +54,8 @@ public record PolicyLoss(
         Buffer metrics,
         int batch,
         int time)
-        implements CustomKernel {
+        implements
+            CustomKernel {
 
     /**
      * Checks sizes and types.
@@ -83,8 +84,9 @@ public record PolicyLoss(
         boolean perToken = advantages.length() != batch;
         Check.buffer("policyLoss: advantages", advantages, DType.FLOAT32, perToken ? size : batch);
         if (perToken && objective.surrogate().isSequenceLevel()) {
-            throw new IllegalArgumentException("policyLoss: " + objective.surrogate() + " needs one advantage per response, "
-                    + batch + ", not " + advantages.length());
+            throw new IllegalArgumentException(
+                    "policyLoss: " + objective.surrogate() + " needs one advantage per response, "
+                            + batch + ", not " + advantages.length());
         }
         if (sequenceRatios != null && !objective.surrogate().isSequenceLevel()) {
             throw new IllegalArgumentException(

@@ -18,7 +18,8 @@ import java.util.List;
  * @param accumulate whether to add to {@code gradLogProbs}
  */
 public record PolicyLossBackward(Buffer gradLoss, Buffer tokenGradients, Buffer gradLogProbs, boolean accumulate)
-        implements CustomKernel {
+        implements
+            CustomKernel {
 
     /**
      * Checks sizes and types.

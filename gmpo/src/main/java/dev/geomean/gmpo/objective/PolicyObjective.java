@@ -102,12 +102,11 @@ public record PolicyObjective(
                 switch (surrogate) {
                     case Surrogate.Grpo g -> new Surrogate.Grpo(clipLow, clipHigh, g.dualClip());
                     case Surrogate.Gspo g -> new Surrogate.Gspo(clipLow, clipHigh);
-                    case Surrogate.Gmpo g ->
-                        new Surrogate.Gmpo(g.clipLevel(), clipLow, clipHigh, g.lengthNormalized());
+                    case Surrogate.Gmpo g -> new Surrogate.Gmpo(g.clipLevel(), clipLow, clipHigh, g.lengthNormalized());
                     case Surrogate.Hmpo h -> new Surrogate.Hmpo(clipLow, clipHigh);
                     case Surrogate.Cispo c -> new Surrogate.Cispo(clipLow, clipHigh);
-                    case Surrogate.Sapo s ->
-                        throw new IllegalArgumentException("clip bounds do not apply to " + s + ": it has a soft gate");
+                    case Surrogate.Sapo s -> throw new IllegalArgumentException(
+                            "clip bounds do not apply to " + s + ": it has a soft gate");
                 };
         return withSurrogate(clipped);
     }

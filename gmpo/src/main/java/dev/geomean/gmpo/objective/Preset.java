@@ -71,13 +71,12 @@ public record Preset(String name, PolicyObjective objective, AdvantageEstimator 
     public static Preset named(String name) {
         return switch (name) {
             case "grpo" -> groupStd(name, PolicyObjective.of(new Grpo(0.2, 0.2)));
-            case "dr_grpo" ->
-                new Preset(
-                        name,
-                        PolicyObjective.of(new Grpo(0.2, 0.2)).withAggregation(Aggregation.seqMeanTokenSumNorm(1)),
-                        AdvantageEstimator.GROUP_MEAN);
-            case "dapo" ->
-                groupStd(name, PolicyObjective.of(new Grpo(0.2, 0.28)).withAggregation(Aggregation.TOKEN_MEAN));
+            case "dr_grpo" -> new Preset(
+                    name,
+                    PolicyObjective.of(new Grpo(0.2, 0.2)).withAggregation(Aggregation.seqMeanTokenSumNorm(1)),
+                    AdvantageEstimator.GROUP_MEAN);
+            case "dapo" -> groupStd(name,
+                    PolicyObjective.of(new Grpo(0.2, 0.28)).withAggregation(Aggregation.TOKEN_MEAN));
             case "gspo" -> groupStd(name, PolicyObjective.of(new Gspo(3e-4, 4e-4)));
             case "gmpo" -> groupStd(name, PolicyObjective.of(new Gmpo(0.4, 0.4)));
             case "gmpo_seqclip" -> groupStd(name, PolicyObjective.of(new Gmpo(ClipLevel.SEQUENCE, 0.4, 0.4, true)));
@@ -86,9 +85,8 @@ public record Preset(String name, PolicyObjective objective, AdvantageEstimator 
             case "hmpo" -> groupStd(name, PolicyObjective.of(new Hmpo(0.4, 0.4)));
             case "cispo" -> groupStd(name, PolicyObjective.of(new Cispo(1, 4)).withAggregation(Aggregation.TOKEN_MEAN));
             case "sapo" -> groupStd(name, PolicyObjective.of(new Sapo(1.0, 1.05)));
-            default ->
-                throw new IllegalArgumentException(
-                        "unknown objective '" + name + "'; known are " + String.join(", ", NAMES));
+            default -> throw new IllegalArgumentException(
+                    "unknown objective '" + name + "'; known are " + String.join(", ", NAMES));
         };
     }
 

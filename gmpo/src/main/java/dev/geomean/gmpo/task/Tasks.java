@@ -39,9 +39,8 @@ public final class Tasks {
                 switch (name) {
                     case "addition" -> new Addition(options.take("digits", 3));
                     case "countdown" -> new Countdown(options.take("numbers", 3));
-                    default ->
-                        throw new IllegalArgumentException(
-                                "unknown task '" + name + "'; known are " + String.join(", ", NAMES));
+                    default -> throw new IllegalArgumentException(
+                            "unknown task '" + name + "'; known are " + String.join(", ", NAMES));
                 };
         options.checkAllTaken();
         return task;

@@ -138,7 +138,7 @@ class AdvantageEstimatorTest {
         assertThatThrownBy(() -> AdvantageEstimator.GROUP_STD.withDdof(2)).hasMessageContaining("not 2");
         assertThatThrownBy(() -> AdvantageEstimator.GROUP_STD.withEps(-1)).hasMessageContaining("not -1.0");
         assertThatThrownBy(() -> new AdvantageEstimator(
-                        AdvantageEstimator.Baseline.NONE, AdvantageEstimator.Scale.BATCH_STD, 1, 0))
+                AdvantageEstimator.Baseline.NONE, AdvantageEstimator.Scale.BATCH_STD, 1, 0))
                 .hasMessageContaining("without baseline");
     }
 }

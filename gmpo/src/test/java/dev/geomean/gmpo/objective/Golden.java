@@ -176,8 +176,8 @@ final class Golden {
         double never = Double.POSITIVE_INFINITY;
         Surrogate surrogate =
                 switch (config.get("algo").stringValue()) {
-                    case "grpo" ->
-                        new Surrogate.Grpo(clip ? low : 1, clip ? high : never, orInfinity(config.get("dual_clip")));
+                    case "grpo" -> new Surrogate.Grpo(clip ? low : 1, clip ? high : never,
+                            orInfinity(config.get("dual_clip")));
                     case "gspo" -> new Surrogate.Gspo(clip ? low : 1, clip ? high : never);
                     case "hmpo" -> new Surrogate.Hmpo(low, high);
                     case "gmpo" -> {

@@ -93,7 +93,8 @@ class PolicyLossGoldenTest {
                     KernelRun.of(golden.objective(), rows, golden.globalTokens(), golden.globalSequences());
             assertClose("loss of part " + part, run.loss(), golden.losses()[part], 1);
             for (int row = 0; row < rows.size(); row++) {
-                assertThat(run.gradient()[row]).as("gradient of row %d", from + row).isEqualTo(whole.gradient()[from + row]);
+                assertThat(run.gradient()[row]).as("gradient of row %d", from + row)
+                        .isEqualTo(whole.gradient()[from + row]);
             }
             combined = combined.combine(run.metrics());
             sum += run.loss();

@@ -224,8 +224,8 @@ class PolicyLossTest {
                 Buffer denominators = KernelRun.floats(region, new double[][] {{0, 0}});
                 Buffer metrics = Buffer.of(region.allocate(DType.FLOAT32, PolicyMetrics.SIZE, "metrics"));
                 new PolicyLoss(
-                                objective, none, none, null, noMask, none, null, denominators, loss, none, null, metrics, 0,
-                                4)
+                        objective, none, none, null, noMask, none, null, denominators, loss, none, null, metrics, 0,
+                        4)
                         .runOnHost();
                 assertThat(loss.getFloat(0)).isZero();
                 assertThat(PolicyMetrics.of(metrics)).isEqualTo(PolicyMetrics.EMPTY);
@@ -348,7 +348,7 @@ class PolicyLossTest {
                         .hasMessageContaining("needs refLogProbs");
                 PolicyObjective grpo = Preset.named("grpo").objective();
                 assertThatThrownBy(() -> changed(
-                                good, grpo, good.logProbs(), good.advantages(), good.sequenceRatios()))
+                        good, grpo, good.logProbs(), good.advantages(), good.sequenceRatios()))
                         .hasMessageContaining("has no ratio per response");
                 assertThatThrownBy(() -> changed(good, grpo, good.tokenGradients(), good.advantages(), null))
                         .hasMessageContaining("overlaps an input");

@@ -59,7 +59,7 @@ class ReferenceTest {
         for (int part = 0; part < golden.losses().length; part++) {
             Batch rows = golden.batch().rows(golden.rowCuts()[part], golden.rowCuts()[part + 1]);
             double loss = Reference.compute(
-                            golden.objective(), rows, golden.globalTokens(), golden.globalSequences())
+                    golden.objective(), rows, golden.globalTokens(), golden.globalSequences())
                     .loss();
             assertClose("loss of part " + part, loss, golden.losses()[part]);
             sum += loss;

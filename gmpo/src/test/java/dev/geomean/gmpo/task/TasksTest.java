@@ -16,7 +16,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 class TasksTest {
 
     private static final List<String> NONSENSE =
-            List.of("", "=", "+", "9", "+-*+-", "1+2+3+4+5+6+7", "\0\0\0\0\0", "१+२*३", "9".repeat(1000), "1+2*", "\uD83D");
+            List.of("", "=", "+", "9", "+-*+-", "1+2+3+4+5+6+7", "\0\0\0\0\0", "१+२*३", "9".repeat(1000), "1+2*",
+                    "\uD83D");
 
     @ParameterizedTest
     @ValueSource(
@@ -102,7 +103,8 @@ class TasksTest {
 
         @ParameterizedTest
         @ValueSource(
-                strings = {"2*4+3", "3+4+2", "7*2", "3+4*2=", "3+3*4", "+34*2", "3+4/2", "34*2+", "3+4*2*1", "०+4*2", "5+9+0"})
+                strings = {"2*4+3", "3+4+2", "7*2", "3+4*2=", "3+3*4", "+34*2", "3+4/2", "34*2+", "3+4*2*1", "०+4*2",
+                    "5+9+0"})
         @DisplayName("refuse other values, numbers and forms")
         void wrong(String completion) {
             assertThat(new Countdown(3).score(problem, completion)).isZero();
