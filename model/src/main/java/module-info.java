@@ -1,0 +1,6 @@
+/** Decoder transformers, sampling, tokenizers and checkpoint folders. */
+module dev.geomean.model {
+    requires transitive dev.geomean.engine;
+    requires static org.jspecify;
+    requires tools.jackson.databind;
+}
