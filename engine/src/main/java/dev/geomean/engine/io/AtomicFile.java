@@ -15,9 +15,9 @@ import java.util.UUID;
 /**
  * Writes files so that a reader, or a machine that lost power, sees the old content or the new and never a part.
  *
- * <p>The content goes to a temporary name in the same folder, is forced to the disk and then renamed over the target; the
- * folder is forced too where the system allows it. If anything fails the temporary file is removed and the target is as it
- * was. A target that is a symbolic link is replaced by a file; what it pointed to stays.
+ * <p>The content goes to a temporary name in the same folder, is forced to the disk and then renamed over the target;
+ * the folder is forced too where the system allows it. If anything fails the temporary file is removed and the target
+ * is as it was. A target that is a symbolic link is replaced by a file; what it pointed to stays.
  */
 public final class AtomicFile {
     private AtomicFile() {}
@@ -118,7 +118,7 @@ public final class AtomicFile {
         try (var channel = FileChannel.open(folder, StandardOpenOption.READ)) {
             channel.force(true);
         } catch (IOException e) {
-            // Some systems cannot open a folder. The rename is still atomic; only its time of arrival on the disk is open.
+            // Some systems cannot open a folder. The rename is atomic all the same, but may reach the disk later.
         }
     }
 }

@@ -2,7 +2,10 @@ package dev.geomean.engine.io;
 
 import java.io.IOException;
 
-/** A file could be read, but its content is not what its format asks for. The message is one line that starts with the file. */
+/**
+ * A file could be read, but its content is not what its format asks for. The message is one line that starts with the
+ * file.
+ */
 public final class FileFormatException extends IOException {
     private static final long serialVersionUID = 1L;
 

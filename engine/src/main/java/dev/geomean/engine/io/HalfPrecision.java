@@ -3,8 +3,8 @@ package dev.geomean.engine.io;
 import java.util.Objects;
 
 /**
- * Conversions between float32 and the 16-bit storage formats. Widening is exact and keeps NaN payloads; narrowing rounds to
- * nearest, ties to even, overflows to infinity and keeps NaN a NaN.
+ * Conversions between float32 and the 16-bit storage formats. Widening is exact; narrowing rounds to nearest, ties
+ * to even, and overflows to infinity. NaN stays NaN.
  *
  * <p>IEEE binary16 needs no more than {@link Float#float16ToFloat} and {@link Float#floatToFloat16}.
  */

@@ -8,9 +8,9 @@ import java.util.HashSet;
 /**
  * Reads one JSON text front to back, keeping nothing but what the caller keeps.
  *
- * <p>Enough for the headers of tensor files, and strict: no duplicate names, no control characters or lone surrogates in
- * strings, valid UTF-8 only, numbers only in the grammar of RFC 8259, nothing after the value but white space, and a bound
- * on the depth and on the number of members of an object.
+ * <p>Enough for the headers of tensor files, and strict: no duplicate names, no control characters or lone surrogates
+ * in strings, valid UTF-8 only, numbers only in the grammar of RFC 8259, nothing after the value but white space, and
+ * a bound on the depth and on the number of members of an object.
  */
 final class JsonReader {
     private static final int MAX_DEPTH = 16;

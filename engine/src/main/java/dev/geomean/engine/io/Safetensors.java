@@ -21,9 +21,9 @@ import java.util.Map;
 /**
  * Tensors of one safetensors file, or of a checkpoint that is cut into several, mapped into memory.
  *
- * <p>Opening reads and checks the headers only; data are read from the disk when they are asked for. Any number of threads
- * may read at once. The files must not be shortened while they are open: the JVM reports a read of a lost page as an
- * {@link InternalError}. Replacing a file by renaming another over it, as {@link AtomicFile} does, is safe.
+ * <p>Opening reads and checks the headers only; data are read from the disk when they are asked for. Any number of
+ * threads may read at once. The files must not be shortened while they are open: the JVM reports a read of a lost page
+ * as an {@link InternalError}. Replacing a file by renaming another over it, as {@link AtomicFile} does, is safe.
  */
 public final class Safetensors implements AutoCloseable {
     /** Name of a checkpoint in one file. */
@@ -144,7 +144,8 @@ public final class Safetensors implements AutoCloseable {
      *
      * @param name name of a tensor of type F32, BF16 or F16
      * @param destination receives the elements in row-major order; exactly as long as the tensor
-     * @throws IllegalArgumentException if there is no such tensor, its type cannot be read as float32, or the lengths differ
+     * @throws IllegalArgumentException if there is no such tensor, its type cannot be read as float32, or the lengths
+     *     differ
      * @throws IllegalStateException if the file is closed
      */
     public void readFloats(String name, Buffer destination) {
@@ -156,8 +157,8 @@ public final class Safetensors implements AutoCloseable {
      *
      * @param name name of a tensor of type F32, BF16 or F16
      * @param destination receives the elements in row-major order; exactly four bytes per element
-     * @throws IllegalArgumentException if there is no such tensor, its type cannot be read as float32, the sizes differ or
-     *     the destination is read-only
+     * @throws IllegalArgumentException if there is no such tensor, its type cannot be read as float32, the sizes
+     *     differ or the destination is read-only
      * @throws IllegalStateException if the file is closed
      */
     public void readFloats(String name, MemorySegment destination) {
@@ -192,7 +193,8 @@ public final class Safetensors implements AutoCloseable {
      *
      * @param name name of a tensor of type F32, BF16 or F16 with fewer than 2³¹ elements
      * @return its elements in row-major order
-     * @throws IllegalArgumentException if there is no such tensor, its type cannot be read as float32, or it is too large
+     * @throws IllegalArgumentException if there is no such tensor, its type cannot be read as float32, or it is too
+     *     large
      * @throws IllegalStateException if the file is closed
      */
     public float[] readFloats(String name) {

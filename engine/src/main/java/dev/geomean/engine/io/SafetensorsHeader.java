@@ -81,9 +81,12 @@ record SafetensorsHeader(Map<String, Placed> tensors, Map<String, String> metada
     private static Placed tensor(Object file, JsonReader reader, String name, long dataBytes)
             throws FileFormatException {
         var fields = new Object() {
-            @Nullable TensorType type;
-            @Nullable List<Long> shape;
-            @Nullable List<Long> offsets;
+            @Nullable
+            TensorType type;
+            @Nullable
+            List<Long> shape;
+            @Nullable
+            List<Long> offsets;
         };
         reader.object(key -> {
             switch (key) {
@@ -109,7 +112,8 @@ record SafetensorsHeader(Map<String, Placed> tensors, Map<String, String> metada
         long end = offsets.get(1);
         if (start > end || end > dataBytes) {
             throw tensorError(file, name,
-                    "data_offsets " + offsets + " are not inside the " + dataBytes + " bytes of data (truncated file?)");
+                    "data_offsets " + offsets + " are not inside the " + dataBytes
+                            + " bytes of data (truncated file?)");
         }
         TensorInfo info;
         try {

@@ -19,9 +19,9 @@ import java.util.function.Supplier;
 /**
  * Collects tensors and writes them as one safetensors file, as a whole or not at all.
  *
- * <p>The writer keeps references, not copies: values are read when {@link #write} runs, and values that come from a supplier
- * are asked for one tensor at a time. As in the reference implementation, tensors of wider types come first, so that all
- * data are aligned; otherwise the order is that of the calls. Used by one thread.
+ * <p>The writer keeps references, not copies: values are read when {@link #write} runs, and values that come from a
+ * supplier are asked for one tensor at a time. As in the reference implementation, tensors of wider types come first,
+ * so that all data are aligned; otherwise the order is that of the calls. Used by one thread.
  */
 public final class SafetensorsWriter {
     private static final int CHUNK = 1 << 16;
@@ -55,7 +55,8 @@ public final class SafetensorsWriter {
      * @param shape size of each axis
      * @param values the elements in row-major order, as many as the shape says
      * @return this
-     * @throws IllegalArgumentException if the name is taken, the type cannot be written from float32 or the lengths differ
+     * @throws IllegalArgumentException if the name is taken, the type cannot be written from float32 or the lengths
+     *     differ
      */
     public SafetensorsWriter add(String name, TensorType type, List<Long> shape, Buffer values) {
         return add(name, type, shape, values.segment());
@@ -69,7 +70,8 @@ public final class SafetensorsWriter {
      * @param shape size of each axis
      * @param values the elements in row-major order, four bytes per element of the shape
      * @return this
-     * @throws IllegalArgumentException if the name is taken, the type cannot be written from float32 or the sizes differ
+     * @throws IllegalArgumentException if the name is taken, the type cannot be written from float32 or the sizes
+     *     differ
      */
     public SafetensorsWriter add(String name, TensorType type, List<Long> shape, MemorySegment values) {
         TensorInfo info = floatInfo(name, type, shape);
@@ -113,8 +115,8 @@ public final class SafetensorsWriter {
      *
      * @param file the file, replaced if it exists
      * @throws IOException if writing fails; the file is as it was before
-     * @throws IllegalArgumentException if the header becomes longer than readers accept, or a supplier makes too few or too
-     *     many values; the file is as it was before
+     * @throws IllegalArgumentException if the header becomes longer than readers accept, or a supplier makes too few
+     *     or too many values; the file is as it was before
      */
     public void write(Path file) throws IOException {
         List<Pending> ordered = tensors.values().stream()

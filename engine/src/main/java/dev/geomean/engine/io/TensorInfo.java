@@ -15,8 +15,8 @@ public record TensorInfo(String name, TensorType type, List<Long> shape) {
     /**
      * Copies the shape and checks it.
      *
-     * @throws IllegalArgumentException if a size is negative, or the tensor does not fill whole bytes or takes more than
-     *     {@link Long#MAX_VALUE} bits
+     * @throws IllegalArgumentException if a size is negative, or the tensor does not fill whole bytes or takes more
+     *     than {@link Long#MAX_VALUE} bits
      */
     public TensorInfo {
         Objects.requireNonNull(name, "name");

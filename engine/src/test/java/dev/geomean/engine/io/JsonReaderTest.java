@@ -40,7 +40,8 @@ class JsonReaderTest {
             strings = {
                 "", " ", "{", "[", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "[1,]", "[1 2]", "{a:1}", "{'a':1}", "01", "1.",
                 ".5", "+1", "1e", "-", "NaN", "Infinity", "tru", "nul", "\"", "\"\\x\"", "\"\\u12g4\"", "\"\\u12",
-                "\"\\ud800\"", "\"\\ude00\\ud83d\"", "\"a\nb\"", "{}{}", "[]x", "{\"a\":1,\"a\":2}", "//", "[1,,2]", "\u00a0[]"
+                "\"\\ud800\"", "\"\\ude00\\ud83d\"", "\"a\nb\"", "{}{}", "[]x", "{\"a\":1,\"a\":2}", "//", "[1,,2]",
+                "\u00a0[]"
             })
     void refusesWhatIsNotJson(String text) {
         assertThatExceptionOfType(FileFormatException.class)
@@ -58,7 +59,8 @@ class JsonReaderTest {
     @Test
     void refusesInvalidUtf8() {
         for (byte[] bytes : List.of(new byte[] {'"', (byte) 0xff, '"'}, new byte[] {'"', (byte) 0xc3, '"'},
-                new byte[] {'"', (byte) 0xed, (byte) 0xa0, (byte) 0x80, '"'}, new byte[] {'"', (byte) 0xc0, (byte) 0x80, '"'})) {
+                new byte[] {'"', (byte) 0xed, (byte) 0xa0, (byte) 0x80, '"'},
+                new byte[] {'"', (byte) 0xc0, (byte) 0x80, '"'})) {
             assertThatExceptionOfType(FileFormatException.class)
                     .isThrownBy(() -> readAny(bytes))
                     .withMessageContaining("UTF-8");
@@ -68,7 +70,8 @@ class JsonReaderTest {
     @Test
     void boundsTheDepth() throws IOException {
         readAny(("[".repeat(16) + "]".repeat(16)).getBytes(UTF_8));
-        for (String text : List.of("[".repeat(17) + "]".repeat(17), "[".repeat(1_000_000), "{\"a\":".repeat(1_000_000))) {
+        for (String text : List.of("[".repeat(17) + "]".repeat(17), "[".repeat(1_000_000),
+                "{\"a\":".repeat(1_000_000))) {
             assertThatExceptionOfType(FileFormatException.class)
                     .isThrownBy(() -> readAny(text.getBytes(UTF_8)))
                     .withMessageContaining("nested deeper than 16");
@@ -87,7 +90,8 @@ class JsonReaderTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"-1", "1.0", "1e3", "01", "9223372036854775808", "99999999999999999999999", "\"1\"", "null", ""})
+    @ValueSource(
+            strings = {"-1", "1.0", "1e3", "01", "9223372036854775808", "99999999999999999999999", "\"1\"", "null", ""})
     void refusesWhatIsNotASize(String text) {
         assertThatExceptionOfType(FileFormatException.class).isThrownBy(() -> {
             var reader = reader(text);
@@ -110,7 +114,8 @@ class JsonReaderTest {
 
     @Test
     void damagedTextNeverCausesAnythingButAFormatError() {
-        byte[] good = "{\"a\":{\"dtype\":\"F32\",\"shape\":[1,2],\"x\":[true,null,-1.5e3,\"\\u00e9\"]}}".getBytes(UTF_8);
+        byte[] good =
+                "{\"a\":{\"dtype\":\"F32\",\"shape\":[1,2],\"x\":[true,null,-1.5e3,\"\\u00e9\"]}}".getBytes(UTF_8);
         var random = new Random(7);
         for (int i = 0; i < 50_000; i++) {
             byte[] bad = good.clone();

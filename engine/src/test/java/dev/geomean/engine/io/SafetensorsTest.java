@@ -18,6 +18,7 @@ import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.Stream;
@@ -58,7 +59,8 @@ class SafetensorsTest {
     }
 
     private static String tensor(String name, String type, String shape, long from, long to) {
-        return "\"" + name + "\":{\"dtype\":\"" + type + "\",\"shape\":" + shape + ",\"data_offsets\":[" + from + "," + to
+        return "\"" + name + "\":{\"dtype\":\"" + type + "\",\"shape\":" + shape + ",\"data_offsets\":[" + from + ","
+                + to
                 + "]}";
     }
 
@@ -100,7 +102,8 @@ class SafetensorsTest {
             String header = "{" + tensor("byte", "U8", "[1]", 0, 1) + "," + tensor("f32", "F32", "[]", 1, 5) + ","
                     + tensor("bf16", "BF16", "[1]", 5, 7) + "}";
             byte[] bytes = fileOf(header + " ".repeat(header.length() % 2), 7);
-            ByteBuffer.wrap(bytes, bytes.length - 6, 6).order(ByteOrder.LITTLE_ENDIAN).putFloat(-2f).putShort((short) 0x4000);
+            ByteBuffer.wrap(bytes, bytes.length - 6, 6).order(ByteOrder.LITTLE_ENDIAN).putFloat(-2f)
+                    .putShort((short) 0x4000);
             Files.write(file, bytes);
             try (var tensors = Safetensors.open(file)) {
                 assertThat(tensors.readFloats("f32")).containsExactly(-2f);
@@ -113,7 +116,8 @@ class SafetensorsTest {
             String header = "{\"__metadata__\":{\"format\":\"pt\",\"origin\":\"a test\"}, "
                     + tensor("second", "I64", "[1,2]", 3, 19) + "," + tensor("first", "U8", "[3]", 0, 3) + ","
                     + tensor("empty", "F32", "[5,0]", 3, 3) + ","
-                    + "\"more\":{\"dtype\":\"F4\",\"shape\":[2],\"data_offsets\":[19,20],\"unknown\":[{\"a\":null}]}}   ";
+                    + "\"more\":{\"dtype\":\"F4\",\"shape\":[2],\"data_offsets\":[19,20],"
+                    + "\"unknown\":[{\"a\":null}]}}   ";
             Files.write(file, fileOf(header, 20));
             try (var tensors = Safetensors.open(file)) {
                 assertThat(tensors.tensors())
@@ -144,7 +148,8 @@ class SafetensorsTest {
 
         @Test
         void wrongRequestsAreRefused() throws IOException {
-            Files.write(file, fileOf("{" + tensor("a", "F32", "[2]", 0, 8) + "," + tensor("i", "I32", "[2]", 8, 16) + "}", 16));
+            Files.write(file,
+                    fileOf("{" + tensor("a", "F32", "[2]", 0, 8) + "," + tensor("i", "I32", "[2]", 8, 16) + "}", 16));
             try (var tensors = Safetensors.open(file)) {
                 assertThatIllegalArgumentException()
                         .isThrownBy(() -> tensors.readFloats("b"))
@@ -175,48 +180,70 @@ class SafetensorsTest {
         static Stream<Arguments> headers() {
             String a = tensor("a", "F32", "[2]", 0, 8);
             return Stream.of(
-                    Arguments.of("overlapping", "{" + a + "," + tensor("b", "F32", "[2]", 4, 12) + "}", 12, "'b': overlaps"),
-                    Arguments.of("same place", "{" + a + "," + tensor("b", "F32", "[2]", 0, 8) + "}", 8, "'b': overlaps"),
-                    Arguments.of("hole", "{" + a + "," + tensor("b", "F32", "[2]", 12, 20) + "}", 20, "'b': leaves a hole of 4"),
-                    Arguments.of("hole at start", "{" + tensor("b", "F32", "[2]", 4, 12) + "}", 12, "'b': leaves a hole of 4"),
+                    Arguments.of("overlapping", "{" + a + "," + tensor("b", "F32", "[2]", 4, 12) + "}", 12,
+                            "'b': overlaps"),
+                    Arguments.of("same place", "{" + a + "," + tensor("b", "F32", "[2]", 0, 8) + "}", 8,
+                            "'b': overlaps"),
+                    Arguments.of("hole", "{" + a + "," + tensor("b", "F32", "[2]", 12, 20) + "}", 20,
+                            "'b': leaves a hole of 4"),
+                    Arguments.of("hole at start", "{" + tensor("b", "F32", "[2]", 4, 12) + "}", 12,
+                            "'b': leaves a hole of 4"),
                     Arguments.of("unused end", "{" + a + "}", 11, "3 bytes after the last tensor"),
                     Arguments.of("truncated", "{" + a + "}", 7, "'a': data_offsets [0, 8] are not inside the 7 bytes"),
-                    Arguments.of("reversed", "{" + tensor("a", "F32", "[2]", 8, 0) + "}", 8, "'a': data_offsets [8, 0]"),
-                    Arguments.of("too short", "{" + tensor("a", "F32", "[3]", 0, 8) + "}", 8, "'a': shape [3] of type F32 takes 12"),
-                    Arguments.of("too long", "{" + tensor("a", "BF16", "[2]", 0, 8) + "}", 8, "'a': shape [2] of type BF16 takes 4"),
+                    Arguments.of("reversed", "{" + tensor("a", "F32", "[2]", 8, 0) + "}", 8,
+                            "'a': data_offsets [8, 0]"),
+                    Arguments.of("too short", "{" + tensor("a", "F32", "[3]", 0, 8) + "}", 8,
+                            "'a': shape [3] of type F32 takes 12"),
+                    Arguments.of("too long", "{" + tensor("a", "BF16", "[2]", 0, 8) + "}", 8,
+                            "'a': shape [2] of type BF16 takes 4"),
                     Arguments.of("negative size", "{" + tensor("a", "F32", "[-2]", 0, 8) + "}", 8, "not negative"),
                     Arguments.of("fractional size", "{" + tensor("a", "F32", "[2.0]", 0, 8) + "}", 8, "whole number"),
-                    Arguments.of("huge size", "{" + tensor("a", "F32", "[9223372036854775807]", 0, 8) + "}", 8, "'a': shape [9223372036854775807] is too large"),
-                    Arguments.of("overflowing shape", "{" + tensor("a", "F32", "[4294967296,4294967296]", 0, 0) + "}", 0, "too large"),
-                    Arguments.of("huge number", "{" + tensor("a", "F32", "[99999999999999999999]", 0, 8) + "}", 8, "out of range"),
-                    Arguments.of("huge offset", "{" + tensor("a", "F32", "[2]", 0, Long.MAX_VALUE) + "}", 8, "'a': data_offsets"),
-                    Arguments.of("half a byte", "{" + tensor("a", "F4", "[3]", 0, 1) + "}", 1, "'a': shape [3] of type F4 does not fill"),
-                    Arguments.of("many dimensions", "{" + tensor("a", "F32", "[" + "1,".repeat(99) + "1]", 0, 4) + "}", 4, "'a': more than 32"),
-                    Arguments.of("unknown type", "{" + tensor("a", "F31", "[2]", 0, 8) + "}", 8, "'a': unknown dtype 'F31'"),
-                    Arguments.of("lower-case type", "{" + tensor("a", "f32", "[2]", 0, 8) + "}", 8, "'a': unknown dtype 'f32'"),
+                    Arguments.of("huge size", "{" + tensor("a", "F32", "[9223372036854775807]", 0, 8) + "}", 8,
+                            "'a': shape [9223372036854775807] is too large"),
+                    Arguments.of("overflowing shape", "{" + tensor("a", "F32", "[4294967296,4294967296]", 0, 0) + "}",
+                            0, "too large"),
+                    Arguments.of("huge number", "{" + tensor("a", "F32", "[99999999999999999999]", 0, 8) + "}", 8,
+                            "out of range"),
+                    Arguments.of("huge offset", "{" + tensor("a", "F32", "[2]", 0, Long.MAX_VALUE) + "}", 8,
+                            "'a': data_offsets"),
+                    Arguments.of("half a byte", "{" + tensor("a", "F4", "[3]", 0, 1) + "}", 1,
+                            "'a': shape [3] of type F4 does not fill"),
+                    Arguments.of("many dimensions", "{" + tensor("a", "F32", "[" + "1,".repeat(99) + "1]", 0, 4) + "}",
+                            4, "'a': more than 32"),
+                    Arguments.of("unknown type", "{" + tensor("a", "F31", "[2]", 0, 8) + "}", 8,
+                            "'a': unknown dtype 'F31'"),
+                    Arguments.of("lower-case type", "{" + tensor("a", "f32", "[2]", 0, 8) + "}", 8,
+                            "'a': unknown dtype 'f32'"),
                     Arguments.of("duplicate tensor", "{" + a + "," + a + "}", 8, "duplicate name 'a'"),
-                    Arguments.of("duplicate field", "{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F16\"}}", 8, "duplicate name 'dtype'"),
-                    Arguments.of("duplicate metadata", "{\"__metadata__\":{\"x\":\"1\",\"x\":\"2\"}}", 0, "duplicate name 'x'"),
-                    Arguments.of("metadata twice", "{\"__metadata__\":{},\"__metadata__\":{}}", 0, "duplicate name '__metadata__'"),
+                    Arguments.of("duplicate field", "{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F16\"}}", 8,
+                            "duplicate name 'dtype'"),
+                    Arguments.of("duplicate metadata", "{\"__metadata__\":{\"x\":\"1\",\"x\":\"2\"}}", 0,
+                            "duplicate name 'x'"),
+                    Arguments.of("metadata twice", "{\"__metadata__\":{},\"__metadata__\":{}}", 0,
+                            "duplicate name '__metadata__'"),
                     Arguments.of("metadata not text", "{\"__metadata__\":{\"x\":1}}", 0, "expected a string"),
                     Arguments.of("no dtype", "{\"a\":{\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "'a': no dtype"),
                     Arguments.of("no shape", "{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,8]}}", 8, "'a': no shape"),
                     Arguments.of("no offsets", "{\"a\":{\"dtype\":\"F32\",\"shape\":[2]}}", 8, "'a': no data_offsets"),
-                    Arguments.of("one offset", "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8]}}", 8, "'a': data_offsets needs two"),
-                    Arguments.of("three offsets", "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8,8]}}", 8, "'a': more than 2"),
+                    Arguments.of("one offset", "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8]}}", 8,
+                            "'a': data_offsets needs two"),
+                    Arguments.of("three offsets", "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8,8]}}",
+                            8, "'a': more than 2"),
                     Arguments.of("tensor is a number", "{\"a\":1}", 0, "expected an object"),
                     Arguments.of("not an object", "[]", 0, "does not start with '{'"),
                     Arguments.of("empty header", "", 0, "does not start with '{'"),
                     Arguments.of("cut JSON", "{" + a, 8, "unexpected end"),
                     Arguments.of("text behind", "{" + a + "}x", 8, "after the end"),
-                    Arguments.of("deep nesting", "{\"a\":{\"x\":" + "[".repeat(100_000) + "]".repeat(100_000) + "}}", 0, "nested deeper"),
+                    Arguments.of("deep nesting", "{\"a\":{\"x\":" + "[".repeat(100_000) + "]".repeat(100_000) + "}}", 0,
+                            "nested deeper"),
                     Arguments.of("name with line breaks", "{\"a\\nb\\u2028\":{}}", 0, "'a\\u000ab\\u2028': no dtype"),
                     Arguments.of("long name", "{\"" + "n".repeat(100_000) + "\":{}}", 0, "n…': no dtype"));
         }
 
         @ParameterizedTest(name = "{0}")
         @MethodSource("headers")
-        void aBadHeaderIsRefusedInOneLine(String name, String header, int dataBytes, String message) throws IOException {
+        void aBadHeaderIsRefusedInOneLine(String name, String header, int dataBytes, String message)
+                throws IOException {
             Files.write(file, fileOf(header, dataBytes));
             assertRefused(message);
         }
@@ -257,7 +284,7 @@ class SafetensorsTest {
                     .write(file);
             byte[] good = Files.readAllBytes(file);
             for (int length = 0; length < good.length; length++) {
-                Files.write(file, java.util.Arrays.copyOf(good, length));
+                Files.write(file, Arrays.copyOf(good, length));
                 assertRefused("");
             }
             var random = new Random(3);
@@ -341,7 +368,8 @@ class SafetensorsTest {
             assertThat(new String(header, UTF_8))
                     .startsWith("{\"__metadata__\":{\"format\":\"pt\"},"
                             + "\"full\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]},"
-                            + "\"half \\\"quoted\\\" \\\\ \\u0001é\":{\"dtype\":\"BF16\",\"shape\":[3],\"data_offsets\":[4,10]}}")
+                            + "\"half \\\"quoted\\\" \\\\ \\u0001é\":"
+                            + "{\"dtype\":\"BF16\",\"shape\":[3],\"data_offsets\":[4,10]}}")
                     .matches("(?s).*} *");
             assertThat(bytes.getFloat()).isEqualTo(4f);
             assertThat(bytes.getShort()).isEqualTo((short) 0x3f80);
@@ -463,7 +491,8 @@ class SafetensorsTest {
             writeIndex("{}");
             assertRefused("", index + "no weight_map");
             writeIndex("{\"weight_map\":{\"c\":\"model-00001-of-00002.safetensors\"}}");
-            assertRefused("", index + "tensor 'c' is not in 'model-00001-of-00002.safetensors', where the index has it");
+            assertRefused("",
+                    index + "tensor 'c' is not in 'model-00001-of-00002.safetensors', where the index has it");
             for (String name : List.of("../x", "/etc/x", "", "..", "a/b", "a\\\\b", "c:x", "a\\u0000b")) {
                 writeIndex("{\"weight_map\":{\"c\":\"" + name + "\"}}");
                 assertRefused("is not a plain file name", index);
