@@ -47,7 +47,7 @@ final class Scores {
      * @param value the value
      */
     void fill(int row, int from, int to, float value) {
-        for (int j = from; j < to; ) {
+        for (int j = from; j < to;) {
             int end = Math.min(to, j / DEPTH * DEPTH + DEPTH);
             int at = at(row, j);
             Arrays.fill(values, at, at + end - j, value);

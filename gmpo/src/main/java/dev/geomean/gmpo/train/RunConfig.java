@@ -264,7 +264,8 @@ public record RunConfig(
             }
             if (aggregation != null) {
                 objective =
-                        objective.withAggregation(Aggregation.named(aggregation, normConstant == null ? 1 : normConstant));
+                        objective.withAggregation(
+                                Aggregation.named(aggregation, normConstant == null ? 1 : normConstant));
             } else if (normConstant != null) {
                 objective = objective.withAggregation(
                         new Aggregation(objective.aggregation().mode(), normConstant));

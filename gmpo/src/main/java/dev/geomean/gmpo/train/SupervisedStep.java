@@ -1,8 +1,8 @@
 package dev.geomean.gmpo.train;
 
 import dev.geomean.engine.Tensor;
-import dev.geomean.engine.optim.Optimizer;
 import dev.geomean.engine.op.CrossEntropy;
+import dev.geomean.engine.optim.Optimizer;
 import dev.geomean.model.Decoder;
 import java.util.Arrays;
 
