@@ -5,7 +5,7 @@
  */
 module dev.geomean.engine {
     requires jdk.incubator.vector;
-    requires static org.jspecify;
+    requires static transitive org.jspecify;
 
     exports dev.geomean.engine;
     exports dev.geomean.engine.io;

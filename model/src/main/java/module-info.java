@@ -1,7 +1,7 @@
 /** Decoder transformers, sampling, tokenizers and checkpoint folders. */
 module dev.geomean.model {
     requires transitive dev.geomean.engine;
-    requires static org.jspecify;
+    requires static transitive org.jspecify;
     requires tools.jackson.databind;
 
     exports dev.geomean.model;

@@ -46,7 +46,8 @@ public final class ParameterGradients {
         scope.run(new Fill(buffer(), 0));
     }
 
-    @Nullable Buffer find(Tensor tensor) {
+    @Nullable
+    Buffer find(Tensor tensor) {
         return parameters.find(tensor, buffer());
     }
 }

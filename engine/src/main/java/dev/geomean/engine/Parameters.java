@@ -172,7 +172,8 @@ public final class Parameters implements AutoCloseable {
         values().segment().copyFrom(source.values().segment());
     }
 
-    @Nullable Buffer find(Tensor tensor, Buffer like) {
+    @Nullable
+    Buffer find(Tensor tensor, Buffer like) {
         Tensor view = byKey.get(tensor.gradientKey());
         return view == null
                 ? null

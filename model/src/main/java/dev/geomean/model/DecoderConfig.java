@@ -107,7 +107,8 @@ public record DecoderConfig(
             throw new IllegalArgumentException("ropeTheta must be positive, not " + ropeTheta);
         }
         if (bosTokenId < -1 || bosTokenId >= vocabSize) {
-            throw new IllegalArgumentException("bosTokenId " + bosTokenId + " is outside the vocabulary of " + vocabSize);
+            throw new IllegalArgumentException(
+                    "bosTokenId " + bosTokenId + " is outside the vocabulary of " + vocabSize);
         }
         eosTokenIds = List.copyOf(eosTokenIds);
         for (int id : eosTokenIds) {

@@ -31,7 +31,8 @@ public sealed interface LossKernel extends Kernel {
             int rows,
             int vocab,
             float inverseTemperature)
-            implements LossKernel {
+            implements
+                LossKernel {
         @Override
         public List<Buffer> reads() {
             return List.of(logits, targets);
@@ -74,7 +75,8 @@ public sealed interface LossKernel extends Kernel {
             int vocab,
             float inverseTemperature,
             boolean accumulate)
-            implements LossKernel {
+            implements
+                LossKernel {
         @Override
         public List<Buffer> reads() {
             return Buffers.of(
@@ -99,7 +101,8 @@ public sealed interface LossKernel extends Kernel {
      */
     record NegativeLogLikelihood(
             Buffer logProbs, Buffer targets, @Nullable Buffer denominator, Buffer loss, int rows)
-            implements LossKernel {
+            implements
+                LossKernel {
         @Override
         public List<Buffer> reads() {
             return Buffers.of(logProbs, targets, denominator);
@@ -129,7 +132,8 @@ public sealed interface LossKernel extends Kernel {
             Buffer gradLogProbs,
             int rows,
             boolean accumulate)
-            implements LossKernel {
+            implements
+                LossKernel {
         @Override
         public List<Buffer> reads() {
             return Buffers.of(targets, denominator, gradLoss, accumulate ? gradLogProbs : null);

@@ -26,7 +26,8 @@ import org.jspecify.annotations.Nullable;
  */
 public record CausalAttentionOp(
         Tensor query, Tensor key, Tensor value, @Nullable Tensor lengths, Tensor out, Tensor logSumExp)
-        implements Operation {
+        implements
+            Operation {
 
     /**
      * Attends.

@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
  * @param loss scalar
  */
 public record CrossEntropy(Tensor logProbs, Tensor targets, @Nullable Tensor denominator, Tensor loss)
-        implements Operation {
+        implements
+            Operation {
 
     /**
      * Cross-entropy of logits.

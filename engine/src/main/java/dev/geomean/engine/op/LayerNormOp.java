@@ -23,7 +23,8 @@ import org.jspecify.annotations.Nullable;
  * @param out y
  */
 public record LayerNormOp(Tensor in, Tensor weight, @Nullable Tensor bias, Tensor statistics, Tensor out)
-        implements Operation {
+        implements
+            Operation {
 
     /**
      * Normalises.

@@ -28,7 +28,8 @@ import java.util.Locale;
  * @param inner size after the reduced axes
  */
 public record ReduceOp(ReduceFunction function, Tensor in, Tensor out, int outer, int count, int inner)
-        implements Operation {
+        implements
+            Operation {
 
     /**
      * Reduces.

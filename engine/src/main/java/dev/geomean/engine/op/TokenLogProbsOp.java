@@ -23,7 +23,8 @@ import java.util.List;
  */
 public record TokenLogProbsOp(
         Tensor logits, Tensor targets, Result result, Tensor logSumExp, float inverseTemperature)
-        implements Operation {
+        implements
+            Operation {
 
     /**
      * Outputs of the operation.

@@ -132,10 +132,6 @@ final class Golden {
         return cases;
     }
 
-    JsonNode advantageCases() {
-        return root.get("advantage_cases");
-    }
-
     Batch batch(String name) {
         JsonNode node = root.get("inputs").get(name);
         JsonNode mask = node.get("mask");

@@ -37,8 +37,9 @@ public final class Generator implements AutoCloseable {
          */
         public Limits {
             if (maxPromptTokens < 1 || maxNewTokens < 1) {
-                throw new IllegalArgumentException("generator: maxPromptTokens and maxNewTokens must be at least 1, not "
-                        + maxPromptTokens + " and " + maxNewTokens);
+                throw new IllegalArgumentException(
+                        "generator: maxPromptTokens and maxNewTokens must be at least 1, not "
+                                + maxPromptTokens + " and " + maxNewTokens);
             }
             stopTokens = List.copyOf(stopTokens);
         }

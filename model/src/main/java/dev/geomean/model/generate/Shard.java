@@ -4,11 +4,11 @@ import dev.geomean.engine.Backend;
 import dev.geomean.engine.Engine;
 import dev.geomean.engine.Program;
 import dev.geomean.engine.Scope;
+import dev.geomean.engine.Shape;
 import dev.geomean.engine.Tensor;
 import dev.geomean.engine.kernel.IndexKernel.Increment;
 import dev.geomean.engine.kernel.SamplingKernel.SampleTokens;
 import dev.geomean.engine.memory.DType;
-import dev.geomean.engine.Shape;
 import dev.geomean.model.Decoder;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -113,7 +113,7 @@ final class Shard implements AutoCloseable {
         float[][] producedLogProbs = new float[count][limits.maxNewTokens()];
         int active = count;
         int batch = rowBucket(count);
-        for (int step = 0; ; step++) {
+        for (int step = 0;; step++) {
             int[] drawn = tokens.toInts();
             float[] drawnLogProbs = logProbs.toFloats();
             int live = 0;
@@ -178,7 +178,8 @@ final class Shard implements AutoCloseable {
         }
         int time = promptBucket(longest);
         int batch = rowBucket(prompts.size());
-        Prefill prefill = prefills.computeIfAbsent(batch * (cache.capacity() + 1) + time, key -> capturePrefill(batch, time));
+        Prefill prefill =
+                prefills.computeIfAbsent(batch * (cache.capacity() + 1) + time, key -> capturePrefill(batch, time));
         int[] ids = new int[batch * time];
         int[] last = new int[maxRows];
         for (int row = 0; row < batch; row++) {
@@ -222,7 +223,8 @@ final class Shard implements AutoCloseable {
                 Tensor ids = step.use(first(tokens, size)).reshape(size, 1);
                 Tensor rowStarts = first(starts, size);
                 Tensor hidden = decoder.hidden(
-                        step, ids, step.use(rowStarts).reshape(size, 1), cache.attention(step, first(slots, size), rowStarts));
+                        step, ids, step.use(rowStarts).reshape(size, 1),
+                        cache.attention(step, first(slots, size), rowStarts));
                 sample(step, decoder.head(step, hidden.reshape(size, hidden.shape().dim(2))), size);
                 step.run(new Increment(rowStarts.buffer(), 1));
                 return null;
