@@ -93,6 +93,10 @@ public record DecoderConfig(
         if (heads % kvHeads != 0) {
             throw new IllegalArgumentException("kvHeads must divide heads: " + kvHeads + " and " + heads);
         }
+        if (heads + 2L * kvHeads > Integer.MAX_VALUE / headDim || ffnDim > Integer.MAX_VALUE / 2) {
+            throw new IllegalArgumentException("too wide: heads " + heads + ", kvHeads " + kvHeads + ", headDim "
+                    + headDim + ", ffnDim " + ffnDim);
+        }
         if (positions == Positions.ROTARY && headDim % 2 != 0) {
             throw new IllegalArgumentException("headDim must be even with rotary positions, not " + headDim);
         }
