@@ -273,7 +273,8 @@ public final class HuggingFaceConfig {
             case "float32" -> TensorType.F32;
             case "bfloat16" -> TensorType.BF16;
             case "float16" -> TensorType.F16;
-            default -> throw json.error("torch_dtype '" + name + "' is not supported; float32, bfloat16 and float16 are");
+            default -> throw json
+                    .error("torch_dtype '" + name + "' is not supported; float32, bfloat16 and float16 are");
         };
     }
 

@@ -108,7 +108,8 @@ public final class WeightMapping {
         var missing = new ArrayList<String>();
         var misshapen = new ArrayList<String>();
         for (Entry entry : entries(config)) {
-            String bare = entry.tensor().startsWith(prefix) ? entry.tensor().substring(prefix.length()) : entry.tensor();
+            String bare =
+                    entry.tensor().startsWith(prefix) ? entry.tensor().substring(prefix.length()) : entry.tensor();
             String name = left.containsKey(entry.tensor()) ? entry.tensor() : bare;
             TensorInfo info = left.remove(name);
             if (info == null) {
@@ -240,7 +241,8 @@ public final class WeightMapping {
 
         void linear(String tensor, String parameter, int firstRow, int out, int in, boolean bias) {
             List<Long> shape = inputFirst ? List.of((long) in, (long) out) : List.of((long) out, (long) in);
-            entries.add(new Entry(prefix + tensor + ".weight", shape, parameter + ".weight", firstRow, out, inputFirst));
+            entries.add(
+                    new Entry(prefix + tensor + ".weight", shape, parameter + ".weight", firstRow, out, inputFirst));
             if (bias) {
                 vector(tensor + ".bias", parameter + ".bias", firstRow, out);
             }
