@@ -76,7 +76,7 @@ final class AttentionForward {
             for (int i = 0; i < rows; i += BLOCK) {
                 int block = Math.min(BLOCK, rows - i);
                 int visible = first + i + block;
-                long headRow = query + 4 * ((long) i * queryStride + h * headDim);
+                long headRow = query + 4 * ((long) i * queryStride + (long) h * headDim);
                 Scores.packScaled(headRow, queryStride, queries, block, headDim, scale);
                 scores.multiply(queries, keyPanels, headDim, block, first + i);
                 for (int r = 0; r < block; r++) {
@@ -87,7 +87,7 @@ final class AttentionForward {
                 }
                 scores.weigh(valuePanels, keys, headDim, block, first + i, result);
                 for (int r = 0; r < block; r++) {
-                    long to = out + 4 * ((long) (i + r) * outStride + h * headDim);
+                    long to = out + 4 * ((long) (i + r) * outStride + (long) h * headDim);
                     Scores.store(result, r * width, to, headDim, 1 / sums[r], false);
                 }
             }
