@@ -22,9 +22,9 @@ import java.util.stream.Collectors;
 /**
  * Which tensor of a published checkpoint is which part of which parameter of a decoder.
  *
- * <p>The decoder fuses what is read together: the projections of queries, keys and values are the rows of one matrix, and
- * so are the gate and up projections. A checkpoint may name its tensors with or without the prefix of the base model
- * ({@code transformer.} for gpt2, {@code model.} otherwise).
+ * <p>The decoder fuses what is read together: the projections of queries, keys and values are the rows of one matrix,
+ * and so are the gate and up projections. A checkpoint may name its tensors with or without the prefix of the base
+ * model ({@code transformer.} for gpt2, {@code model.} otherwise).
  */
 public final class WeightMapping {
     private static final int LISTED = 4;
