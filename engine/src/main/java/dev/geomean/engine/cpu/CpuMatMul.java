@@ -28,6 +28,7 @@ final class CpuMatMul {
 
     private static final int LANES = Native.LANES;
 
+    private final Transposer transposer = new Transposer();
     private final float[] tile = new float[Tiles.ROWS * Tiles.WIDTH];
     private float[] left = {};
     private float[] right = {};
@@ -132,12 +133,12 @@ final class CpuMatMul {
     }
 
     private void packRight(long from, long stride, int depth, int columns, boolean transposed) {
-        int size = Panels.rightSize(depth, columns);
+        int size = Transposer.size(depth, columns);
         if (right.length < size) {
             right = new float[size];
         }
         if (transposed) {
-            Panels.rightTransposed(from, stride, right, 0, depth, columns);
+            transposer.pack(from, stride, right, depth, columns);
         } else {
             Panels.right(from, stride, right, 0, depth, columns);
         }
