@@ -24,6 +24,7 @@ final class AttentionBackward {
 
     private final Scores probabilities = new Scores();
     private final Scores gradScores = new Scores();
+    private final Transposer transposer = new Transposer();
     private final float[] queries = new float[Panels.leftSize(BLOCK)];
     private final float[] gradOuts = new float[Panels.leftSize(BLOCK)];
     private float[] queryPanels = {};
@@ -78,15 +79,15 @@ final class AttentionBackward {
         queryPanels = Scores.grow(queryPanels, panelSize);
         gradOutPanels = Scores.grow(gradOutPanels, panelSize);
         gradQueries = Scores.grow(gradQueries, panelSize);
-        keyColumns = Scores.grow(keyColumns, Panels.rightSize(headDim, length));
-        valueColumns = Scores.grow(valueColumns, Panels.rightSize(headDim, length));
+        keyColumns = Scores.grow(keyColumns, Transposer.size(headDim, length));
+        valueColumns = Scores.grow(valueColumns, Transposer.size(headDim, length));
         keyRows = Scores.grow(keyRows, Panels.rightSize(length, headDim));
         gradKeys = Scores.grow(gradKeys, kvSize);
         gradValues = Scores.grow(gradValues, kvSize);
         Arrays.fill(gradKeys, 0, kvSize, 0);
         Arrays.fill(gradValues, 0, kvSize, 0);
-        Panels.rightTransposed(key, 4L * keyStride, keyColumns, 0, headDim, length);
-        Panels.rightTransposed(value, 4L * valueStride, valueColumns, 0, headDim, length);
+        transposer.pack(key, 4L * keyStride, keyColumns, headDim, length);
+        transposer.pack(value, 4L * valueStride, valueColumns, headDim, length);
         Scores.packByChunk(key, keyStride, keyRows, length, headDim);
     }
 

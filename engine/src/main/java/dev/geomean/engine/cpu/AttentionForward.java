@@ -20,6 +20,7 @@ final class AttentionForward {
     private static final int LANES = Native.LANES;
 
     private final Scores scores = new Scores();
+    private final Transposer transposer = new Transposer();
     private final float[] queries = new float[Panels.leftSize(BLOCK)];
     private final float[] sums = new float[BLOCK];
     private float[] keyPanels = {};
@@ -67,10 +68,10 @@ final class AttentionForward {
         }
         int keys = first + rows;
         int width = Scores.roundUp(headDim, Tiles.WIDTH);
-        keyPanels = Scores.grow(keyPanels, Panels.rightSize(headDim, keys));
+        keyPanels = Scores.grow(keyPanels, Transposer.size(headDim, keys));
         valuePanels = Scores.grow(valuePanels, Panels.rightSize(keys, headDim));
         result = Scores.grow(result, BLOCK * width);
-        Panels.rightTransposed(key, 4L * keyStride, keyPanels, 0, headDim, keys);
+        transposer.pack(key, 4L * keyStride, keyPanels, headDim, keys);
         Scores.packByChunk(value, valueStride, valuePanels, keys, headDim);
         for (int h = 0; h < group; h++) {
             for (int i = 0; i < rows; i += BLOCK) {

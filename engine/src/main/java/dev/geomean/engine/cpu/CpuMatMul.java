@@ -3,7 +3,6 @@ package dev.geomean.engine.cpu;
 import dev.geomean.engine.kernel.MatMul;
 import dev.geomean.engine.memory.Buffer;
 import jdk.incubator.vector.FloatVector;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Matrix products, after Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008).
@@ -29,6 +28,7 @@ final class CpuMatMul {
 
     private static final int LANES = Native.LANES;
 
+    private final Transposer transposer = new Transposer();
     private final float[] tile = new float[Tiles.ROWS * Tiles.WIDTH];
     private float[] left = {};
     private float[] right = {};
@@ -133,12 +133,12 @@ final class CpuMatMul {
     }
 
     private void packRight(long from, long stride, int depth, int columns, boolean transposed) {
-        int size = Panels.rightSize(depth, columns);
+        int size = Transposer.size(depth, columns);
         if (right.length < size) {
             right = new float[size];
         }
         if (transposed) {
-            Panels.rightTransposed(from, stride, right, 0, depth, columns);
+            transposer.pack(from, stride, right, depth, columns);
         } else {
             Panels.right(from, stride, right, 0, depth, columns);
         }
@@ -162,35 +162,45 @@ final class CpuMatMul {
                 int height = Math.min(Tiles.ROWS, rows - i);
                 int at = transposedLeft ? i : i * Tiles.STRIDE;
                 long out = c + 4 * ((long) i * ldc + j);
-                boolean whole = height == Tiles.ROWS && width == Tiles.WIDTH;
-                float[] to = whole ? null : tile;
-                int stride = whole ? ldc : Tiles.WIDTH;
-                boolean addHere = whole && add;
                 if (transposedLeft) {
-                    Tiles.columns(left, at, right, panel, depth, to, 0, out, stride, addHere);
+                    Tiles.columns(left, at, right, panel, depth, tile, 0, Tiles.WIDTH);
                 } else {
-                    Tiles.rows(left, at, right, panel, depth, to, 0, out, stride, addHere);
+                    Tiles.rows(left, at, right, panel, depth, tile, 0, Tiles.WIDTH);
                 }
-                if (!whole) {
-                    putPart(tile, out, ldc, height, width, add);
+                if (add) {
+                    addTile(tile, out, ldc, height, width);
+                } else {
+                    putTile(tile, out, ldc, height, width);
                 }
             }
         }
     }
 
-    /** Writes the rows and columns of an edge tile that belong to the result. */
-    private static void putPart(float[] tile, long c, int ldc, int rows, int columns, boolean add) {
+    private static void putTile(float[] tile, long c, int ldc, int rows, int columns) {
+        int whole = columns / LANES * LANES;
         for (int i = 0; i < rows; i++) {
             long row = c + 4L * i * ldc;
             int at = i * Tiles.WIDTH;
-            int j = 0;
-            for (; j <= columns - LANES; j += LANES) {
-                FloatVector value = FloatVector.fromArray(Native.FLOATS, tile, at + j);
-                Native.store(add ? value.add(Native.load(row + 4L * j)) : value, row + 4L * j);
+            for (int j = 0; j < whole; j += LANES) {
+                Native.store(FloatVector.fromArray(Native.FLOATS, tile, at + j), row + 4L * j);
             }
-            for (; j < columns; j++) {
-                float value = tile[at + j];
-                Native.set(row + 4L * j, add ? value + Native.get(row + 4L * j) : value);
+            for (int j = whole; j < columns; j++) {
+                Native.set(row + 4L * j, tile[at + j]);
+            }
+        }
+    }
+
+    private static void addTile(float[] tile, long c, int ldc, int rows, int columns) {
+        int whole = columns / LANES * LANES;
+        for (int i = 0; i < rows; i++) {
+            long row = c + 4L * i * ldc;
+            int at = i * Tiles.WIDTH;
+            for (int j = 0; j < whole; j += LANES) {
+                FloatVector sum = FloatVector.fromArray(Native.FLOATS, tile, at + j).add(Native.load(row + 4L * j));
+                Native.store(sum, row + 4L * j);
+            }
+            for (int j = whole; j < columns; j++) {
+                Native.set(row + 4L * j, tile[at + j] + Native.get(row + 4L * j));
             }
         }
     }
