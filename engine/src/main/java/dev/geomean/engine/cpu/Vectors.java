@@ -22,6 +22,8 @@ final class Vectors {
     /** Bytes of a vector. */
     static final long BYTES = 4L * LANES;
 
+    // Spans all memory, like the segment of Native: the callers have checked their buffers.
+    @SuppressWarnings("restricted")
     private static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
 
     private static final VectorShuffle<Float> FOLD_8 = fold(8);

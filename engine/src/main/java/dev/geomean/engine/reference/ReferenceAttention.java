@@ -145,7 +145,8 @@ final class ReferenceAttention {
         for (int d = 0; d < dim; d++) {
             double mixed = 0;
             for (int j = 0; j < count; j++) {
-                mixed += Math.exp(scores[j] - max) / sum * value.get(firstValue + (long) j * shape.valueRowStride() + d);
+                mixed += Math.exp(scores[j] - max) / sum
+                        * value.get(firstValue + (long) j * shape.valueRowStride() + d);
             }
             out.set(outRow + d, mixed);
         }

@@ -45,7 +45,8 @@ final class Values {
     int getIndex(long index, int axisSize) {
         int value = getInt(index);
         if (value < 0 || value >= axisSize) {
-            throw new IndexOutOfBoundsException("index " + value + " at " + index + " is outside an axis of " + axisSize);
+            throw new IndexOutOfBoundsException(
+                    "index " + value + " at " + index + " is outside an axis of " + axisSize);
         }
         return value;
     }
