@@ -64,26 +64,27 @@ public record CausalAttentionOp(
                     "lengths must be [batch]",
                     lengths.shape());
         }
-        Scope scope = Checks.common("attention", q, k);
-        Tensor query = rows(q);
-        Tensor key = rows(k);
-        Tensor value = rows(v);
+        Scope scope = Checks.common("attention", q, k, v, lengths);
+        Tensor query = rows(scope, q);
+        Tensor key = rows(scope, k);
+        Tensor value = rows(scope, v);
+        Tensor valid = Checks.optionalIn(scope, lengths);
         Tensor out = scope.allocate("attention", shape);
         Tensor logSumExp = scope.allocate("attention statistics", Shape.of(shape.dim(0), shape.dim(2), shape.dim(1)));
         scope.run(new CausalAttention(
                 query.buffer(),
                 key.buffer(),
                 value.buffer(),
-                lengths == null ? null : lengths.buffer(),
+                valid == null ? null : valid.buffer(),
                 out.buffer(),
                 logSumExp.buffer(),
                 sizes(query, key, value)));
-        scope.record(new CausalAttentionOp(query, key, value, lengths, out, logSumExp), out);
+        scope.record(new CausalAttentionOp(query, key, value, valid, out, logSumExp), out);
         return out;
     }
 
-    private static Tensor rows(Tensor tensor) {
-        return tensor.rowStride(2) >= 0 ? tensor : tensor.contiguous();
+    private static Tensor rows(Scope scope, Tensor tensor) {
+        return tensor.rowStride(2) >= 0 ? tensor : Checks.contiguousIn(scope, tensor);
     }
 
     private static AttentionShape sizes(Tensor query, Tensor key, Tensor value) {

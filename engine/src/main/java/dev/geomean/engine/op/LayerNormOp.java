@@ -45,7 +45,7 @@ public record LayerNormOp(Tensor in, Tensor weight, @Nullable Tensor bias, Tenso
         if (bias != null) {
             Checks.vector("layer_norm", bias, cols);
         }
-        Scope scope = Checks.common("layer_norm", input, weight);
+        Scope scope = Checks.common("layer_norm", input, weight, bias);
         Tensor in = Checks.contiguousIn(scope, input);
         int rows = in.shape().size(0, in.shape().rank() - 1);
         Tensor out = scope.allocate("layer_norm", in.shape());
