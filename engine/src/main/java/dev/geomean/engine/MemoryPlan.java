@@ -49,7 +49,7 @@ final class MemoryPlan {
             for (Buffer buffer : kernel.reads()) {
                 Integer index = indices.get(buffer.storage());
                 if (index != null) {
-                    if (first[index] == -1) {
+                    if (first[index] == -1 && buffer.storage().length() > 0) {
                         throw new IllegalStateException("kernel " + step + " reads '" + buffer + "' before any kernel"
                                 + " wrote it: " + kernel);
                     }
@@ -66,14 +66,18 @@ final class MemoryPlan {
                 }
             }
         }
+        var plan = new MemoryPlan(region, storages.size());
         List<Life> lives = new ArrayList<>();
         for (int i = 0; i < storages.size(); i++) {
-            if (first[i] != -1) {
+            if (storages.get(i).length() == 0) {
+                // Nothing to write or to overwrite: it only needs some address.
+                plan.offsets[i] = 0;
+                plan.totalBytes = Region.Planned.footprintOf(storages.get(i));
+            } else if (first[i] != -1) {
                 int end = kept.contains(storages.get(i)) ? kernels.size() : last[i];
                 lives.add(new Life(i, Region.Planned.footprintOf(storages.get(i)), first[i], end));
             }
         }
-        var plan = new MemoryPlan(region, storages.size());
         plan.place(lives);
         return plan;
     }

@@ -243,7 +243,17 @@ public final class Scope implements AutoCloseable {
      */
     public NoGrad noGrad() {
         noGrad++;
-        return () -> noGrad--;
+        return new Stretch();
+    }
+
+    private final class Stretch implements NoGrad {
+        private boolean ended;
+
+        @Override
+        public void close() {
+            noGrad -= ended ? 0 : 1;
+            ended = true;
+        }
     }
 
     /**

@@ -8,6 +8,9 @@ import dev.geomean.engine.Tensor;
 import dev.geomean.engine.kernel.AttentionKernel.AttentionShape;
 import dev.geomean.engine.kernel.AttentionKernel.CausalAttention;
 import dev.geomean.engine.kernel.AttentionKernel.CausalAttentionBackward;
+import dev.geomean.engine.kernel.ElementwiseKernel.Copy;
+import dev.geomean.engine.kernel.Layout;
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -64,26 +67,27 @@ public record CausalAttentionOp(
                     "lengths must be [batch]",
                     lengths.shape());
         }
-        Scope scope = Checks.common("attention", q, k);
-        Tensor query = rows(q);
-        Tensor key = rows(k);
-        Tensor value = rows(v);
+        Scope scope = Checks.common("attention", q, k, v, lengths);
+        Tensor query = rows(scope, q);
+        Tensor key = rows(scope, k);
+        Tensor value = rows(scope, v);
+        Tensor valid = Checks.optionalIn(scope, lengths);
         Tensor out = scope.allocate("attention", shape);
         Tensor logSumExp = scope.allocate("attention statistics", Shape.of(shape.dim(0), shape.dim(2), shape.dim(1)));
         scope.run(new CausalAttention(
                 query.buffer(),
                 key.buffer(),
                 value.buffer(),
-                lengths == null ? null : lengths.buffer(),
+                valid == null ? null : valid.buffer(),
                 out.buffer(),
                 logSumExp.buffer(),
                 sizes(query, key, value)));
-        scope.record(new CausalAttentionOp(query, key, value, lengths, out, logSumExp), out);
+        scope.record(new CausalAttentionOp(query, key, value, valid, out, logSumExp), out);
         return out;
     }
 
-    private static Tensor rows(Tensor tensor) {
-        return tensor.rowStride(2) >= 0 ? tensor : tensor.contiguous();
+    private static Tensor rows(Scope scope, Tensor tensor) {
+        return tensor.rowStride(2) >= 0 ? tensor : Checks.contiguousIn(scope, tensor);
     }
 
     private static AttentionShape sizes(Tensor query, Tensor key, Tensor value) {
@@ -111,6 +115,11 @@ public record CausalAttentionOp(
         var gradQuery = target(gradients, query);
         var gradKey = target(gradients, key);
         var gradValue = target(gradients, value);
+        // The kernel's outputs must not overlap: a tensor in two roles gets the gradient of the second one added.
+        boolean keyApart = isOneOf(gradKey, gradQuery);
+        boolean valueApart = isOneOf(gradValue, gradQuery, gradKey);
+        var writtenKey = keyApart ? temporary(gradients, key) : gradKey;
+        var writtenValue = valueApart ? temporary(gradients, value) : gradValue;
         Tensor valid = lengths;
         gradients.scope().run(new CausalAttentionBackward(
                 query.buffer(),
@@ -121,24 +130,49 @@ public record CausalAttentionOp(
                 logSumExp.buffer(),
                 gradOut,
                 gradQuery.buffer(),
-                gradKey.buffer(),
-                gradValue.buffer(),
+                writtenKey.buffer(),
+                writtenValue.buffer(),
                 sizes(query, key, value),
                 gradQuery.rowStride(),
-                gradKey.rowStride(),
-                gradValue.rowStride(),
+                writtenKey.rowStride(),
+                writtenValue.rowStride(),
                 gradQuery.accumulate(),
-                gradKey.accumulate(),
-                gradValue.accumulate()));
+                writtenKey.accumulate(),
+                writtenValue.accumulate()));
+        if (keyApart) {
+            add(gradients, writtenKey, gradKey, key);
+        }
+        if (valueApart) {
+            add(gradients, writtenValue, gradValue, value);
+        }
+    }
+
+    private static boolean isOneOf(Gradients.Target target, Gradients.Target... others) {
+        return Arrays.stream(others).anyMatch(other -> other.buffer().equals(target.buffer()));
     }
 
     private static Gradients.Target target(Gradients gradients, Tensor input) {
-        int row = input.shape().dim(2) * input.shape().dim(3);
-        if (gradients.wants(input)) {
-            return gradients.rows(input, row);
-        }
         // The kernel computes all three; one that nobody wants goes to a temporary.
-        var unwanted = gradients.scope().allocate("unwanted gradient", input.shape());
-        return new Gradients.Target(unwanted.buffer(), row, false);
+        return gradients.wants(input) ? gradients.rows(input, row(input)) : temporary(gradients, input);
+    }
+
+    private static Gradients.Target temporary(Gradients gradients, Tensor input) {
+        Tensor temporary = gradients.scope().allocate("attention backward", input.shape());
+        return new Gradients.Target(temporary.buffer(), row(input), false);
+    }
+
+    private static void add(Gradients gradients, Gradients.Target from, Gradients.Target to, Tensor input) {
+        int row = row(input);
+        int[] dims = {input.shape().size(0, 2), row};
+        gradients.scope().run(new Copy(
+                from.buffer(),
+                Layout.contiguous(dims),
+                to.buffer(),
+                Layout.of(dims, new int[] {to.rowStride(), 1}),
+                true));
+    }
+
+    private static int row(Tensor input) {
+        return input.shape().dim(2) * input.shape().dim(3);
     }
 }

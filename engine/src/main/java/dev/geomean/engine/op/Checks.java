@@ -49,24 +49,37 @@ final class Checks {
     }
 
     /**
-     * The scope of an operation on two tensors: that of the one that is not merely data.
+     * The scope of an operation: that of the operands that are not merely data.
      *
-     * @throws IllegalArgumentException if they live in two different steps
+     * @param operation name of the operation
+     * @param first an operand
+     * @param others more operands, null for absent ones
+     * @return the scope of the first operand if all are data
+     * @throws IllegalArgumentException if operands live in two different steps
      */
-    static Scope common(String operation, Tensor a, Tensor b) {
-        if (a.scope() == b.scope() || b.scope().isDataOnly()) {
-            return a.scope();
+    static Scope common(String operation, Tensor first, @Nullable Tensor... others) {
+        Tensor step = first;
+        for (Tensor other : others) {
+            if (other == null || other.scope() == step.scope() || other.scope().isDataOnly()) {
+                continue;
+            }
+            if (!step.scope().isDataOnly()) {
+                throw new IllegalArgumentException(operation + ": '" + step.name() + "' and '" + other.name()
+                        + "' belong to different scopes");
+            }
+            step = other;
         }
-        if (a.scope().isDataOnly()) {
-            return b.scope();
-        }
-        throw new IllegalArgumentException(
-                operation + ": '" + a.name() + "' and '" + b.name() + "' belong to different scopes");
+        return step.scope();
     }
 
     /** A contiguous version of a tensor for an operation that happens in {@code scope}. */
     static Tensor contiguousIn(Scope scope, Tensor tensor) {
         return tensor.isContiguous() ? tensor : scope.use(tensor).contiguous();
+    }
+
+    /** {@link #contiguousIn} for an operand that may be absent. */
+    static @Nullable Tensor optionalIn(Scope scope, @Nullable Tensor tensor) {
+        return tensor == null ? null : contiguousIn(scope, tensor);
     }
 
     /** The gradient of a weight that the kernel always adds to, or null if it is not wanted. */

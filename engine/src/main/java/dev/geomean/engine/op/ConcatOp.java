@@ -33,7 +33,7 @@ public record ConcatOp(List<Tensor> parts, Tensor out, int axis) implements Oper
         Tensor first = parts.getFirst();
         Shape shape = first.shape();
         int resolved = shape.axis(axis);
-        Scope scope = first.scope();
+        Scope scope = Checks.common("concat", first, parts.toArray(Tensor[]::new));
         int size = 0;
         for (Tensor part : parts) {
             Checks.that(
@@ -45,7 +45,6 @@ public record ConcatOp(List<Tensor> parts, Tensor out, int axis) implements Oper
                     shape,
                     part.shape());
             size += part.shape().dim(resolved);
-            scope = scope.isDataOnly() ? part.scope() : scope;
         }
         Tensor out = scope.allocate("concat", first.type(), shape.with(resolved, size));
         int start = 0;

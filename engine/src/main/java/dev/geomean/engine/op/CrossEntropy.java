@@ -54,8 +54,16 @@ public record CrossEntropy(Tensor logProbs, Tensor targets, @Nullable Tensor den
                 "shapes differ",
                 logProbs.shape(),
                 targets.shape());
-        Tensor values = logProbs.contiguous();
-        Scope scope = values.scope();
+        if (denominator != null) {
+            Checks.floats("cross_entropy", denominator);
+            Checks.that(
+                    denominator.shape().size() == 1,
+                    "cross_entropy",
+                    "denominator must be one number",
+                    denominator.shape());
+        }
+        Scope scope = Checks.common("cross_entropy", logProbs, targets, denominator);
+        Tensor values = Checks.contiguousIn(scope, logProbs);
         Tensor at = Checks.contiguousIn(scope, targets);
         Tensor loss = scope.allocate("cross_entropy", Shape.of());
         scope.run(new NegativeLogLikelihood(

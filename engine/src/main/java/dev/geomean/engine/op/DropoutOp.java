@@ -36,11 +36,12 @@ public record DropoutOp(Tensor in, Tensor counter, Tensor out, int stream, float
         Checks.that(
                 probability >= 0 && probability < 1, "dropout", "probability must be in [0, 1)", probability);
         Checks.that(counter.shape().equals(Shape.of(4)), "dropout", "counter must be [4]", counter.shape());
-        Tensor in = input.contiguous();
-        Scope scope = in.scope();
+        Scope scope = Checks.common("dropout", input, counter);
+        Tensor in = Checks.contiguousIn(scope, input);
+        Tensor key = Checks.contiguousIn(scope, counter);
         Tensor out = scope.allocate("dropout", in.shape());
-        scope.run(new Dropout(in.buffer(), out.buffer(), counter.buffer(), stream, probability, false));
-        scope.record(new DropoutOp(in, counter, out, stream, probability), out);
+        scope.run(new Dropout(in.buffer(), out.buffer(), key.buffer(), stream, probability, false));
+        scope.record(new DropoutOp(in, key, out, stream, probability), out);
         return out;
     }
 

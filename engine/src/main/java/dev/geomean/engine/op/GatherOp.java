@@ -33,8 +33,8 @@ public record GatherOp(Tensor in, Tensor indices, Tensor out, int axis) implemen
         Checks.floats("gather", input);
         int resolved = input.shape().axis(axis);
         checkIndices("gather", input, resolved, indices);
-        Tensor in = input.contiguous();
-        Scope scope = Checks.common("gather", in, indices);
+        Scope scope = Checks.common("gather", input, indices);
+        Tensor in = Checks.contiguousIn(scope, input);
         Tensor at = Checks.contiguousIn(scope, indices);
         Tensor out = scope.allocate("gather", at.shape());
         Shape shape = in.shape();

@@ -45,7 +45,7 @@ public record LayerNormOp(Tensor in, Tensor weight, @Nullable Tensor bias, Tenso
         if (bias != null) {
             Checks.vector("layer_norm", bias, cols);
         }
-        Scope scope = Checks.common("layer_norm", input, weight);
+        Scope scope = Checks.common("layer_norm", input, weight, bias);
         Tensor in = Checks.contiguousIn(scope, input);
         int rows = in.shape().size(0, in.shape().rank() - 1);
         Tensor out = scope.allocate("layer_norm", in.shape());
@@ -74,6 +74,9 @@ public record LayerNormOp(Tensor in, Tensor weight, @Nullable Tensor bias, Tenso
 
     @Override
     public void backward(Gradients gradients) {
+        // The vectors' gradients first: their kernel always adds, so a vector that is also the input is filled before.
+        var gradWeight = Checks.accumulated(gradients, weight);
+        var gradBias = Checks.accumulated(gradients, bias);
         var target = gradients.wants(in) ? gradients.target(in) : null;
         gradients.scope().run(new LayerNormBackward(
                 in.buffer(),
@@ -81,8 +84,8 @@ public record LayerNormOp(Tensor in, Tensor weight, @Nullable Tensor bias, Tenso
                 statistics.buffer(),
                 gradients.buffer(out),
                 target == null ? null : target.buffer(),
-                Checks.accumulated(gradients, weight),
-                Checks.accumulated(gradients, bias),
+                gradWeight,
+                gradBias,
                 statistics.shape().dim(0),
                 in.shape().dim(-1),
                 target != null && target.accumulate()));

@@ -47,7 +47,7 @@ public record LinearOp(Tensor in, Tensor weight, @Nullable Tensor bias, Tensor o
         if (bias != null) {
             Checks.vector("linear", bias, width);
         }
-        Scope scope = Checks.common("linear", input, weight);
+        Scope scope = Checks.common("linear", input, weight, bias);
         Tensor in = Checks.contiguousIn(scope, input);
         Tensor out = scope.allocate("linear", in.shape().with(-1, width));
         int inner = weight.shape().dim(1);

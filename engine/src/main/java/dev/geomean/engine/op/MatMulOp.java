@@ -5,6 +5,7 @@ import dev.geomean.engine.Operation;
 import dev.geomean.engine.Scope;
 import dev.geomean.engine.Shape;
 import dev.geomean.engine.Tensor;
+import dev.geomean.engine.kernel.Layout;
 import dev.geomean.engine.kernel.MatMul;
 import dev.geomean.engine.memory.Buffer;
 import java.util.Arrays;
@@ -110,8 +111,20 @@ public record MatMulOp(Tensor left, Tensor right, Tensor out) implements Operati
     }
 
     private static Tensor plainOrTransposed(Scope scope, Tensor tensor) {
-        boolean transposed = tensor.transpose(-1, -2).isContiguous();
+        int[] dims = tensor.shape().toArray();
+        int[] strides = new int[dims.length];
+        Arrays.setAll(strides, tensor.layout()::stride);
+        swapLast(dims);
+        swapLast(strides);
+        boolean transposed = Layout.of(dims, strides).isContiguous();
         return transposed ? tensor : Checks.contiguousIn(scope, tensor);
+    }
+
+    private static void swapLast(int[] values) {
+        int last = values.length - 1;
+        int kept = values[last];
+        values[last] = values[last - 1];
+        values[last - 1] = kept;
     }
 
     private static Shape leading(Shape shape) {

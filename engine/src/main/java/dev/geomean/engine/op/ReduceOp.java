@@ -15,6 +15,8 @@ import dev.geomean.engine.memory.Buffer;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.IntPredicate;
+import java.util.stream.IntStream;
 
 /**
  * Sum, mean or maximum over consecutive axes, seen as the middle of {@code [outer, count, inner]}. The gradient of a sum
@@ -53,6 +55,14 @@ public record ReduceOp(ReduceFunction function, Tensor in, Tensor out, int outer
         if (axes.length == 0) {
             Arrays.fill(reduced, true);
         }
+        if (function == ReduceFunction.MAX && !areNeighbours(reduced)) {
+            // In one run, so that equal elements share the gradient evenly.
+            IntPredicate isReduced = axis -> reduced[axis];
+            int[] kept = IntStream.range(0, rank).filter(isReduced.negate()).toArray();
+            int[] last = IntStream.range(0, rank).filter(isReduced).toArray();
+            int[] order = IntStream.concat(Arrays.stream(kept), Arrays.stream(last)).toArray();
+            return apply(function, input.permute(order), IntStream.range(kept.length, rank).toArray());
+        }
         Tensor result = input.contiguous();
         for (int end = rank; end > 0; end--) {
             if (reduced[end - 1]) {
@@ -65,6 +75,14 @@ public record ReduceOp(ReduceFunction function, Tensor in, Tensor out, int outer
             }
         }
         return rank == 0 ? reduceRun(function, name, result, 0, 0) : result;
+    }
+
+    private static boolean areNeighbours(boolean[] reduced) {
+        int runs = 0;
+        for (int axis = 0; axis < reduced.length; axis++) {
+            runs += reduced[axis] && (axis == 0 || !reduced[axis - 1]) ? 1 : 0;
+        }
+        return runs <= 1;
     }
 
     private static Tensor reduceRun(ReduceFunction function, String name, Tensor in, int start, int end) {

@@ -54,6 +54,8 @@ public record RmsNormOp(Tensor in, Tensor weight, Tensor inverseRms, Tensor out)
 
     @Override
     public void backward(Gradients gradients) {
+        // The vectors' gradients first: their kernel always adds, so a vector that is also the input is filled before.
+        var gradWeight = Checks.accumulated(gradients, weight);
         var target = gradients.wants(in) ? gradients.target(in) : null;
         gradients.scope().run(new RmsNormBackward(
                 in.buffer(),
@@ -61,7 +63,7 @@ public record RmsNormOp(Tensor in, Tensor weight, Tensor inverseRms, Tensor out)
                 inverseRms.buffer(),
                 gradients.buffer(out),
                 target == null ? null : target.buffer(),
-                Checks.accumulated(gradients, weight),
+                gradWeight,
                 inverseRms.shape().dim(0),
                 in.shape().dim(-1),
                 target != null && target.accumulate()));

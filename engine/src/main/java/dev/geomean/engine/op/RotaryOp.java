@@ -58,6 +58,7 @@ public record RotaryOp(Tensor in, Tensor table, @Nullable Tensor starts, Tensor 
      */
     public static Tensor apply(Tensor input, Tensor table, @Nullable Tensor starts) {
         Checks.floats("rotary", input);
+        Checks.floats("rotary", table);
         Shape shape = input.shape();
         Checks.that(
                 shape.rank() == 4
@@ -79,10 +80,11 @@ public record RotaryOp(Tensor in, Tensor table, @Nullable Tensor starts, Tensor 
             Checks.that(
                     starts.shape().equals(Shape.of(shape.dim(0))), "rotary", "starts must be [batch]", starts.shape());
         }
-        Scope scope = Checks.common("rotary", input, table);
-        Tensor in = input.rowStride(2) >= 0 ? input : input.contiguous();
+        Scope scope = Checks.common("rotary", input, table, starts);
+        Tensor in = input.rowStride(2) >= 0 ? input : Checks.contiguousIn(scope, input);
+        Tensor from = Checks.optionalIn(scope, starts);
         Tensor out = scope.allocate("rotary", shape);
-        var op = new RotaryOp(in, table, starts, out);
+        var op = new RotaryOp(in, table, from, out);
         scope.run(op.kernel(
                 in.buffer(), in.rowStride(2), out.buffer(), shape.dim(2) * shape.dim(3), false, false));
         scope.record(op, out);

@@ -45,7 +45,7 @@ public record ScatterAddOp(Tensor in, Tensor indices, Tensor values, Tensor out,
                 "values must have the shape of the indices",
                 values.shape(),
                 indices.shape());
-        Scope scope = Checks.common("scatter_add", input, values);
+        Scope scope = Checks.common("scatter_add", input, values, indices);
         Tensor at = Checks.contiguousIn(scope, indices);
         Tensor added = Checks.contiguousIn(scope, values);
         Tensor out = scope.allocate("scatter_add", input.shape());

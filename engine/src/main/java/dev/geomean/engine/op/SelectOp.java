@@ -36,8 +36,7 @@ public record SelectOp(Tensor condition, Tensor whenTrue, Tensor whenFalse, Tens
         Shape shape = whenTrue.shape()
                 .broadcast("where", whenFalse.shape())
                 .broadcast("where", condition.shape());
-        Scope values = Checks.common("where", whenTrue, whenFalse);
-        Scope scope = values.isDataOnly() ? condition.scope() : values;
+        Scope scope = Checks.common("where", whenTrue, whenFalse, condition);
         Tensor out = scope.allocate("where", shape);
         scope.run(new Select(
                 condition.buffer(),

@@ -56,8 +56,8 @@ public record TokenLogProbsOp(
                 "targets must have the logits' shape without the last axis",
                 shape,
                 targets.shape());
-        Tensor logits = input.contiguous();
-        Scope scope = Checks.common("token_log_probs", logits, targets);
+        Scope scope = Checks.common("token_log_probs", input, targets);
+        Tensor logits = Checks.contiguousIn(scope, input);
         Tensor at = Checks.contiguousIn(scope, targets);
         Tensor logProbs = scope.allocate("log_probs", at.shape());
         Tensor entropy = scope.allocate("entropy", at.shape());
