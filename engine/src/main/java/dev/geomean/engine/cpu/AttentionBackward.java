@@ -4,7 +4,6 @@ import dev.geomean.engine.kernel.AttentionKernel.AttentionShape;
 import dev.geomean.engine.kernel.AttentionKernel.CausalAttentionBackward;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 
 /**
  * Backward pass of causal attention for one batch element and the query heads that share one key/value head.
@@ -132,9 +131,7 @@ final class AttentionBackward {
             int at = probabilities.at(row, c);
             int end = at + Math.min(Tiles.DEPTH, count - c);
             for (int j = at; j < end; j += LANES) {
-                FloatVector probability = FloatVector.fromArray(Native.FLOATS, p, j)
-                        .sub(logSumExp)
-                        .lanewise(VectorOperators.EXP);
+                FloatVector probability = VectorMath.exp(FloatVector.fromArray(Native.FLOATS, p, j).sub(logSumExp));
                 probability.intoArray(p, j);
                 FloatVector gradient = FloatVector.fromArray(Native.FLOATS, g, j);
                 gradient.sub(delta).mul(probability).intoArray(g, j);
@@ -163,7 +160,7 @@ final class AttentionBackward {
         for (; j <= length - LANES; j += LANES) {
             sum = Native.load(x + 4L * j).fma(Native.load(y + 4L * j), sum);
         }
-        float total = sum.reduceLanes(VectorOperators.ADD);
+        float total = Vectors.sum(sum);
         for (; j < length; j++) {
             total += Native.get(x + 4L * j) * Native.get(y + 4L * j);
         }

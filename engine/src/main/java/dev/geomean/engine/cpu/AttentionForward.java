@@ -114,12 +114,12 @@ final class AttentionForward {
             int at = scores.at(row, c);
             int end = at + Math.min(Tiles.DEPTH, count - c);
             for (int j = at; j < end; j += LANES) {
-                FloatVector e = FloatVector.fromArray(Native.FLOATS, s, j).sub(shift).lanewise(VectorOperators.EXP);
+                FloatVector e = VectorMath.exp(FloatVector.fromArray(Native.FLOATS, s, j).sub(shift));
                 e.intoArray(s, j);
                 total = total.add(e);
             }
         }
-        float sum = total.reduceLanes(VectorOperators.ADD);
+        float sum = Vectors.sum(total);
         scores.fill(row, Scores.roundUp(count, LANES), visible, 0);
         sums[row] = sum;
         return max + (float) Math.log(sum);
