@@ -209,7 +209,13 @@ final class CpuMatMul {
                 int height = Math.min(Tiles.ROWS, rows - i);
                 int at = transposedLeft ? i : i * Tiles.STRIDE;
                 long out = c + 4 * ((long) i * ldc + j);
-                if (transposedLeft) {
+                if (width <= LANES) {
+                    if (transposedLeft) {
+                        Tiles.columnsNarrow(left, at, right, panel, depth, tile, 0, Tiles.WIDTH);
+                    } else {
+                        Tiles.rowsNarrow(left, at, right, panel, depth, tile, 0, Tiles.WIDTH);
+                    }
+                } else if (transposedLeft) {
                     Tiles.columns(left, at, right, panel, depth, tile, 0, Tiles.WIDTH);
                 } else {
                     Tiles.rows(left, at, right, panel, depth, tile, 0, Tiles.WIDTH);
