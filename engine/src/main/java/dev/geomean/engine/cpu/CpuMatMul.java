@@ -26,9 +26,19 @@ final class CpuMatMul {
     /** Columns of a packed right block: at most half a megabyte. */
     private static final int BLOCK_COLUMNS = 512;
 
+    /** Up to so many rows (or columns) of the result, dot products in place beat turning the other operand. */
+    private static final int FEW_DOTS = 12;
+
+    /** Shorter dot products than this spend too much on their horizontal sums, unless there are only one or two. */
+    private static final int LONG_DOT = 128;
+
+    /** Up to so many rows (or columns) of the result, sums in place beat packing the other operand. */
+    private static final int FEW_SUMS = 3;
+
     private static final int LANES = Native.LANES;
 
     private final Transposer transposer = new Transposer();
+    private final SkinnyMatMul skinny = new SkinnyMatMul();
     private final float[] tile = new float[Tiles.ROWS * Tiles.WIDTH];
     private float[] left = {};
     private float[] right = {};
@@ -68,6 +78,9 @@ final class CpuMatMul {
                 initialise(out, m, k.n(), k.ldc(), biasAddress, add);
                 add = true;
             }
+            if (k.k() == 0) {
+                continue;
+            }
             multiply(
                     a + 4 * i * k.batchStrideA(),
                     b + 4 * i * k.batchStrideB(),
@@ -92,7 +105,7 @@ final class CpuMatMul {
      * @param c result
      * @param m rows
      * @param n columns
-     * @param k inner dimension; 0 does nothing
+     * @param k inner dimension, at least 1
      * @param transposeA whether the left operand is stored {@code [k, m]}
      * @param transposeB whether the right operand is stored {@code [n, k]}
      * @param lda row stride of the left operand
@@ -101,6 +114,40 @@ final class CpuMatMul {
      * @param add whether to add to the result
      */
     void multiply(
+            long a,
+            long b,
+            long c,
+            int m,
+            int n,
+            int k,
+            boolean transposeA,
+            boolean transposeB,
+            int lda,
+            int ldb,
+            int ldc,
+            boolean add) {
+        if (transposeB && few(m, k)) {
+            skinny.load(a, transposeA ? 4 : 4L * lda, transposeA ? 4L * lda : 4, m, k);
+            skinny.dots(b, 4L * ldb, n, m, k, c, 4, 4L * ldc, add);
+        } else if (!transposeB && m <= FEW_SUMS) {
+            skinny.load(a, transposeA ? 4 : 4L * lda, transposeA ? 4L * lda : 4, m, k);
+            skinny.sums(b, 4L * ldb, n, m, k, c, 4, 4L * ldc, add);
+        } else if (!transposeA && few(n, k)) {
+            skinny.load(b, transposeB ? 4L * ldb : 4, transposeB ? 4 : 4L * ldb, n, k);
+            skinny.dots(a, 4L * lda, m, n, k, c, 4L * ldc, 4, add);
+        } else if (transposeA && n <= FEW_SUMS) {
+            skinny.load(b, transposeB ? 4L * ldb : 4, transposeB ? 4 : 4L * ldb, n, k);
+            skinny.sums(a, 4L * lda, m, n, k, c, 4L * ldc, 4, add);
+        } else {
+            packed(a, b, c, m, n, k, transposeA, transposeB, lda, ldb, ldc, add);
+        }
+    }
+
+    private static boolean few(int count, int k) {
+        return count <= 2 || (count <= FEW_DOTS && k >= LONG_DOT);
+    }
+
+    private void packed(
             long a,
             long b,
             long c,
@@ -162,45 +209,60 @@ final class CpuMatMul {
                 int height = Math.min(Tiles.ROWS, rows - i);
                 int at = transposedLeft ? i : i * Tiles.STRIDE;
                 long out = c + 4 * ((long) i * ldc + j);
-                if (transposedLeft) {
+                if (width <= LANES) {
+                    if (transposedLeft) {
+                        Tiles.columnsNarrow(left, at, right, panel, depth, tile, 0, Tiles.WIDTH);
+                    } else {
+                        Tiles.rowsNarrow(left, at, right, panel, depth, tile, 0, Tiles.WIDTH);
+                    }
+                } else if (transposedLeft) {
                     Tiles.columns(left, at, right, panel, depth, tile, 0, Tiles.WIDTH);
                 } else {
                     Tiles.rows(left, at, right, panel, depth, tile, 0, Tiles.WIDTH);
                 }
-                if (add) {
-                    addTile(tile, out, ldc, height, width);
+                if (width < Tiles.WIDTH) {
+                    putPart(tile, out, ldc, height, width, add);
+                } else if (add) {
+                    addRows(tile, out, 4L * ldc, height);
                 } else {
-                    putTile(tile, out, ldc, height, width);
+                    putRows(tile, out, 4L * ldc, height);
                 }
             }
         }
     }
 
-    private static void putTile(float[] tile, long c, int ldc, int rows, int columns) {
-        int whole = columns / LANES * LANES;
+    /** Writes rows of a whole tile. */
+    private static void putRows(float[] tile, long c, long stride, int rows) {
         for (int i = 0; i < rows; i++) {
-            long row = c + 4L * i * ldc;
-            int at = i * Tiles.WIDTH;
-            for (int j = 0; j < whole; j += LANES) {
-                Native.store(FloatVector.fromArray(Native.FLOATS, tile, at + j), row + 4L * j);
-            }
-            for (int j = whole; j < columns; j++) {
-                Native.set(row + 4L * j, tile[at + j]);
-            }
+            long row = c + i * stride;
+            Native.store(FloatVector.fromArray(Native.FLOATS, tile, i * Tiles.WIDTH), row);
+            Native.store(FloatVector.fromArray(Native.FLOATS, tile, i * Tiles.WIDTH + LANES), row + 4L * LANES);
         }
     }
 
-    private static void addTile(float[] tile, long c, int ldc, int rows, int columns) {
+    /** Adds rows of a whole tile. */
+    private static void addRows(float[] tile, long c, long stride, int rows) {
+        for (int i = 0; i < rows; i++) {
+            long row = c + i * stride;
+            FloatVector u = FloatVector.fromArray(Native.FLOATS, tile, i * Tiles.WIDTH);
+            FloatVector v = FloatVector.fromArray(Native.FLOATS, tile, i * Tiles.WIDTH + LANES);
+            Native.store(u.add(Native.load(row)), row);
+            Native.store(v.add(Native.load(row + 4L * LANES)), row + 4L * LANES);
+        }
+    }
+
+    /** Writes or adds the leading columns of a tile that sticks out of the result. */
+    private static void putPart(float[] tile, long c, int ldc, int rows, int columns, boolean add) {
         int whole = columns / LANES * LANES;
         for (int i = 0; i < rows; i++) {
             long row = c + 4L * i * ldc;
             int at = i * Tiles.WIDTH;
             for (int j = 0; j < whole; j += LANES) {
-                FloatVector sum = FloatVector.fromArray(Native.FLOATS, tile, at + j).add(Native.load(row + 4L * j));
-                Native.store(sum, row + 4L * j);
+                FloatVector value = FloatVector.fromArray(Native.FLOATS, tile, at + j);
+                Native.store(add ? value.add(Native.load(row + 4L * j)) : value, row + 4L * j);
             }
             for (int j = whole; j < columns; j++) {
-                Native.set(row + 4L * j, tile[at + j] + Native.get(row + 4L * j));
+                Native.set(row + 4L * j, add ? tile[at + j] + Native.get(row + 4L * j) : tile[at + j]);
             }
         }
     }

@@ -78,6 +78,27 @@ final class Tiles {
         }
     }
 
+    /**
+     * One tile of which only the first vector of each row is wanted; parameters as in {@link #rows}. What it writes to the rest
+     * is undefined. With four rows a narrow tile would save no time: it waits for its multiplications.
+     */
+    static void rowsNarrow(float[] a, int aAt, float[] b, int bAt, int depth, float[] tile, int at, int stride) {
+        if (ROWS == 8) {
+            rows8Narrow(a, aAt, b, bAt, depth, tile, at, stride);
+        } else {
+            rows4(a, aAt, b, bAt, depth, tile, at, stride);
+        }
+    }
+
+    /** As {@link #rowsNarrow} with the left operand transposed. */
+    static void columnsNarrow(float[] a, int aAt, float[] b, int bAt, int depth, float[] tile, int at, int stride) {
+        if (ROWS == 8) {
+            columns8Narrow(a, aAt, b, bAt, depth, tile, at, stride);
+        } else {
+            columns4(a, aAt, b, bAt, depth, tile, at, stride);
+        }
+    }
+
     /** Four rows, left operand row by row; parameters as in {@link #rows}. */
     static void rows4(
             float[] a, int aAt, float[] b, int bAt, int depth, float[] tile, int at, int stride) {
@@ -280,5 +301,69 @@ final class Tiles {
         y6.intoArray(tile, at + 6 * stride + LANES);
         x7.intoArray(tile, at + 7 * stride);
         y7.intoArray(tile, at + 7 * stride + LANES);
+    }
+
+    /** Eight rows of one vector, left operand row by row; parameters as in {@link #rows}. */
+    private static void rows8Narrow(
+            float[] a, int aAt, float[] b, int bAt, int depth, float[] tile, int at, int stride) {
+        FloatVector x0 = FloatVector.zero(Native.FLOATS);
+        FloatVector x1 = FloatVector.zero(Native.FLOATS);
+        FloatVector x2 = FloatVector.zero(Native.FLOATS);
+        FloatVector x3 = FloatVector.zero(Native.FLOATS);
+        FloatVector x4 = FloatVector.zero(Native.FLOATS);
+        FloatVector x5 = FloatVector.zero(Native.FLOATS);
+        FloatVector x6 = FloatVector.zero(Native.FLOATS);
+        FloatVector x7 = FloatVector.zero(Native.FLOATS);
+        for (int p = 0; p < depth; p++) {
+            FloatVector u = FloatVector.fromArray(Native.FLOATS, b, bAt + p * WIDTH);
+            x0 = FloatVector.broadcast(Native.FLOATS, a[aAt + p]).fma(u, x0);
+            x1 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + STRIDE]).fma(u, x1);
+            x2 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 2 * STRIDE]).fma(u, x2);
+            x3 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 3 * STRIDE]).fma(u, x3);
+            x4 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 4 * STRIDE]).fma(u, x4);
+            x5 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 5 * STRIDE]).fma(u, x5);
+            x6 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 6 * STRIDE]).fma(u, x6);
+            x7 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 7 * STRIDE]).fma(u, x7);
+        }
+        x0.intoArray(tile, at);
+        x1.intoArray(tile, at + stride);
+        x2.intoArray(tile, at + 2 * stride);
+        x3.intoArray(tile, at + 3 * stride);
+        x4.intoArray(tile, at + 4 * stride);
+        x5.intoArray(tile, at + 5 * stride);
+        x6.intoArray(tile, at + 6 * stride);
+        x7.intoArray(tile, at + 7 * stride);
+    }
+
+    /** Eight rows of one vector, left operand transposed; parameters as in {@link #rows}. */
+    private static void columns8Narrow(
+            float[] a, int aAt, float[] b, int bAt, int depth, float[] tile, int at, int stride) {
+        FloatVector x0 = FloatVector.zero(Native.FLOATS);
+        FloatVector x1 = FloatVector.zero(Native.FLOATS);
+        FloatVector x2 = FloatVector.zero(Native.FLOATS);
+        FloatVector x3 = FloatVector.zero(Native.FLOATS);
+        FloatVector x4 = FloatVector.zero(Native.FLOATS);
+        FloatVector x5 = FloatVector.zero(Native.FLOATS);
+        FloatVector x6 = FloatVector.zero(Native.FLOATS);
+        FloatVector x7 = FloatVector.zero(Native.FLOATS);
+        for (int p = 0; p < depth; p++) {
+            FloatVector u = FloatVector.fromArray(Native.FLOATS, b, bAt + p * WIDTH);
+            x0 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE]).fma(u, x0);
+            x1 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 1]).fma(u, x1);
+            x2 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 2]).fma(u, x2);
+            x3 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 3]).fma(u, x3);
+            x4 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 4]).fma(u, x4);
+            x5 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 5]).fma(u, x5);
+            x6 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 6]).fma(u, x6);
+            x7 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 7]).fma(u, x7);
+        }
+        x0.intoArray(tile, at);
+        x1.intoArray(tile, at + stride);
+        x2.intoArray(tile, at + 2 * stride);
+        x3.intoArray(tile, at + 3 * stride);
+        x4.intoArray(tile, at + 4 * stride);
+        x5.intoArray(tile, at + 5 * stride);
+        x6.intoArray(tile, at + 6 * stride);
+        x7.intoArray(tile, at + 7 * stride);
     }
 }
