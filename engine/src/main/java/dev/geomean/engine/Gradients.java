@@ -111,9 +111,11 @@ public final class Gradients {
      */
     public boolean has(Tensor tensor) {
         Entry entry = entries.get(tensor.gradientKey());
-        if (entry != null && (entry.written || entry.open != null)) {
-            return true;
-        }
+        return (entry != null && (entry.written || entry.open != null)) || isWrittenPiece(tensor);
+    }
+
+    /** Whether something was written to a piece's columns of the gradient of the whole. */
+    private boolean isWrittenPiece(Tensor tensor) {
         Piece piece = tensor.piece();
         boolean[] written = piece == null ? null : writtenPieces.get(piece.split());
         return piece != null && written != null && written[piece.index()];
@@ -141,14 +143,15 @@ public final class Gradients {
      * @param tensor a tensor that requires a gradient: a leaf, or a parameter
      * @return a tensor of the same shape; zeros if the loss does not depend on it
      * @throws IllegalArgumentException if the tensor requires no gradient
-     * @throws IllegalStateException for an intermediate result whose gradient's memory was passed on
+     * @throws IllegalStateException for an intermediate result whose gradient's memory was passed on, or that is a piece
+     *     of a split whose gradient went to the whole
      */
     public Tensor of(Tensor tensor) {
         if (!tensor.requiresGrad()) {
             throw new IllegalArgumentException("'" + tensor.name() + "' does not require a gradient");
         }
         Entry entry = entries.get(tensor.gradientKey());
-        if (entry != null && entry.givenAway) {
+        if ((entry != null && entry.givenAway) || isWrittenPiece(tensor)) {
             throw new IllegalStateException("the gradient of the intermediate result '" + tensor.name()
                     + "' was not kept: ask for those of leaves");
         }

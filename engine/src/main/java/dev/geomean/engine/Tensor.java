@@ -710,8 +710,11 @@ public final class Tensor {
         if (reshaped == null) {
             return contiguous().reshape(target.toArray());
         }
+        if (!requiresGrad || !scope.gradientsOn()) {
+            return new Tensor(scope, buffer, target, reshaped, new Object());
+        }
         return new Tensor(scope, buffer, target, reshaped, gradientKey)
-                .withRequiresGrad(requiresGrad && scope.gradientsOn())
+                .withRequiresGrad(true)
                 .withPiece(piece);
     }
 
