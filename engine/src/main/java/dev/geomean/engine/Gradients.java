@@ -73,6 +73,7 @@ public final class Gradients {
             throw new IllegalArgumentException(
                     "backward: '" + loss.name() + "' does not depend on any tensor that requires a gradient");
         }
+        loss.buffer().storage().checkAlive();
         Scope scope = loss.scope();
         var gradients = new Gradients(scope, parameters);
         scope.run(new Fill(gradients.target(loss).buffer(), 1));

@@ -693,7 +693,7 @@ public final class Tensor {
      * @return the broadcast shape
      */
     public Tensor maskedFill(Tensor mask, float value) {
-        return SelectOp.apply(mask, scope.scalar(value), this);
+        return SelectOp.fill(mask, value, this);
     }
 
     // ---- views and copies ----------------------------------------------------------------------------------------
@@ -705,6 +705,7 @@ public final class Tensor {
      * @return a view where possible, else a copy
      */
     public Tensor reshape(int... dims) {
+        buffer.storage().checkAlive();
         Shape target = inferShape(dims);
         Layout reshaped = layout.reshape(target.toArray());
         if (reshaped == null) {
@@ -834,6 +835,7 @@ public final class Tensor {
      * @return a tensor without gradient history
      */
     public Tensor view(long from, Layout viewLayout) {
+        buffer.storage().checkAlive();
         int[] dims = new int[viewLayout.rank()];
         Arrays.setAll(dims, viewLayout::dim);
         Buffer part = buffer.slice(from, viewLayout.size() == 0 ? 0 : viewLayout.span());
