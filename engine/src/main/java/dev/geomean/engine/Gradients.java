@@ -80,6 +80,7 @@ public final class Gradients {
             throw new IllegalArgumentException(
                     "backward: '" + loss.name() + "' does not depend on any tensor that requires a gradient");
         }
+        loss.buffer().storage().checkAlive();
         Scope scope = loss.scope();
         var gradients = new Gradients(scope, parameters);
         scope.run(new Fill(gradients.target(loss).buffer(), 1));
@@ -118,9 +119,11 @@ public final class Gradients {
      */
     public boolean has(Tensor tensor) {
         Entry entry = entries.get(tensor.gradientKey());
-        if (entry != null && (entry.written || entry.open != null)) {
-            return true;
-        }
+        return (entry != null && (entry.written || entry.open != null)) || isWrittenPiece(tensor);
+    }
+
+    /** Whether something was written to a piece's columns of the gradient of the whole. */
+    private boolean isWrittenPiece(Tensor tensor) {
         Piece piece = tensor.piece();
         boolean[] written = piece == null ? null : writtenPieces.get(piece.split());
         return piece != null && written != null && written[piece.index()];
@@ -148,14 +151,15 @@ public final class Gradients {
      * @param tensor a tensor that requires a gradient: a leaf, or a parameter
      * @return a tensor of the same shape; zeros if the loss does not depend on it
      * @throws IllegalArgumentException if the tensor requires no gradient
-     * @throws IllegalStateException for an intermediate result whose gradient's memory was passed on
+     * @throws IllegalStateException for an intermediate result whose gradient's memory was passed on, or that is a piece
+     *     of a split whose gradient went to the whole
      */
     public Tensor of(Tensor tensor) {
         if (!tensor.requiresGrad()) {
             throw new IllegalArgumentException("'" + tensor.name() + "' does not require a gradient");
         }
         Entry entry = entries.get(tensor.gradientKey());
-        if (entry != null && entry.givenAway) {
+        if ((entry != null && entry.givenAway) || isWrittenPiece(tensor)) {
             throw new IllegalStateException("the gradient of the intermediate result '" + tensor.name()
                     + "' was not kept: ask for those of leaves");
         }

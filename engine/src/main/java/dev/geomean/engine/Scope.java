@@ -202,6 +202,18 @@ public final class Scope implements AutoCloseable {
     // ---- running -------------------------------------------------------------------------------------------------
 
     /**
+     * Throws unless operations may happen in this scope.
+     *
+     * @throws IllegalStateException if this scope only holds data
+     */
+    public void checkExecutes() {
+        if (executor instanceof DataOnly data) {
+            throw new IllegalStateException("scope '" + data.name()
+                    + "' only holds data: bind a tensor to a step with scope.use(tensor)");
+        }
+    }
+
+    /**
      * Executes a kernel: at once in an eager scope, on every run of the program in a capturing one.
      *
      * @param kernel the kernel
@@ -215,8 +227,7 @@ public final class Scope implements AutoCloseable {
                 kernel.writes().forEach(buffer -> buffer.storage().checkAlive());
                 recorder.kernels().add(kernel);
             }
-            case DataOnly data -> throw new IllegalStateException("scope '" + data.name()
-                    + "' only holds data: bind one operand to a step with scope.use(tensor)");
+            case DataOnly data -> checkExecutes();
         }
     }
 
@@ -266,10 +277,7 @@ public final class Scope implements AutoCloseable {
      */
     public void record(Operation operation, Tensor... outputs) {
         if (noGrad == 0 && operation.inputs().stream().anyMatch(Tensor::requiresGrad)) {
-            if (executor instanceof DataOnly data) {
-                throw new IllegalStateException("scope '" + data.name()
-                        + "' only holds data: bind the tensor to a step with scope.use(tensor)");
-            }
+            checkExecutes();
             for (Tensor output : outputs) {
                 output.markRequiresGrad();
             }

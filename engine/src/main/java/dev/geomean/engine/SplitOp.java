@@ -29,10 +29,14 @@ record SplitOp(Gradients.Split split, Tensor[] pieces) implements Operation {
         for (int i = 0; i < sizes.length; i++) {
             Shape part = shape.with(-1, sizes[i]);
             long from = part.size() == 0 ? 0 : (long) offsets[i] * strides[strides.length - 1];
-            pieces[i] = base.view(from, Layout.of(part.toArray(), strides))
-                    .withPiece(new Gradients.Piece(split, i));
+            pieces[i] = base.view(from, Layout.of(part.toArray(), strides));
         }
         base.scope().record(new SplitOp(split, pieces), pieces);
+        for (int i = 0; i < pieces.length; i++) {
+            if (pieces[i].requiresGrad()) {
+                pieces[i].withPiece(new Gradients.Piece(split, i));
+            }
+        }
         return List.of(pieces);
     }
 

@@ -693,7 +693,7 @@ public final class Tensor {
      * @return the broadcast shape
      */
     public Tensor maskedFill(Tensor mask, float value) {
-        return SelectOp.apply(mask, scope.scalar(value), this);
+        return SelectOp.fill(mask, value, this);
     }
 
     // ---- views and copies ----------------------------------------------------------------------------------------
@@ -705,13 +705,17 @@ public final class Tensor {
      * @return a view where possible, else a copy
      */
     public Tensor reshape(int... dims) {
+        buffer.storage().checkAlive();
         Shape target = inferShape(dims);
         Layout reshaped = layout.reshape(target.toArray());
         if (reshaped == null) {
             return contiguous().reshape(target.toArray());
         }
+        if (!requiresGrad || !scope.gradientsOn()) {
+            return new Tensor(scope, buffer, target, reshaped, new Object());
+        }
         return new Tensor(scope, buffer, target, reshaped, gradientKey)
-                .withRequiresGrad(requiresGrad && scope.gradientsOn())
+                .withRequiresGrad(true)
                 .withPiece(piece);
     }
 
@@ -831,6 +835,7 @@ public final class Tensor {
      * @return a tensor without gradient history
      */
     public Tensor view(long from, Layout viewLayout) {
+        buffer.storage().checkAlive();
         int[] dims = new int[viewLayout.rank()];
         Arrays.setAll(dims, viewLayout::dim);
         Buffer part = buffer.slice(from, viewLayout.size() == 0 ? 0 : viewLayout.span());

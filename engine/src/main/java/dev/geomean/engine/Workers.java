@@ -77,8 +77,10 @@ public final class Workers implements AutoCloseable {
      * The lane of the calling thread, for work that is not handed over.
      *
      * @return lane 0
+     * @throws IllegalStateException if the crew was closed
      */
     public Backend.Lane callerLane() {
+        checkOpen();
         return lanes[0];
     }
 
@@ -90,9 +92,7 @@ public final class Workers implements AutoCloseable {
      * @throws IllegalStateException if the crew was closed, or is at work
      */
     public void forEach(int count, Task work) {
-        if (closed) {
-            throw new IllegalStateException("workers are closed");
-        }
+        checkOpen();
         if (busy) {
             throw new IllegalStateException("workers are busy: forEach was called from within a piece of work");
         }
@@ -120,6 +120,12 @@ public final class Workers implements AutoCloseable {
         } finally {
             task = null;
             busy = false;
+        }
+    }
+
+    private void checkOpen() {
+        if (closed) {
+            throw new IllegalStateException("workers are closed");
         }
     }
 

@@ -26,8 +26,8 @@ public record AffineOp(Tensor in, Tensor out, float scale) implements Operation 
      */
     public static Tensor apply(Tensor input, float scale, float shift) {
         Checks.floats("affine", input);
+        Scope scope = Checks.common("affine", input);
         Tensor in = input.contiguous();
-        Scope scope = in.scope();
         Tensor out = scope.allocate("affine", in.shape());
         scope.run(new Affine(in.buffer(), out.buffer(), scale, shift, false));
         scope.record(new AffineOp(in, out, scale), out);

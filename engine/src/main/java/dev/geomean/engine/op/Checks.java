@@ -54,13 +54,19 @@ final class Checks {
      * @param operation name of the operation
      * @param first an operand
      * @param others more operands, null for absent ones
-     * @return the scope of the first operand if all are data
+     * @return a scope in which operations may happen
      * @throws IllegalArgumentException if operands live in two different steps
+     * @throws IllegalStateException if an operand's scope ended, or all operands are data
      */
     static Scope common(String operation, Tensor first, @Nullable Tensor... others) {
         Tensor step = first;
+        first.buffer().storage().checkAlive();
         for (Tensor other : others) {
-            if (other == null || other.scope() == step.scope() || other.scope().isDataOnly()) {
+            if (other == null) {
+                continue;
+            }
+            other.buffer().storage().checkAlive();
+            if (other.scope() == step.scope() || other.scope().isDataOnly()) {
                 continue;
             }
             if (!step.scope().isDataOnly()) {
@@ -69,6 +75,7 @@ final class Checks {
             }
             step = other;
         }
+        step.scope().checkExecutes();
         return step.scope();
     }
 

@@ -23,7 +23,7 @@ public record CopyOp(Tensor in, Tensor out) implements Operation {
      * @return a contiguous tensor of the same shape and type
      */
     public static Tensor apply(Tensor in) {
-        Scope scope = in.scope();
+        Scope scope = Checks.common("contiguous", in);
         Tensor out = scope.allocate("contiguous", in.type(), in.shape());
         scope.run(new Copy(in.buffer(), in.layout(), out.buffer(), out.layout(), false));
         scope.record(new CopyOp(in, out), out);

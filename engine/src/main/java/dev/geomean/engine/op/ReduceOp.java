@@ -52,6 +52,7 @@ public record ReduceOp(ReduceFunction function, Tensor in, Tensor out, int outer
             Checks.that(!reduced[resolved], name, "axis named twice", axis, input.shape());
             reduced[resolved] = true;
         }
+        Checks.common(name, input);
         if (axes.length == 0) {
             Arrays.fill(reduced, true);
         }

@@ -51,6 +51,22 @@ public record SelectOp(Tensor condition, Tensor whenTrue, Tensor whenFalse, Tens
         return out;
     }
 
+    /**
+     * Replaces elements.
+     *
+     * @param mask int32, non-zero replaces
+     * @param value the replacement
+     * @param input float32
+     * @return the broadcast shape
+     * @throws IllegalArgumentException if the shapes do not broadcast
+     */
+    public static Tensor fill(Tensor mask, float value, Tensor input) {
+        Checks.floats("masked_fill", input);
+        Checks.ints("masked_fill", mask);
+        input.shape().broadcast("masked_fill", mask.shape());
+        return apply(mask, Checks.common("masked_fill", input, mask).scalar(value), input);
+    }
+
     @Override
     public List<Tensor> inputs() {
         return List.of(whenTrue, whenFalse);

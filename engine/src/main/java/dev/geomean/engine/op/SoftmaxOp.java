@@ -29,8 +29,8 @@ public record SoftmaxOp(Tensor in, Tensor out, boolean logarithm) implements Ope
         String name = logarithm ? "log_softmax" : "softmax";
         Checks.floats(name, input);
         Checks.that(input.shape().rank() > 0, name, "needs at least one axis", input.shape());
+        Scope scope = Checks.common(name, input);
         Tensor in = input.contiguous();
-        Scope scope = in.scope();
         Tensor out = scope.allocate(name, in.shape());
         scope.run(new Softmax(in.buffer(), out.buffer(), rows(in), in.shape().dim(-1), logarithm));
         scope.record(new SoftmaxOp(in, out, logarithm), out);

@@ -31,9 +31,9 @@ public record SwiGluOp(Tensor packed, Tensor out) implements Operation {
                 "swiGlu",
                 "the last axis must be even",
                 input.shape());
+        Scope scope = Checks.common("swiGlu", input);
         Tensor packed = input.contiguous();
         int width = packed.shape().dim(-1) / 2;
-        Scope scope = packed.scope();
         Tensor out = scope.allocate("swiglu", packed.shape().with(-1, width));
         if (out.shape().size() > 0) {
             scope.run(new SwiGlu(

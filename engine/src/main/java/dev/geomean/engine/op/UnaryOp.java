@@ -29,8 +29,8 @@ public record UnaryOp(UnaryFunction function, Tensor in, Tensor out) implements 
     public static Tensor apply(UnaryFunction function, Tensor input) {
         String name = function.name().toLowerCase(Locale.ROOT);
         Checks.floats(name, input);
+        Scope scope = Checks.common(name, input);
         Tensor in = input.contiguous();
-        Scope scope = in.scope();
         Tensor out = scope.allocate(name, in.shape());
         scope.run(new Unary(function, in.buffer(), out.buffer()));
         scope.record(new UnaryOp(function, in, out), out);
