@@ -134,7 +134,8 @@ final class Scores {
         for (int i = 0; i < Tiles.ROWS; i++) {
             for (int j = 0; j < WIDTH; j += LANES) {
                 FloatVector value = FloatVector.fromArray(Native.FLOATS, tile, i * WIDTH + j);
-                value.add(FloatVector.fromArray(Native.FLOATS, to, at + i * stride + j)).intoArray(to, at + i * stride + j);
+                value.add(FloatVector.fromArray(Native.FLOATS, to, at + i * stride + j)).intoArray(to,
+                        at + i * stride + j);
             }
         }
     }

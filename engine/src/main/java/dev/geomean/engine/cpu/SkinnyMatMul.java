@@ -77,7 +77,8 @@ final class SkinnyMatMul {
      * @param add whether to add to the result
      */
     void dots(
-            long large, long stride, int count, int rows, int depth, long out, long largeStep, long smallStep, boolean add) {
+            long large, long stride, int count, int rows, int depth, long out, long largeStep, long smallStep,
+            boolean add) {
         int smallStride = Scores.roundUp(depth, LANES) + LANES;
         for (int j = 0; j < count; j += DOT_ROWS) {
             int step = Math.min(DOT_ROWS, count - j);
@@ -181,7 +182,8 @@ final class SkinnyMatMul {
             int p = 0;
             for (; p <= depth - SUM_ROWS; p += SUM_ROWS) {
                 for (int i = 0; i < rows; i++) {
-                    addRows(large + p * stride + 4L * j, stride, small, i * smallStride + p, sums, i * SUM_COLUMNS, width);
+                    addRows(large + p * stride + 4L * j, stride, small, i * smallStride + p, sums, i * SUM_COLUMNS,
+                            width);
                 }
             }
             for (; p < depth; p++) {
@@ -207,7 +209,8 @@ final class SkinnyMatMul {
         }
     }
 
-    private static void addRows(long row, long stride, float[] weights, int weightsAt, float[] sums, int at, int width) {
+    private static void addRows(long row, long stride, float[] weights, int weightsAt, float[] sums, int at,
+            int width) {
         FloatVector w0 = FloatVector.broadcast(Native.FLOATS, weights[weightsAt]);
         FloatVector w1 = FloatVector.broadcast(Native.FLOATS, weights[weightsAt + 1]);
         FloatVector w2 = FloatVector.broadcast(Native.FLOATS, weights[weightsAt + 2]);
