@@ -72,7 +72,7 @@ final class CpuMatMul {
             batch = 1;
         }
         for (int i = 0; i < batch; i++) {
-            long out = c + 4 * i * k.batchStrideC();
+            long out = c + 4L * i * k.batchStrideC();
             boolean add = k.accumulate();
             if (bias != null || (k.k() == 0 && !add)) {
                 initialise(out, m, k.n(), k.ldc(), biasAddress, add);
@@ -82,8 +82,8 @@ final class CpuMatMul {
                 continue;
             }
             multiply(
-                    a + 4 * i * k.batchStrideA(),
-                    b + 4 * i * k.batchStrideB(),
+                    a + 4L * i * k.batchStrideA(),
+                    b + 4L * i * k.batchStrideB(),
                     out,
                     m,
                     k.n(),
