@@ -18,6 +18,7 @@ final class Interruption implements AutoCloseable {
     private final String advice;
     private final CountDownLatch ended = new CountDownLatch(1);
     private final Thread hook;
+    private final boolean isTerminal = Progress.isTerminal();
     private volatile boolean requested;
 
     Interruption(PrintWriter err, String advice) {
@@ -46,7 +47,7 @@ final class Interruption implements AutoCloseable {
 
     private void say(String line) {
         // Starts with a new line's beginning: a progress bar may stand on the current one.
-        err.println((System.console() != null && System.console().isTerminal() ? "\n" : "") + line);
+        err.println((isTerminal ? "\n" : "") + line);
         err.flush();
     }
 

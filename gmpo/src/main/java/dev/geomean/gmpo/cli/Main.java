@@ -6,6 +6,7 @@ import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.Charset;
 import java.nio.file.NoSuchFileException;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -76,7 +77,7 @@ public final class Main implements Runnable {
     }
 
     private static CommandSpec command(CommandLine commandLine, String name) {
-        return commandLine.getSubcommands().get(name).getCommandSpec();
+        return Objects.requireNonNull(commandLine.getSubcommands().get(name), name).getCommandSpec();
     }
 
     /**

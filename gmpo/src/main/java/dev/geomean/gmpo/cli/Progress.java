@@ -46,9 +46,16 @@ final class Progress implements AutoCloseable {
     Progress(PrintWriter err, Detail detail) {
         this.err = err;
         this.detail = detail;
-        Console console = System.console();
-        this.isTerminal = detail == Detail.NORMAL && console != null && console.isTerminal();
+        this.isTerminal = detail == Detail.NORMAL && isTerminal();
         this.width = isTerminal ? terminalWidth() : 0;
+    }
+
+    /** Whether somebody is looking: standard error may go through a filter, so standard output decides. */
+    // JDK 22 to 24 never return null; JDK 25 does again where there is no terminal.
+    @SuppressWarnings("SystemConsoleNull")
+    static boolean isTerminal() {
+        Console console = System.console();
+        return console != null && console.isTerminal();
     }
 
     /** Starts to report a run. */

@@ -38,7 +38,8 @@ public record RunGroup(String label, List<RunLog> runs) {
             key.remove(SEED);
             groups.computeIfAbsent(key, values -> new ArrayList<>()).add(log);
         }
-        List<String> varying = varying(List.copyOf(groups.keySet()));
+        List<Map<String, @Nullable Object>> keys = new ArrayList<>(groups.keySet());
+        List<String> varying = varying(keys);
         List<RunGroup> result = new ArrayList<>();
         groups.forEach((values, runs) -> result.add(new RunGroup(label(values, varying), runs)));
         return result;
