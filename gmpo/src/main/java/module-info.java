@@ -9,9 +9,14 @@ module dev.geomean.gmpo {
     exports dev.geomean.gmpo.advantage;
     exports dev.geomean.gmpo.metrics;
     exports dev.geomean.gmpo.objective;
+    exports dev.geomean.gmpo.run;
     exports dev.geomean.gmpo.task;
     exports dev.geomean.gmpo.train;
 
+    opens dev.geomean.gmpo.run to
+            tools.jackson.databind;
+    opens dev.geomean.gmpo.train to
+            tools.jackson.databind;
     opens dev.geomean.gmpo.cli to
             info.picocli;
 }

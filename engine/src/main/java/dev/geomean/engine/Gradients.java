@@ -5,7 +5,6 @@ import dev.geomean.engine.kernel.ElementwiseKernel.Fill;
 import dev.geomean.engine.kernel.Layout;
 import dev.geomean.engine.memory.Buffer;
 import java.util.IdentityHashMap;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,8 +18,8 @@ import org.jspecify.annotations.Nullable;
 public final class Gradients {
     private final Scope scope;
     private final @Nullable ParameterGradients parameters;
-    private final Map<Object, Entry> entries = new IdentityHashMap<>();
-    private final Map<Split, boolean[]> writtenPieces = new IdentityHashMap<>();
+    private final IdentityHashMap<Object, Entry> entries = new IdentityHashMap<>();
+    private final IdentityHashMap<Split, boolean[]> writtenPieces = new IdentityHashMap<>();
 
     private static final class Entry {
         private final Buffer buffer;
@@ -34,14 +33,22 @@ public final class Gradients {
         }
     }
 
-    /**
-     * Column ranges that together make up a tensor's last axis.
-     *
-     * @param base the whole
-     * @param offsets first column of each piece
-     * @param sizes number of columns of each piece
-     */
-    record Split(Tensor base, int[] offsets, int[] sizes) {}
+    /** Column ranges that together make up a tensor's last axis. Compared by identity: a tensor may be split twice. */
+    static final class Split {
+        private final Tensor base;
+        private final int[] offsets;
+        private final int[] sizes;
+
+        Split(Tensor base, int[] offsets, int[] sizes) {
+            this.base = base;
+            this.offsets = offsets;
+            this.sizes = sizes;
+        }
+
+        Tensor base() {
+            return base;
+        }
+    }
 
     /**
      * Membership in a split.
@@ -189,7 +196,7 @@ public final class Gradients {
      */
     public Target rows(Tensor input, int rowLength) {
         Piece piece = input.piece();
-        if (piece == null || piece.split().sizes()[piece.index()] != rowLength) {
+        if (piece == null || piece.split().sizes[piece.index()] != rowLength) {
             Target target = target(input);
             return new Target(target.buffer(), rowLength, target.accumulate());
         }
@@ -198,14 +205,14 @@ public final class Gradients {
         if (base.open != null && base.open != split) {
             closeSplit(base);
         }
-        boolean[] written = writtenPieces.computeIfAbsent(split, s -> new boolean[s.sizes().length]);
+        boolean[] written = writtenPieces.computeIfAbsent(split, s -> new boolean[s.sizes.length]);
         boolean accumulate = base.written || written[piece.index()];
         written[piece.index()] = true;
         if (!base.written) {
             base.open = split;
         }
         int width = split.base().shape().dim(-1);
-        int offset = split.offsets()[piece.index()];
+        int offset = split.offsets[piece.index()];
         return new Target(base.buffer.slice(offset, base.buffer.length() - offset), width, accumulate);
     }
 
@@ -255,7 +262,7 @@ public final class Gradients {
             return;
         }
         entry.open = null;
-        boolean[] written = writtenPieces.computeIfAbsent(split, s -> new boolean[s.sizes().length]);
+        boolean[] written = writtenPieces.computeIfAbsent(split, s -> new boolean[s.sizes.length]);
         Tensor zero = null;
         for (int i = 0; i < written.length; i++) {
             if (!written[i]) {
@@ -271,9 +278,9 @@ public final class Gradients {
 
     private void copyColumns(Buffer from, boolean scalar, Entry base, Split split, int piece, boolean accumulate) {
         int width = split.base().shape().dim(-1);
-        int size = split.sizes()[piece];
+        int size = split.sizes[piece];
         int rows = split.base().shape().size() / Math.max(width, 1);
-        int offset = split.offsets()[piece];
+        int offset = split.offsets[piece];
         int[] dims = {rows, size};
         if (rows == 0 || size == 0) {
             return;

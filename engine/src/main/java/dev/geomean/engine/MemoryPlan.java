@@ -9,7 +9,6 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.IdentityHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 
 /**
@@ -38,7 +37,7 @@ final class MemoryPlan {
 
     static MemoryPlan of(Region.Planned region, List<Kernel> kernels, Set<Storage> kept) {
         List<Storage> storages = region.promised();
-        Map<Storage, Integer> indices = new IdentityHashMap<>();
+        IdentityHashMap<Storage, Integer> indices = new IdentityHashMap<>();
         for (int i = 0; i < storages.size(); i++) {
             indices.put(storages.get(i), i);
         }

@@ -20,7 +20,7 @@ public final class Parameters implements AutoCloseable {
     private final Scope scope;
     private final Tensor values;
     private final Map<String, Tensor> views = new LinkedHashMap<>();
-    private final Map<Object, Tensor> byKey = new IdentityHashMap<>();
+    private final IdentityHashMap<Object, Tensor> byKey = new IdentityHashMap<>();
 
     private Parameters(Engine engine, Map<String, Shape> shapes) {
         scope = engine.persistent("parameters");

@@ -4,7 +4,6 @@ import dev.geomean.engine.kernel.AttentionKernel.AttentionShape;
 import dev.geomean.engine.kernel.AttentionKernel.CausalAttentionBackward;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 
 /**
  * Backward pass of causal attention for one batch element and the query heads that share one key/value head.
@@ -24,6 +23,7 @@ final class AttentionBackward {
 
     private final Scores probabilities = new Scores();
     private final Scores gradScores = new Scores();
+    private final Transposer transposer = new Transposer();
     private final float[] queries = new float[Panels.leftSize(BLOCK)];
     private final float[] gradOuts = new float[Panels.leftSize(BLOCK)];
     private float[] queryPanels = {};
@@ -78,15 +78,15 @@ final class AttentionBackward {
         queryPanels = Scores.grow(queryPanels, panelSize);
         gradOutPanels = Scores.grow(gradOutPanels, panelSize);
         gradQueries = Scores.grow(gradQueries, panelSize);
-        keyColumns = Scores.grow(keyColumns, Panels.rightSize(headDim, length));
-        valueColumns = Scores.grow(valueColumns, Panels.rightSize(headDim, length));
+        keyColumns = Scores.grow(keyColumns, Transposer.size(headDim, length));
+        valueColumns = Scores.grow(valueColumns, Transposer.size(headDim, length));
         keyRows = Scores.grow(keyRows, Panels.rightSize(length, headDim));
         gradKeys = Scores.grow(gradKeys, kvSize);
         gradValues = Scores.grow(gradValues, kvSize);
         Arrays.fill(gradKeys, 0, kvSize, 0);
         Arrays.fill(gradValues, 0, kvSize, 0);
-        Panels.rightTransposed(key, 4L * keyStride, keyColumns, 0, headDim, length);
-        Panels.rightTransposed(value, 4L * valueStride, valueColumns, 0, headDim, length);
+        transposer.pack(key, 4L * keyStride, keyColumns, headDim, length);
+        transposer.pack(value, 4L * valueStride, valueColumns, headDim, length);
         Scores.packByChunk(key, keyStride, keyRows, length, headDim);
     }
 
@@ -131,9 +131,7 @@ final class AttentionBackward {
             int at = probabilities.at(row, c);
             int end = at + Math.min(Tiles.DEPTH, count - c);
             for (int j = at; j < end; j += LANES) {
-                FloatVector probability = FloatVector.fromArray(Native.FLOATS, p, j)
-                        .sub(logSumExp)
-                        .lanewise(VectorOperators.EXP);
+                FloatVector probability = VectorMath.exp(FloatVector.fromArray(Native.FLOATS, p, j).sub(logSumExp));
                 probability.intoArray(p, j);
                 FloatVector gradient = FloatVector.fromArray(Native.FLOATS, g, j);
                 gradient.sub(delta).mul(probability).intoArray(g, j);
@@ -162,7 +160,7 @@ final class AttentionBackward {
         for (; j <= length - LANES; j += LANES) {
             sum = Native.load(x + 4L * j).fma(Native.load(y + 4L * j), sum);
         }
-        float total = sum.reduceLanes(VectorOperators.ADD);
+        float total = Vectors.sum(sum);
         for (; j < length; j++) {
             total += Native.get(x + 4L * j) * Native.get(y + 4L * j);
         }

@@ -20,6 +20,7 @@ final class AttentionForward {
     private static final int LANES = Native.LANES;
 
     private final Scores scores = new Scores();
+    private final Transposer transposer = new Transposer();
     private final float[] queries = new float[Panels.leftSize(BLOCK)];
     private final float[] sums = new float[BLOCK];
     private float[] keyPanels = {};
@@ -67,16 +68,16 @@ final class AttentionForward {
         }
         int keys = first + rows;
         int width = Scores.roundUp(headDim, Tiles.WIDTH);
-        keyPanels = Scores.grow(keyPanels, Panels.rightSize(headDim, keys));
+        keyPanels = Scores.grow(keyPanels, Transposer.size(headDim, keys));
         valuePanels = Scores.grow(valuePanels, Panels.rightSize(keys, headDim));
         result = Scores.grow(result, BLOCK * width);
-        Panels.rightTransposed(key, 4L * keyStride, keyPanels, 0, headDim, keys);
+        transposer.pack(key, 4L * keyStride, keyPanels, headDim, keys);
         Scores.packByChunk(value, valueStride, valuePanels, keys, headDim);
         for (int h = 0; h < group; h++) {
             for (int i = 0; i < rows; i += BLOCK) {
                 int block = Math.min(BLOCK, rows - i);
                 int visible = first + i + block;
-                long headRow = query + 4 * ((long) i * queryStride + h * headDim);
+                long headRow = query + 4 * ((long) i * queryStride + (long) h * headDim);
                 Scores.packScaled(headRow, queryStride, queries, block, headDim, scale);
                 scores.multiply(queries, keyPanels, headDim, block, first + i);
                 for (int r = 0; r < block; r++) {
@@ -87,7 +88,7 @@ final class AttentionForward {
                 }
                 scores.weigh(valuePanels, keys, headDim, block, first + i, result);
                 for (int r = 0; r < block; r++) {
-                    long to = out + 4 * ((long) (i + r) * outStride + h * headDim);
+                    long to = out + 4 * ((long) (i + r) * outStride + (long) h * headDim);
                     Scores.store(result, r * width, to, headDim, 1 / sums[r], false);
                 }
             }
@@ -113,12 +114,12 @@ final class AttentionForward {
             int at = scores.at(row, c);
             int end = at + Math.min(Tiles.DEPTH, count - c);
             for (int j = at; j < end; j += LANES) {
-                FloatVector e = FloatVector.fromArray(Native.FLOATS, s, j).sub(shift).lanewise(VectorOperators.EXP);
+                FloatVector e = VectorMath.exp(FloatVector.fromArray(Native.FLOATS, s, j).sub(shift));
                 e.intoArray(s, j);
                 total = total.add(e);
             }
         }
-        float sum = total.reduceLanes(VectorOperators.ADD);
+        float sum = Vectors.sum(total);
         scores.fill(row, Scores.roundUp(count, LANES), visible, 0);
         sums[row] = sum;
         return max + (float) Math.log(sum);

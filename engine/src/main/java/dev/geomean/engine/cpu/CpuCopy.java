@@ -20,7 +20,7 @@ final class CpuCopy {
         Require.sameDims(k, k.inLayout(), k.outLayout());
         Require.layout(k, "in", k.in(), k.inLayout());
         Require.layout(k, "out", k.out(), k.outLayout());
-        if (k.in().type() != k.out().type() || k.accumulate() && k.in().type() != DType.FLOAT32) {
+        if (k.in().type() != k.out().type() || (k.accumulate() && k.in().type() != DType.FLOAT32)) {
             throw new IllegalArgumentException("copy: types do not fit: " + k.in().type() + " to " + k.out().type()
                     + (k.accumulate() ? ", accumulating" : "") + " in " + k);
         }

@@ -63,7 +63,7 @@ final class CpuDropout {
             boolean accumulate) {
         LongVector lanes = LongVector.zero(LONGS).addIndex(1);
         // A block has four words, so that a vector of blocks makes two vectors of floats.
-        for (long i = 0; i < count; i += 2 * LANES) {
+        for (long i = 0; i < count; i += 2L * LANES) {
             LongVector c0 = lanes.add(i / 4).and(LOW);
             LongVector c1 = LongVector.broadcast(LONGS, counterLow);
             LongVector c2 = LongVector.broadcast(LONGS, counterHigh);

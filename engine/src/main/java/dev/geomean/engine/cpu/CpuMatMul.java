@@ -3,7 +3,6 @@ package dev.geomean.engine.cpu;
 import dev.geomean.engine.kernel.MatMul;
 import dev.geomean.engine.memory.Buffer;
 import jdk.incubator.vector.FloatVector;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Matrix products, after Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008).
@@ -27,8 +26,19 @@ final class CpuMatMul {
     /** Columns of a packed right block: at most half a megabyte. */
     private static final int BLOCK_COLUMNS = 512;
 
+    /** Up to so many rows (or columns) of the result, dot products in place beat turning the other operand. */
+    private static final int FEW_DOTS = 12;
+
+    /** Shorter dot products than this spend too much on their horizontal sums, unless there are only one or two. */
+    private static final int LONG_DOT = 128;
+
+    /** Up to so many rows (or columns) of the result, sums in place beat packing the other operand. */
+    private static final int FEW_SUMS = 3;
+
     private static final int LANES = Native.LANES;
 
+    private final Transposer transposer = new Transposer();
+    private final SkinnyMatMul skinny = new SkinnyMatMul();
     private final float[] tile = new float[Tiles.ROWS * Tiles.WIDTH];
     private float[] left = {};
     private float[] right = {};
@@ -62,15 +72,18 @@ final class CpuMatMul {
             batch = 1;
         }
         for (int i = 0; i < batch; i++) {
-            long out = c + 4 * i * k.batchStrideC();
+            long out = c + 4L * i * k.batchStrideC();
             boolean add = k.accumulate();
             if (bias != null || (k.k() == 0 && !add)) {
                 initialise(out, m, k.n(), k.ldc(), biasAddress, add);
                 add = true;
             }
+            if (k.k() == 0) {
+                continue;
+            }
             multiply(
-                    a + 4 * i * k.batchStrideA(),
-                    b + 4 * i * k.batchStrideB(),
+                    a + 4L * i * k.batchStrideA(),
+                    b + 4L * i * k.batchStrideB(),
                     out,
                     m,
                     k.n(),
@@ -92,7 +105,7 @@ final class CpuMatMul {
      * @param c result
      * @param m rows
      * @param n columns
-     * @param k inner dimension; 0 does nothing
+     * @param k inner dimension, at least 1
      * @param transposeA whether the left operand is stored {@code [k, m]}
      * @param transposeB whether the right operand is stored {@code [n, k]}
      * @param lda row stride of the left operand
@@ -101,6 +114,40 @@ final class CpuMatMul {
      * @param add whether to add to the result
      */
     void multiply(
+            long a,
+            long b,
+            long c,
+            int m,
+            int n,
+            int k,
+            boolean transposeA,
+            boolean transposeB,
+            int lda,
+            int ldb,
+            int ldc,
+            boolean add) {
+        if (transposeB && few(m, k)) {
+            skinny.load(a, transposeA ? 4 : 4L * lda, transposeA ? 4L * lda : 4, m, k);
+            skinny.dots(b, 4L * ldb, n, m, k, c, 4, 4L * ldc, add);
+        } else if (!transposeB && m <= FEW_SUMS) {
+            skinny.load(a, transposeA ? 4 : 4L * lda, transposeA ? 4L * lda : 4, m, k);
+            skinny.sums(b, 4L * ldb, n, m, k, c, 4, 4L * ldc, add);
+        } else if (!transposeA && few(n, k)) {
+            skinny.load(b, transposeB ? 4L * ldb : 4, transposeB ? 4 : 4L * ldb, n, k);
+            skinny.dots(a, 4L * lda, m, n, k, c, 4L * ldc, 4, add);
+        } else if (transposeA && n <= FEW_SUMS) {
+            skinny.load(b, transposeB ? 4L * ldb : 4, transposeB ? 4 : 4L * ldb, n, k);
+            skinny.sums(a, 4L * lda, m, n, k, c, 4L * ldc, 4, add);
+        } else {
+            packed(a, b, c, m, n, k, transposeA, transposeB, lda, ldb, ldc, add);
+        }
+    }
+
+    private static boolean few(int count, int k) {
+        return count <= 2 || (count <= FEW_DOTS && k >= LONG_DOT);
+    }
+
+    private void packed(
             long a,
             long b,
             long c,
@@ -133,12 +180,12 @@ final class CpuMatMul {
     }
 
     private void packRight(long from, long stride, int depth, int columns, boolean transposed) {
-        int size = Panels.rightSize(depth, columns);
+        int size = Transposer.size(depth, columns);
         if (right.length < size) {
             right = new float[size];
         }
         if (transposed) {
-            Panels.rightTransposed(from, stride, right, 0, depth, columns);
+            transposer.pack(from, stride, right, depth, columns);
         } else {
             Panels.right(from, stride, right, 0, depth, columns);
         }
@@ -162,35 +209,60 @@ final class CpuMatMul {
                 int height = Math.min(Tiles.ROWS, rows - i);
                 int at = transposedLeft ? i : i * Tiles.STRIDE;
                 long out = c + 4 * ((long) i * ldc + j);
-                boolean whole = height == Tiles.ROWS && width == Tiles.WIDTH;
-                float[] to = whole ? null : tile;
-                int stride = whole ? ldc : Tiles.WIDTH;
-                boolean addHere = whole && add;
-                if (transposedLeft) {
-                    Tiles.columns(left, at, right, panel, depth, to, 0, out, stride, addHere);
+                if (width <= LANES) {
+                    if (transposedLeft) {
+                        Tiles.columnsNarrow(left, at, right, panel, depth, tile, 0, Tiles.WIDTH);
+                    } else {
+                        Tiles.rowsNarrow(left, at, right, panel, depth, tile, 0, Tiles.WIDTH);
+                    }
+                } else if (transposedLeft) {
+                    Tiles.columns(left, at, right, panel, depth, tile, 0, Tiles.WIDTH);
                 } else {
-                    Tiles.rows(left, at, right, panel, depth, to, 0, out, stride, addHere);
+                    Tiles.rows(left, at, right, panel, depth, tile, 0, Tiles.WIDTH);
                 }
-                if (!whole) {
+                if (width < Tiles.WIDTH) {
                     putPart(tile, out, ldc, height, width, add);
+                } else if (add) {
+                    addRows(tile, out, 4L * ldc, height);
+                } else {
+                    putRows(tile, out, 4L * ldc, height);
                 }
             }
         }
     }
 
-    /** Writes the rows and columns of an edge tile that belong to the result. */
+    /** Writes rows of a whole tile. */
+    private static void putRows(float[] tile, long c, long stride, int rows) {
+        for (int i = 0; i < rows; i++) {
+            long row = c + i * stride;
+            Native.store(FloatVector.fromArray(Native.FLOATS, tile, i * Tiles.WIDTH), row);
+            Native.store(FloatVector.fromArray(Native.FLOATS, tile, i * Tiles.WIDTH + LANES), row + 4L * LANES);
+        }
+    }
+
+    /** Adds rows of a whole tile. */
+    private static void addRows(float[] tile, long c, long stride, int rows) {
+        for (int i = 0; i < rows; i++) {
+            long row = c + i * stride;
+            FloatVector u = FloatVector.fromArray(Native.FLOATS, tile, i * Tiles.WIDTH);
+            FloatVector v = FloatVector.fromArray(Native.FLOATS, tile, i * Tiles.WIDTH + LANES);
+            Native.store(u.add(Native.load(row)), row);
+            Native.store(v.add(Native.load(row + 4L * LANES)), row + 4L * LANES);
+        }
+    }
+
+    /** Writes or adds the leading columns of a tile that sticks out of the result. */
     private static void putPart(float[] tile, long c, int ldc, int rows, int columns, boolean add) {
+        int whole = columns / LANES * LANES;
         for (int i = 0; i < rows; i++) {
             long row = c + 4L * i * ldc;
             int at = i * Tiles.WIDTH;
-            int j = 0;
-            for (; j <= columns - LANES; j += LANES) {
+            for (int j = 0; j < whole; j += LANES) {
                 FloatVector value = FloatVector.fromArray(Native.FLOATS, tile, at + j);
                 Native.store(add ? value.add(Native.load(row + 4L * j)) : value, row + 4L * j);
             }
-            for (; j < columns; j++) {
-                float value = tile[at + j];
-                Native.set(row + 4L * j, add ? value + Native.get(row + 4L * j) : value);
+            for (int j = whole; j < columns; j++) {
+                Native.set(row + 4L * j, add ? tile[at + j] + Native.get(row + 4L * j) : tile[at + j]);
             }
         }
     }

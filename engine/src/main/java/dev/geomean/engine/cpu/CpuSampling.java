@@ -199,7 +199,7 @@ final class CpuSampling {
         int kept = 0;
         for (int i = 0; i < candidates; i++) {
             float key = keys[i];
-            if (key > cut || key == cut && equals-- > 0) {
+            if (key > cut || (key == cut && equals-- > 0)) {
                 ids[kept] = ids[i];
                 keys[kept] = key;
                 kept++;
@@ -273,7 +273,7 @@ final class CpuSampling {
         int kept = 0;
         for (int i = 0; i < candidates; i++) {
             float key = keys[i];
-            boolean inMass = key > cut || key == cut && taken < needed;
+            boolean inMass = key > cut || (key == cut && taken < needed);
             if (key == cut) {
                 taken += weights[i];
             }

@@ -1,7 +1,5 @@
 package dev.geomean.engine.cpu;
 
-import jdk.incubator.vector.FloatVector;
-
 /**
  * Copies operands from native memory into the layouts that {@link Tiles} reads.
  *
@@ -69,37 +67,25 @@ final class Panels {
             long column = from + 4L * j;
             int at = toAt + j * depth;
             if (columns - j > LANES) {
-                for (int p = 0; p < depth; p++) {
-                    FloatVector u = Native.load(column + p * stride);
-                    FloatVector v = Native.load(column + p * stride + 4L * LANES);
-                    u.intoArray(to, at + p * WIDTH);
-                    v.intoArray(to, at + p * WIDTH + LANES);
-                }
+                wide(column, stride, to, at, depth);
             } else {
-                for (int p = 0; p < depth; p++) {
-                    Native.load(column + p * stride).intoArray(to, at + p * WIDTH);
-                }
+                narrow(column, stride, to, at, depth);
             }
         }
     }
 
-    /**
-     * Transposes a right operand stored {@code [columns, depth]} into panels.
-     *
-     * @param from address of the first element
-     * @param stride bytes between stored rows
-     * @param to array
-     * @param toAt first element of the first panel
-     * @param depth inner dimension, contiguous in memory
-     * @param columns columns, {@code stride} apart in memory
-     */
-    static void rightTransposed(long from, long stride, float[] to, int toAt, int depth, int columns) {
-        for (int j = 0; j < columns; j++) {
-            long row = from + j * stride;
-            int at = toAt + j / WIDTH * WIDTH * depth + j % WIDTH;
-            for (int p = 0; p < depth; p++) {
-                to[at + p * WIDTH] = Native.get(row + 4L * p);
-            }
+    private static void wide(long column, long stride, float[] to, int at, int depth) {
+        for (int p = 0; p < depth; p++) {
+            long row = column + p * stride;
+            Native.load(row).intoArray(to, at + p * WIDTH);
+            Native.load(row + 4L * LANES).intoArray(to, at + p * WIDTH + LANES);
+        }
+    }
+
+    /** A panel with so few columns that the second vector would be read from beyond the row. */
+    private static void narrow(long column, long stride, float[] to, int at, int depth) {
+        for (int p = 0; p < depth; p++) {
+            Native.load(column + p * stride).intoArray(to, at + p * WIDTH);
         }
     }
 }

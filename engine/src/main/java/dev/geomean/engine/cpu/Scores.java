@@ -16,6 +16,7 @@ final class Scores {
     private static final int DEPTH = Tiles.DEPTH;
     private static final int CHUNK = Panels.leftSize(AttentionForward.BLOCK);
 
+    private final float[] tile = new float[Tiles.ROWS * WIDTH];
     private float[] values = {};
 
     /**
@@ -71,7 +72,7 @@ final class Scores {
             int skip = Math.max(0, j - first) / Tiles.ROWS * Tiles.ROWS;
             for (int i = skip; i < rows; i += Tiles.ROWS) {
                 int at = at(i, j);
-                Tiles.rows(left, i * Tiles.STRIDE, panels, j * headDim, headDim, values, at, 0, Tiles.STRIDE, false);
+                Tiles.rows(left, i * Tiles.STRIDE, panels, j * headDim, headDim, values, at, Tiles.STRIDE);
             }
         }
     }
@@ -94,7 +95,13 @@ final class Scores {
                 int panel = c * width + d * packed;
                 for (int i = Math.max(0, c - first) / Tiles.ROWS * Tiles.ROWS; i < rows; i += Tiles.ROWS) {
                     int depth = Math.min(packed, Math.min(first + rows, first + i + Tiles.ROWS) - c);
-                    Tiles.rows(values, at(i, c), panels, panel, depth, result, i * width + d, 0, width, c > 0);
+                    int to = i * width + d;
+                    if (c == 0) {
+                        Tiles.rows(values, at(i, c), panels, panel, depth, result, to, width);
+                    } else {
+                        Tiles.rows(values, at(i, c), panels, panel, depth, tile, 0, WIDTH);
+                        addTile(tile, result, to, width);
+                    }
                 }
             }
         }
@@ -117,7 +124,18 @@ final class Scores {
                 int skip = Math.max(0, j - first);
                 int panel = d * rows + skip * WIDTH;
                 int to = j * width + d;
-                Tiles.columns(values, at(skip, j), panels, panel, rows - skip, result, to, 0, width, true);
+                Tiles.columns(values, at(skip, j), panels, panel, rows - skip, tile, 0, WIDTH);
+                addTile(tile, result, to, width);
+            }
+        }
+    }
+
+    private static void addTile(float[] tile, float[] to, int at, int stride) {
+        for (int i = 0; i < Tiles.ROWS; i++) {
+            for (int j = 0; j < WIDTH; j += LANES) {
+                FloatVector value = FloatVector.fromArray(Native.FLOATS, tile, i * WIDTH + j);
+                value.add(FloatVector.fromArray(Native.FLOATS, to, at + i * stride + j)).intoArray(to,
+                        at + i * stride + j);
             }
         }
     }

@@ -67,7 +67,7 @@ final class Selection {
 
     private static float pivot(float[] keys, int low, int high) {
         float a = keys[low];
-        float b = keys[low + high >>> 1];
+        float b = keys[(low + high) >>> 1];
         float c = keys[high - 1];
         return Math.max(Math.min(a, b), Math.min(Math.max(a, b), c));
     }

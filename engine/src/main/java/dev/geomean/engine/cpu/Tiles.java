@@ -1,12 +1,11 @@
 package dev.geomean.engine.cpu;
 
 import jdk.incubator.vector.FloatVector;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Register-blocked inner products: the innermost level of matrix products and of attention.
  *
- * <p>Every method computes one tile {@code c (+)= a · b} of {@link #ROWS} (or 4) rows and {@link #WIDTH} columns, keeps the
+ * <p>Every method computes one tile {@code c = a · b} of {@link #ROWS} (or 4) rows and {@link #WIDTH} columns, keeps the
  * whole tile in registers while it walks along the inner dimension, and writes it once at the end. Operands are heap arrays:
  * C2 removes their bounds checks from the loop and compiles it to one broadcast per row and one load per column vector, where
  * native memory gave code that was slower and varied from run to run.
@@ -18,9 +17,13 @@ import org.jspecify.annotations.Nullable;
  *       {@code a[aAt + p * STRIDE]}, rows of the tile contiguous. That the stride is a constant makes all addresses of a
  *       tile one register plus a displacement, so an operand is never transposed to be on the left: it is only copied.
  *   <li>{@code b}: a <em>panel</em>, {@code [depth, WIDTH]} contiguous from {@code b[bAt]}.
- *   <li>{@code c}: native memory at an absolute address, or if {@code tile} is not null an array; always all rows and
- *       columns of the tile.
+ *   <li>{@code c}: an array with any row stride; always all rows and columns of the tile.
  * </ul>
+ *
+ * <p>The methods are straight-line code around one loop, on purpose, and have little room to grow. A vector that reaches a call
+ * that was not inlined is an object, and a loop that carries it allocates it at every step: a rarely taken branch after the
+ * loop (to add instead of set), with a helper method in it, made these kernels fifteen times slower. Masked loads instead of
+ * the branch made them too large for C1 ("out of virtual registers"), after which the method may never reach C2.
  *
  * <p>The shape follows from the number of vector registers. Each step needs {@code 2 * rows} accumulators, two vectors of
  * {@code b} and, because C2 hoists the broadcasts of {@code a} to the top of the loop body, {@code rows} more. With the 32
@@ -37,7 +40,7 @@ final class Tiles {
     /** Longest inner dimension (or widest row block) of one packed left operand. */
     static final int DEPTH = 256;
 
-    /** Distance of the rows of a left operand; not a power of two, so that the rows of a tile fall into different cache sets. */
+    /** Distance of the rows of a left operand; no power of two, so that the rows of a tile fall into different cache sets. */
     static final int STRIDE = DEPTH + 16;
 
     private static final int LANES = Native.LANES;
@@ -52,61 +55,53 @@ final class Tiles {
      * @param b right operand, a panel
      * @param bAt first element of the panel
      * @param depth inner dimension, at most {@link #DEPTH}
-     * @param tile array for the result, or null to write to {@code address}
-     * @param at element of {@code tile}
-     * @param address native address of the result, used if {@code tile} is null
+     * @param tile result
+     * @param at first element of the result
      * @param stride distance between rows of the result, in elements
-     * @param add whether to add to the result
      */
     static void rows(
-            float[] a,
-            int aAt,
-            float[] b,
-            int bAt,
-            int depth,
-            float @Nullable [] tile,
-            int at,
-            long address,
-            int stride,
-            boolean add) {
+            float[] a, int aAt, float[] b, int bAt, int depth, float[] tile, int at, int stride) {
         if (ROWS == 8) {
-            rows8(a, aAt, b, bAt, depth, tile, at, address, stride, add);
+            rows8(a, aAt, b, bAt, depth, tile, at, stride);
         } else {
-            rows4(a, aAt, b, bAt, depth, tile, at, address, stride, add);
+            rows4(a, aAt, b, bAt, depth, tile, at, stride);
         }
     }
 
     /** One full tile, {@link #ROWS} rows, left operand transposed; parameters as in {@link #rows}. */
     static void columns(
-            float[] a,
-            int aAt,
-            float[] b,
-            int bAt,
-            int depth,
-            float @Nullable [] tile,
-            int at,
-            long address,
-            int stride,
-            boolean add) {
+            float[] a, int aAt, float[] b, int bAt, int depth, float[] tile, int at, int stride) {
         if (ROWS == 8) {
-            columns8(a, aAt, b, bAt, depth, tile, at, address, stride, add);
+            columns8(a, aAt, b, bAt, depth, tile, at, stride);
         } else {
-            columns4(a, aAt, b, bAt, depth, tile, at, address, stride, add);
+            columns4(a, aAt, b, bAt, depth, tile, at, stride);
+        }
+    }
+
+    /**
+     * One tile of which only the first vector of each row is wanted; parameters as in {@link #rows}. What it writes to the rest
+     * is undefined. With four rows a narrow tile would save no time: it waits for its multiplications.
+     */
+    static void rowsNarrow(float[] a, int aAt, float[] b, int bAt, int depth, float[] tile, int at, int stride) {
+        if (ROWS == 8) {
+            rows8Narrow(a, aAt, b, bAt, depth, tile, at, stride);
+        } else {
+            rows4(a, aAt, b, bAt, depth, tile, at, stride);
+        }
+    }
+
+    /** As {@link #rowsNarrow} with the left operand transposed. */
+    static void columnsNarrow(float[] a, int aAt, float[] b, int bAt, int depth, float[] tile, int at, int stride) {
+        if (ROWS == 8) {
+            columns8Narrow(a, aAt, b, bAt, depth, tile, at, stride);
+        } else {
+            columns4(a, aAt, b, bAt, depth, tile, at, stride);
         }
     }
 
     /** Four rows, left operand row by row; parameters as in {@link #rows}. */
     static void rows4(
-            float[] a,
-            int aAt,
-            float[] b,
-            int bAt,
-            int depth,
-            float @Nullable [] tile,
-            int at,
-            long address,
-            int stride,
-            boolean add) {
+            float[] a, int aAt, float[] b, int bAt, int depth, float[] tile, int at, int stride) {
         FloatVector x0 = FloatVector.zero(Native.FLOATS);
         FloatVector y0 = FloatVector.zero(Native.FLOATS);
         FloatVector x1 = FloatVector.zero(Native.FLOATS);
@@ -131,32 +126,19 @@ final class Tiles {
             x3 = a3.fma(u, x3);
             y3 = a3.fma(v, y3);
         }
-        if (tile != null) {
-            put(x0, y0, tile, at, add);
-            put(x1, y1, tile, at + stride, add);
-            put(x2, y2, tile, at + 2 * stride, add);
-            put(x3, y3, tile, at + 3 * stride, add);
-        } else {
-            long step = 4L * stride;
-            put(x0, y0, address, add);
-            put(x1, y1, address + step, add);
-            put(x2, y2, address + 2 * step, add);
-            put(x3, y3, address + 3 * step, add);
-        }
+        x0.intoArray(tile, at);
+        y0.intoArray(tile, at + LANES);
+        x1.intoArray(tile, at + stride);
+        y1.intoArray(tile, at + stride + LANES);
+        x2.intoArray(tile, at + 2 * stride);
+        y2.intoArray(tile, at + 2 * stride + LANES);
+        x3.intoArray(tile, at + 3 * stride);
+        y3.intoArray(tile, at + 3 * stride + LANES);
     }
 
     /** Four rows, left operand transposed; parameters as in {@link #rows}. */
     static void columns4(
-            float[] a,
-            int aAt,
-            float[] b,
-            int bAt,
-            int depth,
-            float @Nullable [] tile,
-            int at,
-            long address,
-            int stride,
-            boolean add) {
+            float[] a, int aAt, float[] b, int bAt, int depth, float[] tile, int at, int stride) {
         FloatVector x0 = FloatVector.zero(Native.FLOATS);
         FloatVector y0 = FloatVector.zero(Native.FLOATS);
         FloatVector x1 = FloatVector.zero(Native.FLOATS);
@@ -181,32 +163,19 @@ final class Tiles {
             x3 = a3.fma(u, x3);
             y3 = a3.fma(v, y3);
         }
-        if (tile != null) {
-            put(x0, y0, tile, at, add);
-            put(x1, y1, tile, at + stride, add);
-            put(x2, y2, tile, at + 2 * stride, add);
-            put(x3, y3, tile, at + 3 * stride, add);
-        } else {
-            long step = 4L * stride;
-            put(x0, y0, address, add);
-            put(x1, y1, address + step, add);
-            put(x2, y2, address + 2 * step, add);
-            put(x3, y3, address + 3 * step, add);
-        }
+        x0.intoArray(tile, at);
+        y0.intoArray(tile, at + LANES);
+        x1.intoArray(tile, at + stride);
+        y1.intoArray(tile, at + stride + LANES);
+        x2.intoArray(tile, at + 2 * stride);
+        y2.intoArray(tile, at + 2 * stride + LANES);
+        x3.intoArray(tile, at + 3 * stride);
+        y3.intoArray(tile, at + 3 * stride + LANES);
     }
 
     /** Eight rows, left operand row by row; parameters as in {@link #rows}. */
     private static void rows8(
-            float[] a,
-            int aAt,
-            float[] b,
-            int bAt,
-            int depth,
-            float @Nullable [] tile,
-            int at,
-            long address,
-            int stride,
-            boolean add) {
+            float[] a, int aAt, float[] b, int bAt, int depth, float[] tile, int at, int stride) {
         FloatVector x0 = FloatVector.zero(Native.FLOATS);
         FloatVector y0 = FloatVector.zero(Native.FLOATS);
         FloatVector x1 = FloatVector.zero(Native.FLOATS);
@@ -251,40 +220,27 @@ final class Tiles {
             x7 = a7.fma(u, x7);
             y7 = a7.fma(v, y7);
         }
-        if (tile != null) {
-            put(x0, y0, tile, at, add);
-            put(x1, y1, tile, at + stride, add);
-            put(x2, y2, tile, at + 2 * stride, add);
-            put(x3, y3, tile, at + 3 * stride, add);
-            put(x4, y4, tile, at + 4 * stride, add);
-            put(x5, y5, tile, at + 5 * stride, add);
-            put(x6, y6, tile, at + 6 * stride, add);
-            put(x7, y7, tile, at + 7 * stride, add);
-        } else {
-            long step = 4L * stride;
-            put(x0, y0, address, add);
-            put(x1, y1, address + step, add);
-            put(x2, y2, address + 2 * step, add);
-            put(x3, y3, address + 3 * step, add);
-            put(x4, y4, address + 4 * step, add);
-            put(x5, y5, address + 5 * step, add);
-            put(x6, y6, address + 6 * step, add);
-            put(x7, y7, address + 7 * step, add);
-        }
+        x0.intoArray(tile, at);
+        y0.intoArray(tile, at + LANES);
+        x1.intoArray(tile, at + stride);
+        y1.intoArray(tile, at + stride + LANES);
+        x2.intoArray(tile, at + 2 * stride);
+        y2.intoArray(tile, at + 2 * stride + LANES);
+        x3.intoArray(tile, at + 3 * stride);
+        y3.intoArray(tile, at + 3 * stride + LANES);
+        x4.intoArray(tile, at + 4 * stride);
+        y4.intoArray(tile, at + 4 * stride + LANES);
+        x5.intoArray(tile, at + 5 * stride);
+        y5.intoArray(tile, at + 5 * stride + LANES);
+        x6.intoArray(tile, at + 6 * stride);
+        y6.intoArray(tile, at + 6 * stride + LANES);
+        x7.intoArray(tile, at + 7 * stride);
+        y7.intoArray(tile, at + 7 * stride + LANES);
     }
 
     /** Eight rows, left operand transposed; parameters as in {@link #rows}. */
     private static void columns8(
-            float[] a,
-            int aAt,
-            float[] b,
-            int bAt,
-            int depth,
-            float @Nullable [] tile,
-            int at,
-            long address,
-            int stride,
-            boolean add) {
+            float[] a, int aAt, float[] b, int bAt, int depth, float[] tile, int at, int stride) {
         FloatVector x0 = FloatVector.zero(Native.FLOATS);
         FloatVector y0 = FloatVector.zero(Native.FLOATS);
         FloatVector x1 = FloatVector.zero(Native.FLOATS);
@@ -329,45 +285,85 @@ final class Tiles {
             x7 = a7.fma(u, x7);
             y7 = a7.fma(v, y7);
         }
-        if (tile != null) {
-            put(x0, y0, tile, at, add);
-            put(x1, y1, tile, at + stride, add);
-            put(x2, y2, tile, at + 2 * stride, add);
-            put(x3, y3, tile, at + 3 * stride, add);
-            put(x4, y4, tile, at + 4 * stride, add);
-            put(x5, y5, tile, at + 5 * stride, add);
-            put(x6, y6, tile, at + 6 * stride, add);
-            put(x7, y7, tile, at + 7 * stride, add);
-        } else {
-            long step = 4L * stride;
-            put(x0, y0, address, add);
-            put(x1, y1, address + step, add);
-            put(x2, y2, address + 2 * step, add);
-            put(x3, y3, address + 3 * step, add);
-            put(x4, y4, address + 4 * step, add);
-            put(x5, y5, address + 5 * step, add);
-            put(x6, y6, address + 6 * step, add);
-            put(x7, y7, address + 7 * step, add);
-        }
+        x0.intoArray(tile, at);
+        y0.intoArray(tile, at + LANES);
+        x1.intoArray(tile, at + stride);
+        y1.intoArray(tile, at + stride + LANES);
+        x2.intoArray(tile, at + 2 * stride);
+        y2.intoArray(tile, at + 2 * stride + LANES);
+        x3.intoArray(tile, at + 3 * stride);
+        y3.intoArray(tile, at + 3 * stride + LANES);
+        x4.intoArray(tile, at + 4 * stride);
+        y4.intoArray(tile, at + 4 * stride + LANES);
+        x5.intoArray(tile, at + 5 * stride);
+        y5.intoArray(tile, at + 5 * stride + LANES);
+        x6.intoArray(tile, at + 6 * stride);
+        y6.intoArray(tile, at + 6 * stride + LANES);
+        x7.intoArray(tile, at + 7 * stride);
+        y7.intoArray(tile, at + 7 * stride + LANES);
     }
 
-    private static void put(FloatVector x, FloatVector y, float[] tile, int at, boolean add) {
-        if (add) {
-            x.add(FloatVector.fromArray(Native.FLOATS, tile, at)).intoArray(tile, at);
-            y.add(FloatVector.fromArray(Native.FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
-        } else {
-            x.intoArray(tile, at);
-            y.intoArray(tile, at + LANES);
+    /** Eight rows of one vector, left operand row by row; parameters as in {@link #rows}. */
+    private static void rows8Narrow(
+            float[] a, int aAt, float[] b, int bAt, int depth, float[] tile, int at, int stride) {
+        FloatVector x0 = FloatVector.zero(Native.FLOATS);
+        FloatVector x1 = FloatVector.zero(Native.FLOATS);
+        FloatVector x2 = FloatVector.zero(Native.FLOATS);
+        FloatVector x3 = FloatVector.zero(Native.FLOATS);
+        FloatVector x4 = FloatVector.zero(Native.FLOATS);
+        FloatVector x5 = FloatVector.zero(Native.FLOATS);
+        FloatVector x6 = FloatVector.zero(Native.FLOATS);
+        FloatVector x7 = FloatVector.zero(Native.FLOATS);
+        for (int p = 0; p < depth; p++) {
+            FloatVector u = FloatVector.fromArray(Native.FLOATS, b, bAt + p * WIDTH);
+            x0 = FloatVector.broadcast(Native.FLOATS, a[aAt + p]).fma(u, x0);
+            x1 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + STRIDE]).fma(u, x1);
+            x2 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 2 * STRIDE]).fma(u, x2);
+            x3 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 3 * STRIDE]).fma(u, x3);
+            x4 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 4 * STRIDE]).fma(u, x4);
+            x5 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 5 * STRIDE]).fma(u, x5);
+            x6 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 6 * STRIDE]).fma(u, x6);
+            x7 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 7 * STRIDE]).fma(u, x7);
         }
+        x0.intoArray(tile, at);
+        x1.intoArray(tile, at + stride);
+        x2.intoArray(tile, at + 2 * stride);
+        x3.intoArray(tile, at + 3 * stride);
+        x4.intoArray(tile, at + 4 * stride);
+        x5.intoArray(tile, at + 5 * stride);
+        x6.intoArray(tile, at + 6 * stride);
+        x7.intoArray(tile, at + 7 * stride);
     }
 
-    private static void put(FloatVector x, FloatVector y, long address, boolean add) {
-        if (add) {
-            Native.store(x.add(Native.load(address)), address);
-            Native.store(y.add(Native.load(address + 4L * LANES)), address + 4L * LANES);
-        } else {
-            Native.store(x, address);
-            Native.store(y, address + 4L * LANES);
+    /** Eight rows of one vector, left operand transposed; parameters as in {@link #rows}. */
+    private static void columns8Narrow(
+            float[] a, int aAt, float[] b, int bAt, int depth, float[] tile, int at, int stride) {
+        FloatVector x0 = FloatVector.zero(Native.FLOATS);
+        FloatVector x1 = FloatVector.zero(Native.FLOATS);
+        FloatVector x2 = FloatVector.zero(Native.FLOATS);
+        FloatVector x3 = FloatVector.zero(Native.FLOATS);
+        FloatVector x4 = FloatVector.zero(Native.FLOATS);
+        FloatVector x5 = FloatVector.zero(Native.FLOATS);
+        FloatVector x6 = FloatVector.zero(Native.FLOATS);
+        FloatVector x7 = FloatVector.zero(Native.FLOATS);
+        for (int p = 0; p < depth; p++) {
+            FloatVector u = FloatVector.fromArray(Native.FLOATS, b, bAt + p * WIDTH);
+            x0 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE]).fma(u, x0);
+            x1 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 1]).fma(u, x1);
+            x2 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 2]).fma(u, x2);
+            x3 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 3]).fma(u, x3);
+            x4 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 4]).fma(u, x4);
+            x5 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 5]).fma(u, x5);
+            x6 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 6]).fma(u, x6);
+            x7 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 7]).fma(u, x7);
         }
+        x0.intoArray(tile, at);
+        x1.intoArray(tile, at + stride);
+        x2.intoArray(tile, at + 2 * stride);
+        x3.intoArray(tile, at + 3 * stride);
+        x4.intoArray(tile, at + 4 * stride);
+        x5.intoArray(tile, at + 5 * stride);
+        x6.intoArray(tile, at + 6 * stride);
+        x7.intoArray(tile, at + 7 * stride);
     }
 }

@@ -14,6 +14,8 @@ import jdk.incubator.vector.VectorOperators;
  * library once it is compiled, and the two differ in the last bit: a run would depend on when the compiler got to it.
  * These give the same bits always, on every machine and for every vector length, at the same speed.
  */
+// Coefficients are written as published.
+@SuppressWarnings("FloatingPointLiteralPrecision")
 final class VectorMath {
     private static final float LOG2_E = 1.4426950408889634f;
     private static final float LN2_HIGH = 0.693359375f;
@@ -22,7 +24,7 @@ final class VectorMath {
     private static final float ROUND = 0x1.8p23f;
 
     private static final float LARGEST_EXP = 88.722839f;
-    private static final float SMALLEST_EXP = -87.33654f;
+    private static final float SMALLEST_EXP = -86.9f;
 
     private static final float SQRT_2_OVER_PI = 0.7978845608028654f;
     private static final float GELU_CUBIC = 0.044715f;
@@ -31,7 +33,7 @@ final class VectorMath {
     private VectorMath() {}
 
     /**
-     * {@code e^x} with a relative error below 1.2e-7; 0 where the result would be subnormal.
+     * {@code e^x} with a relative error below 1.2e-7; 0 for {@code x < -86.9}, where the result is next to subnormal.
      *
      * <p>{@code x = n ln2 + r}, {@code e^x = 2^n e^r}, with the polynomial of Cephes {@code expf} for {@code e^r}.
      */

@@ -111,7 +111,7 @@ public final class Optimizer implements AutoCloseable {
             long to = i + 1 < names.size()
                     ? parameters.get(names.get(i + 1)).buffer().offset() - start
                     : parameters.values().length();
-            if (!ranges.isEmpty() && ranges.getLast().group == group) {
+            if (!ranges.isEmpty() && ranges.getLast().group.equals(group)) {
                 ranges.add(new Range(ranges.removeLast().from, to, group));
             } else {
                 ranges.add(new Range(from, to, group));

@@ -37,14 +37,14 @@ public final class Philox {
      * @throws IndexOutOfBoundsException if {@code word} is not 0 to 3
      */
     public static int word(int word, int c0, int c1, int c2, int c3, int k0, int k1) {
-        long low = c0 & 0xFFFFFFFFL | (long) c1 << 32;
-        long high = c2 & 0xFFFFFFFFL | (long) c3 << 32;
+        long low = (c0 & 0xFFFFFFFFL) | ((long) c1 << 32);
+        long high = (c2 & 0xFFFFFFFFL) | ((long) c3 << 32);
         for (int round = 0; round < ROUNDS; round++) {
             long product0 = (low & 0xFFFFFFFFL) * (MULTIPLIER_0 & 0xFFFFFFFFL);
             long product1 = (high & 0xFFFFFFFFL) * (MULTIPLIER_1 & 0xFFFFFFFFL);
             // (c0, c1, c2, c3) <- (hi1 ^ c1 ^ k0, lo1, hi0 ^ c3 ^ k1, lo0), two words to a long
-            long next = (product1 >>> 32 ^ low >>> 32 ^ k0 & 0xFFFFFFFFL) | product1 << 32;
-            high = (product0 >>> 32 ^ high >>> 32 ^ k1 & 0xFFFFFFFFL) | product0 << 32;
+            long next = ((product1 >>> 32) ^ (low >>> 32) ^ (k0 & 0xFFFFFFFFL)) | (product1 << 32);
+            high = ((product0 >>> 32) ^ (high >>> 32) ^ (k1 & 0xFFFFFFFFL)) | (product0 << 32);
             low = next;
             k0 += WEYL_0;
             k1 += WEYL_1;

@@ -42,7 +42,8 @@ final class ReferenceLoss {
                 }
                 double sum = 0;
                 for (int c = 0; c < kernel.vocab(); c++) {
-                    sum += Math.exp(inverseTemperature * logits.get(start + c) - max);
+                    double z = inverseTemperature * logits.get(start + c);
+                    sum += z == Double.NEGATIVE_INFINITY ? 0 : Math.exp(z - max);
                 }
                 logSumExp = max + Math.log(sum);
                 logProb = inverseTemperature * logits.get(start + target) - logSumExp;

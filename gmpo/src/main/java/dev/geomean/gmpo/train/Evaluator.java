@@ -15,6 +15,7 @@ public final class Evaluator implements AutoCloseable {
     private final List<Problem> problems;
     private final Rollouts greedy;
     private final Rollouts sampled;
+    private List<Rollouts.Response> answers = List.of();
 
     /**
      * Prepares an evaluation.
@@ -47,7 +48,8 @@ public final class Evaluator implements AutoCloseable {
      */
     public RoundMetrics.HeldOut evaluate() {
         int solved = 0;
-        for (var response : greedy.sample(problems, 1, seed, 0)) {
+        answers = greedy.sample(problems, 1, seed, 0);
+        for (var response : answers) {
             solved += response.reward() == 1 ? 1 : 0;
         }
         double greedyAccuracy = (double) solved / problems.size();
@@ -65,6 +67,15 @@ public final class Evaluator implements AutoCloseable {
                 PassAtK.mean(samples, correct, 1),
                 PassAtK.mean(samples, correct, config.k()),
                 config.k());
+    }
+
+    /**
+     * The most probable completions of the last evaluation, one per problem.
+     *
+     * @return responses; empty before the first evaluation
+     */
+    public List<Rollouts.Response> answers() {
+        return answers;
     }
 
     @Override

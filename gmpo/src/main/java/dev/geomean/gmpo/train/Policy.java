@@ -25,7 +25,7 @@ public record Policy(Decoder decoder, Tokenizer tokenizer) implements AutoClosea
      * @return the policy
      */
     public static Policy create(Engine engine, Task task, RunConfig.Model model, long seed) {
-        var tokenizer = CharacterTokenizer.of(task.alphabet());
+        var tokenizer = new CharacterTokenizer(task.alphabet());
         int positions = task.maxPromptLength() + task.maxCompletionLength() + 8;
         return new Policy(
                 Decoder.random(

@@ -388,13 +388,13 @@ public record RunConfig(
         return new RunConfig(
                 "addition",
                 0,
-                new Model("llama", 3, 96, 4, 4, 256),
-                new Warmup(200, 128, 2e-3, 50),
+                new Model("gpt2", 3, 96, 4, 4, 384),
+                new Warmup(280, 128, 3e-3, 50),
                 new Rollout(64, 8, 1, 0, 1, 0),
                 Objective.of(preset),
-                new Update(8, 1, 1e-4, "constant", 0, 0.9, 0.95, 1e-8, 0, 1),
+                new Update(8, 1, 3e-4, "constant", 0, 0.9, 0.95, 1e-8, 0, 1),
                 new Evaluation(10, 256, 8, 8, 0.1),
-                150,
+                250,
                 4);
     }
 

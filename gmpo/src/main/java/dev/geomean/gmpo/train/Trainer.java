@@ -154,6 +154,15 @@ public final class Trainer implements AutoCloseable {
     }
 
     /**
+     * What measures the policy.
+     *
+     * @return the evaluator
+     */
+    public Evaluator evaluator() {
+        return evaluator;
+    }
+
+    /**
      * The optimizer, whose state belongs into checkpoints.
      *
      * @return the live optimizer

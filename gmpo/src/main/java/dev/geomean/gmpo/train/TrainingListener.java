@@ -25,4 +25,13 @@ public interface TrainingListener {
      * @param metrics what was measured
      */
     default void finished(RoundMetrics metrics) {}
+
+    /**
+     * Asked after every step and round: whether the run should save itself and stop.
+     *
+     * @return true to stop
+     */
+    default boolean stopRequested() {
+        return false;
+    }
 }

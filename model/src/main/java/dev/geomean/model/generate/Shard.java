@@ -8,7 +8,6 @@ import dev.geomean.engine.Shape;
 import dev.geomean.engine.Tensor;
 import dev.geomean.engine.kernel.IndexKernel.Increment;
 import dev.geomean.engine.kernel.SamplingKernel.SampleTokens;
-import dev.geomean.engine.memory.DType;
 import dev.geomean.model.Decoder;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -40,9 +39,9 @@ final class Shard implements AutoCloseable {
     private final Tensor logProbs;
     private final Tensor lastRows;
     private final Map<Integer, Prefill> prefills = new HashMap<>();
-    private final Map<Integer, Program<Void>> decodes = new HashMap<>();
+    private final Map<Integer, Program<Tensor>> decodes = new HashMap<>();
 
-    private record Prefill(Tensor ids, Program<Void> program) {}
+    private record Prefill(Tensor ids, Program<Tensor> program) {}
 
     Shard(Decoder decoder, Generator.Limits limits, int maxRows) {
         Engine engine = decoder.engine();
@@ -198,7 +197,7 @@ final class Shard implements AutoCloseable {
 
     private Prefill capturePrefill(int batch, int time) {
         Tensor ids = ints(batch, time);
-        Program<Void> program = decoder.engine().capture("prefill " + batch + "x" + time, step -> {
+        Program<Tensor> program = decoder.engine().capture("prefill " + batch + "x" + time, step -> {
             try (var _ = step.noGrad()) {
                 int[] positions = new int[batch * time];
                 for (int i = 0; i < positions.length; i++) {
@@ -211,13 +210,13 @@ final class Shard implements AutoCloseable {
                         cache.attention(step, first(slots, batch), first(starts, batch)));
                 Tensor last = hidden.reshape(batch * time, hidden.shape().dim(2)).embedding(first(lastRows, batch));
                 sample(step, decoder.head(step, last), batch);
-                return null;
+                return tokens;
             }
         });
         return new Prefill(ids, program);
     }
 
-    private Program<Void> decode(int batch) {
+    private Program<Tensor> decode(int batch) {
         return decodes.computeIfAbsent(batch, size -> decoder.engine().capture("decode " + size, step -> {
             try (var _ = step.noGrad()) {
                 Tensor ids = step.use(first(tokens, size)).reshape(size, 1);
@@ -227,7 +226,7 @@ final class Shard implements AutoCloseable {
                         cache.attention(step, first(slots, size), rowStarts));
                 sample(step, decoder.head(step, hidden.reshape(size, hidden.shape().dim(2))), size);
                 step.run(new Increment(rowStarts.buffer(), 1));
-                return null;
+                return tokens;
             }
         }));
     }

@@ -17,8 +17,8 @@ import tools.jackson.databind.node.ObjectNode;
  * The file {@code config.json} of a model of type gpt2, llama, qwen2 or qwen3.
  *
  * <p>Options that would change what the model computes, and that the decoder does not have, are errors that name the
- * option; nothing else is checked. Dropout probabilities are among what is ignored. Writing a configuration that was read
- * gives back every key. Immutable.
+ * option; nothing else is checked. Dropout probabilities are among what is ignored. Writing a configuration that was
+ * read gives back every key. Immutable.
  */
 public final class HuggingFaceConfig {
     /** Name of the file in a model folder. */
@@ -86,7 +86,7 @@ public final class HuggingFaceConfig {
         try {
             DecoderConfig decoder = architecture == Architecture.GPT2 ? readGpt2(json) : readLlama(json, architecture);
             return new HuggingFaceConfig(architecture, decoder, readWeightType(json), json.copy());
-        } catch (IllegalArgumentException | ArithmeticException e) {
+        } catch (IllegalArgumentException e) {
             throw json.error(e);
         }
     }
@@ -151,6 +151,9 @@ public final class HuggingFaceConfig {
         refuse(json, "scale_attn_by_inverse_layer_idx", false);
         refuse(json, "add_cross_attention", false);
         int dim = json.requireInt("n_embd");
+        if (dim > Integer.MAX_VALUE / 4) {
+            throw json.error("n_embd " + dim + " is too large");
+        }
         int heads = json.requireInt("n_head");
         return new DecoderConfig(
                 json.requireInt("vocab_size"),
@@ -159,7 +162,7 @@ public final class HuggingFaceConfig {
                 heads,
                 heads,
                 headDim(json, dim, heads),
-                json.has("n_inner") ? json.requireInt("n_inner") : Math.multiplyExact(4, dim),
+                json.has("n_inner") ? json.requireInt("n_inner") : 4 * dim,
                 json.requireInt("n_positions"),
                 Norm.LAYER,
                 (float) json.doubleOr("layer_norm_epsilon", 1e-5),
@@ -273,7 +276,8 @@ public final class HuggingFaceConfig {
             case "float32" -> TensorType.F32;
             case "bfloat16" -> TensorType.BF16;
             case "float16" -> TensorType.F16;
-            default -> throw json.error("torch_dtype '" + name + "' is not supported; float32, bfloat16 and float16 are");
+            default -> throw json
+                    .error("torch_dtype '" + name + "' is not supported; float32, bfloat16 and float16 are");
         };
     }
 

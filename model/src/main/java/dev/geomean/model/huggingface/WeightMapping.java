@@ -22,9 +22,9 @@ import java.util.stream.Collectors;
 /**
  * Which tensor of a published checkpoint is which part of which parameter of a decoder.
  *
- * <p>The decoder fuses what is read together: the projections of queries, keys and values are the rows of one matrix, and
- * so are the gate and up projections. A checkpoint may name its tensors with or without the prefix of the base model
- * ({@code transformer.} for gpt2, {@code model.} otherwise).
+ * <p>The decoder fuses what is read together: the projections of queries, keys and values are the rows of one matrix,
+ * and so are the gate and up projections. A checkpoint may name its tensors with or without the prefix of the base
+ * model ({@code transformer.} for gpt2, {@code model.} otherwise).
  */
 public final class WeightMapping {
     private static final int LISTED = 4;
@@ -108,7 +108,8 @@ public final class WeightMapping {
         var missing = new ArrayList<String>();
         var misshapen = new ArrayList<String>();
         for (Entry entry : entries(config)) {
-            String bare = entry.tensor().startsWith(prefix) ? entry.tensor().substring(prefix.length()) : entry.tensor();
+            String bare =
+                    entry.tensor().startsWith(prefix) ? entry.tensor().substring(prefix.length()) : entry.tensor();
             String name = left.containsKey(entry.tensor()) ? entry.tensor() : bare;
             TensorInfo info = left.remove(name);
             if (info == null) {
@@ -240,7 +241,8 @@ public final class WeightMapping {
 
         void linear(String tensor, String parameter, int firstRow, int out, int in, boolean bias) {
             List<Long> shape = inputFirst ? List.of((long) in, (long) out) : List.of((long) out, (long) in);
-            entries.add(new Entry(prefix + tensor + ".weight", shape, parameter + ".weight", firstRow, out, inputFirst));
+            entries.add(
+                    new Entry(prefix + tensor + ".weight", shape, parameter + ".weight", firstRow, out, inputFirst));
             if (bias) {
                 vector(tensor + ".bias", parameter + ".bias", firstRow, out);
             }

@@ -1,6 +1,6 @@
 /**
- * Models as Hugging Face folders hold them: {@code config.json}, and which tensor of a checkpoint is which parameter of a
- * {@link dev.geomean.model.Decoder}.
+ * Models as Hugging Face folders hold them: {@code config.json}, and which tensor of a checkpoint is which parameter
+ * of a {@link dev.geomean.model.Decoder}.
  */
 @NullMarked
 package dev.geomean.model.huggingface;

@@ -56,7 +56,8 @@ public final class JsonObject {
             }
         } catch (JacksonException e) {
             var location = e.getLocation();
-            String place = location == null ? "" : " at line " + location.getLineNr() + ", column " + location.getColumnNr();
+            String place =
+                    location == null ? "" : " at line " + location.getLineNr() + ", column " + location.getColumnNr();
             String problem = String.valueOf(e.getOriginalMessage()).lines().findFirst().orElse("");
             throw new FileFormatException(file, "invalid JSON" + place + ": " + problem, e);
         }

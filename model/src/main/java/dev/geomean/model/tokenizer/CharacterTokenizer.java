@@ -122,7 +122,8 @@ public final class CharacterTokenizer implements Tokenizer {
 
     private static String name(int character) {
         String code = String.format("U+%04X", character);
-        boolean visible = Character.isDefined(character) && !Character.isISOControl(character) && !isSurrogate(character);
+        boolean visible =
+                Character.isDefined(character) && !Character.isISOControl(character) && !isSurrogate(character);
         return visible ? "'" + Character.toString(character) + "' (" + code + ")" : code;
     }
 }

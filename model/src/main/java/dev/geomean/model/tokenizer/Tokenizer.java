@@ -5,8 +5,8 @@ import java.nio.file.Path;
 import java.util.OptionalInt;
 
 /**
- * Turns text into token ids and back. Ids are in [0, {@link #vocabSize()}). Special tokens stand for no text: encoding never
- * makes them and decoding leaves them out. Implementations are immutable.
+ * Turns text into token ids and back. Ids are in [0, {@link #vocabSize()}). Special tokens stand for no text: encoding
+ * never makes them and decoding leaves them out. Implementations are immutable.
  */
 public interface Tokenizer {
 

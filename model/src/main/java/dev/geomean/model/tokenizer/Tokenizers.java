@@ -7,7 +7,8 @@ import java.nio.file.Path;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * Tokenizers in model folders. The file is our own format, one JSON object whose {@code type} says which tokenizer it is:
+ * Tokenizers in model folders. The file is our own format, one JSON object whose {@code type} says which tokenizer it
+ * is:
  *
  * <pre>{@code
  * {"type": "character", "version": 1, "alphabet": "0123456789+="}
