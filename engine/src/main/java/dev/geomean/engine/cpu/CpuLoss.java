@@ -5,11 +5,14 @@ import static dev.geomean.engine.cpu.Native.load;
 
 import dev.geomean.engine.kernel.Kernel;
 import dev.geomean.engine.kernel.LossKernel;
+import dev.geomean.engine.kernel.LossKernel.NegativeLogLikelihood;
+import dev.geomean.engine.kernel.LossKernel.NegativeLogLikelihoodBackward;
 import dev.geomean.engine.kernel.LossKernel.TokenLogProb;
 import dev.geomean.engine.kernel.LossKernel.TokenLogProbBackward;
 import dev.geomean.engine.memory.Buffer;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
+import org.jspecify.annotations.Nullable;
 
 /**
  * {@link LossKernel}s. The forward pass reads each row from memory once: a chunk's maximum and its exponentials are taken
@@ -32,6 +35,8 @@ final class CpuLoss {
         switch (kernel) {
             case TokenLogProb k -> tokenLogProb(k);
             case TokenLogProbBackward k -> tokenLogProbBackward(k);
+            case NegativeLogLikelihood k -> negativeLogLikelihood(k);
+            case NegativeLogLikelihoodBackward k -> negativeLogLikelihoodBackward(k);
         }
     }
 
@@ -222,5 +227,49 @@ final class CpuLoss {
             FloatVector gradient = finite(logP).fma(slopes, factors).mul(VectorMath.expOfNegative(logP));
             Vectors.putUpTo(vocab - i, gradient, grad + 4L * i, accumulate);
         }
+    }
+
+    private static void negativeLogLikelihood(NegativeLogLikelihood k) {
+        Require.floats(k, "logProbs", k.logProbs(), k.rows());
+        Require.ints(k, "targets", k.targets(), k.rows());
+        Require.floats(k, "loss", k.loss(), 1);
+        double count = denominator(k, k.denominator(), k.targets(), k.rows());
+        long logProbs = k.logProbs().address();
+        long targets = k.targets().address();
+        double sum = 0;
+        for (long row = 0; row < k.rows(); row++) {
+            if (Native.getInt(targets + 4 * row) >= 0) {
+                sum += Native.get(logProbs + 4 * row);
+            }
+        }
+        Native.set(k.loss().address(), (float) (-sum / count));
+    }
+
+    private static void negativeLogLikelihoodBackward(NegativeLogLikelihoodBackward k) {
+        Require.ints(k, "targets", k.targets(), k.rows());
+        Require.floats(k, "gradLoss", k.gradLoss(), 1);
+        Require.floats(k, "gradLogProbs", k.gradLogProbs(), k.rows());
+        double count = denominator(k, k.denominator(), k.targets(), k.rows());
+        float each = (float) (-Native.get(k.gradLoss().address()) / count);
+        long targets = k.targets().address();
+        long gradLogProbs = k.gradLogProbs().address();
+        for (long row = 0; row < k.rows(); row++) {
+            float gradient = Native.getInt(targets + 4 * row) >= 0 ? each : 0;
+            long at = gradLogProbs + 4 * row;
+            Native.set(at, k.accumulate() ? Native.get(at) + gradient : gradient);
+        }
+    }
+
+    private static double denominator(Kernel kernel, @Nullable Buffer given, Buffer targets, int rows) {
+        if (given != null) {
+            Require.floats(kernel, "denominator", given, 1);
+            return Native.get(given.address());
+        }
+        long address = targets.address();
+        int count = 0;
+        for (long row = 0; row < rows; row++) {
+            count += Native.getInt(address + 4 * row) >= 0 ? 1 : 0;
+        }
+        return Math.max(count, 1);
     }
 }

@@ -28,6 +28,7 @@ final class Native {
     /** Byte order of the machine. */
     static final ByteOrder ORDER = ByteOrder.nativeOrder();
 
+    @SuppressWarnings("restricted") // unchecked access is what this class is for
     private static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
 
     private Native() {}

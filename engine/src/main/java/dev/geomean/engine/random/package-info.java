@@ -1,4 +1,8 @@
-/** Random numbers that are functions of a seed and a position. */
+/**
+ * Counter-based random numbers.
+ *
+ * <p>A number depends on nothing but seed, stream and position.
+ */
 @NullMarked
 package dev.geomean.engine.random;
 

@@ -1,9 +1,12 @@
 package dev.geomean.engine.reference;
 
 import dev.geomean.engine.kernel.LossKernel;
+import dev.geomean.engine.kernel.LossKernel.NegativeLogLikelihood;
+import dev.geomean.engine.kernel.LossKernel.NegativeLogLikelihoodBackward;
 import dev.geomean.engine.kernel.LossKernel.TokenLogProb;
 import dev.geomean.engine.kernel.LossKernel.TokenLogProbBackward;
 import dev.geomean.engine.memory.Buffer;
+import org.jspecify.annotations.Nullable;
 
 /** {@link LossKernel}s. A token of probability 0 (a logit of negative infinity) adds nothing to an entropy. */
 final class ReferenceLoss {
@@ -13,6 +16,8 @@ final class ReferenceLoss {
         switch (kernel) {
             case TokenLogProb k -> tokenLogProb(k);
             case TokenLogProbBackward k -> tokenLogProbBackward(k);
+            case NegativeLogLikelihood k -> negativeLogLikelihood(k);
+            case NegativeLogLikelihoodBackward k -> negativeLogLikelihoodBackward(k);
         }
     }
 
@@ -84,5 +89,35 @@ final class ReferenceLoss {
                 gradLogits.put(start + c, gradient, kernel.accumulate());
             }
         }
+    }
+
+    private static void negativeLogLikelihood(NegativeLogLikelihood kernel) {
+        double sum = 0;
+        for (int row = 0; row < kernel.rows(); row++) {
+            if (kernel.targets().getInt(row) >= 0) {
+                sum += kernel.logProbs().getFloat(row);
+            }
+        }
+        kernel.loss().setFloat(0, (float) (-sum / count(kernel.denominator(), kernel.targets(), kernel.rows())));
+    }
+
+    private static void negativeLogLikelihoodBackward(NegativeLogLikelihoodBackward kernel) {
+        Values gradLogProbs = Values.of(kernel.gradLogProbs());
+        double count = count(kernel.denominator(), kernel.targets(), kernel.rows());
+        for (int row = 0; row < kernel.rows(); row++) {
+            double gradient = kernel.targets().getInt(row) < 0 ? 0 : -kernel.gradLoss().getFloat(0) / count;
+            gradLogProbs.put(row, gradient, kernel.accumulate());
+        }
+    }
+
+    private static double count(@Nullable Buffer denominator, Buffer targets, int rows) {
+        if (denominator != null) {
+            return denominator.getFloat(0);
+        }
+        int count = 0;
+        for (int row = 0; row < rows; row++) {
+            count += targets.getInt(row) >= 0 ? 1 : 0;
+        }
+        return Math.max(count, 1);
     }
 }

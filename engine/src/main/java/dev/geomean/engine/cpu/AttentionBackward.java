@@ -1,0 +1,169 @@
+package dev.geomean.engine.cpu;
+
+import dev.geomean.engine.kernel.AttentionKernel.AttentionShape;
+import dev.geomean.engine.kernel.AttentionKernel.CausalAttentionBackward;
+import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
+
+/**
+ * Backward pass of causal attention for one batch element and the query heads that share one key/value head.
+ *
+ * <p>With {@code S = scale · Q·Kᵀ} and {@code P = exp(S - logSumExp)} on and below the diagonal (Dao et al.,
+ * arXiv:2205.14135, appendix B.2):
+ * <pre>
+ *   dP = dO · Vᵀ        delta = rowsum(dO ∘ O)        dS = P ∘ (dP - delta)
+ *   dQ = scale · dS·K   dK = dSᵀ · (scale · Q)        dV = Pᵀ · dO
+ * </pre>
+ * Probabilities are recomputed for {@link AttentionForward#BLOCK} queries at a time; the gradients of the shared keys and
+ * values are gathered in scratch over all blocks and heads and written once.
+ */
+final class AttentionBackward {
+    private static final int BLOCK = AttentionForward.BLOCK;
+    private static final int LANES = Native.LANES;
+
+    private final Scores probabilities = new Scores();
+    private final Scores gradScores = new Scores();
+    private final Transposer transposer = new Transposer();
+    private final float[] queries = new float[Panels.leftSize(BLOCK)];
+    private final float[] gradOuts = new float[Panels.leftSize(BLOCK)];
+    private float[] queryPanels = {};
+    private float[] gradOutPanels = {};
+    private float[] keyColumns = {};
+    private float[] valueColumns = {};
+    private float[] keyRows = {};
+    private float[] gradQueries = {};
+    private float[] gradKeys = {};
+    private float[] gradValues = {};
+
+    /**
+     * Runs the backward pass of one key/value head.
+     *
+     * @param k the kernel, checked
+     * @param b batch element
+     * @param kvHead key/value head
+     * @param length tokens that are not padding
+     */
+    void run(CausalAttentionBackward k, int b, int kvHead, int length) {
+        if (length == 0) {
+            return;
+        }
+        AttentionShape s = k.shape();
+        int headDim = s.headDim();
+        int group = s.heads() / s.kvHeads();
+        long row = (long) b * s.time();
+        long kvOffset = (long) kvHead * headDim;
+        long key = k.key().address() + 4 * (row * s.keyRowStride() + kvOffset);
+        long value = k.value().address() + 4 * (row * s.valueRowStride() + kvOffset);
+        int width = Scores.roundUp(headDim, Tiles.WIDTH);
+        int kvSize = Scores.roundUp(length, Tiles.ROWS) * width;
+        prepare(key, s.keyRowStride(), value, s.valueRowStride(), length, headDim, kvSize);
+        for (int head = kvHead * group; head < (kvHead + 1) * group; head++) {
+            for (int i = 0; i < length; i += BLOCK) {
+                int rows = Math.min(BLOCK, length - i);
+                block(k, b, head, i, rows, length);
+            }
+        }
+        int keyStride = k.gradKeyRowStride();
+        int valueStride = k.gradValueRowStride();
+        long gradKey = k.gradKey().address() + 4 * (row * keyStride + kvOffset);
+        long gradValue = k.gradValue().address() + 4 * (row * valueStride + kvOffset);
+        for (int i = 0; i < length; i++) {
+            Scores.store(gradKeys, i * width, gradKey + 4L * i * keyStride, headDim, 1, k.accumulateKey());
+            Scores.store(gradValues, i * width, gradValue + 4L * i * valueStride, headDim, 1, k.accumulateValue());
+        }
+    }
+
+    private void prepare(long key, int keyStride, long value, int valueStride, int length, int headDim, int kvSize) {
+        int panelSize = Panels.rightSize(BLOCK, headDim);
+        queryPanels = Scores.grow(queryPanels, panelSize);
+        gradOutPanels = Scores.grow(gradOutPanels, panelSize);
+        gradQueries = Scores.grow(gradQueries, panelSize);
+        keyColumns = Scores.grow(keyColumns, Transposer.size(headDim, length));
+        valueColumns = Scores.grow(valueColumns, Transposer.size(headDim, length));
+        keyRows = Scores.grow(keyRows, Panels.rightSize(length, headDim));
+        gradKeys = Scores.grow(gradKeys, kvSize);
+        gradValues = Scores.grow(gradValues, kvSize);
+        Arrays.fill(gradKeys, 0, kvSize, 0);
+        Arrays.fill(gradValues, 0, kvSize, 0);
+        transposer.pack(key, 4L * keyStride, keyColumns, headDim, length);
+        transposer.pack(value, 4L * valueStride, valueColumns, headDim, length);
+        Scores.packByChunk(key, keyStride, keyRows, length, headDim);
+    }
+
+    private void block(CausalAttentionBackward k, int b, int head, int i, int rows, int length) {
+        AttentionShape s = k.shape();
+        int headDim = s.headDim();
+        int outStride = s.heads() * headDim;
+        int width = Scores.roundUp(headDim, Tiles.WIDTH);
+        long row = (long) b * s.time() + i;
+        long headOffset = (long) head * headDim;
+        long query = k.query().address() + 4 * (row * s.queryRowStride() + headOffset);
+        long out = k.out().address() + 4 * (row * outStride + headOffset);
+        long gradOut = k.gradOut().address() + 4 * (row * outStride + headOffset);
+        long logSumExp = k.logSumExp().address() + 4 * (((long) b * s.heads() + head) * s.time() + i);
+
+        Scores.packScaled(query, s.queryRowStride(), queries, rows, headDim, s.scale());
+        Panels.left(gradOut, 4L * outStride, gradOuts, rows, headDim);
+        panelsFromLeft(queries, queryPanels, rows, headDim);
+        panelsFromLeft(gradOuts, gradOutPanels, rows, headDim);
+        probabilities.multiply(queries, keyColumns, headDim, rows, i);
+        gradScores.multiply(gradOuts, valueColumns, headDim, rows, i);
+        for (int r = 0; r < rows; r++) {
+            float delta = dot(gradOut + 4L * r * outStride, out + 4L * r * outStride, headDim);
+            softmaxBackward(r, i + r + 1, i + rows, Native.get(logSumExp + 4L * r), delta);
+        }
+        probabilities.weighTransposed(gradOutPanels, headDim, rows, i, gradValues);
+        gradScores.weighTransposed(queryPanels, headDim, rows, i, gradKeys);
+        gradScores.weigh(keyRows, length, headDim, rows, i, gradQueries);
+        int stride = k.gradQueryRowStride();
+        long gradQuery = k.gradQuery().address() + 4 * (row * stride + headOffset);
+        for (int r = 0; r < rows; r++) {
+            long to = gradQuery + 4L * r * stride;
+            Scores.store(gradQueries, r * width, to, headDim, s.scale(), k.accumulateQuery());
+        }
+    }
+
+    /** Turns the scores of a row into probabilities and their gradients into gradients of scores; unseen keys get 0. */
+    private void softmaxBackward(int row, int count, int visible, float logSumExp, float delta) {
+        float[] p = probabilities.values();
+        float[] g = gradScores.values();
+        for (int c = 0; c < count; c += Tiles.DEPTH) {
+            int at = probabilities.at(row, c);
+            int end = at + Math.min(Tiles.DEPTH, count - c);
+            for (int j = at; j < end; j += LANES) {
+                FloatVector probability = VectorMath.exp(FloatVector.fromArray(Native.FLOATS, p, j).sub(logSumExp));
+                probability.intoArray(p, j);
+                FloatVector gradient = FloatVector.fromArray(Native.FLOATS, g, j);
+                gradient.sub(delta).mul(probability).intoArray(g, j);
+            }
+        }
+        int end = Scores.roundUp(visible, Tiles.ROWS);
+        probabilities.fill(row, count, end, 0);
+        gradScores.fill(row, count, end, 0);
+    }
+
+    /** Copies the rows of a left operand to panels {@code [rows, WIDTH]}. */
+    private static void panelsFromLeft(float[] left, float[] panels, int rows, int headDim) {
+        for (int d = 0; d < headDim; d += Tiles.WIDTH) {
+            for (int i = 0; i < rows; i++) {
+                int from = i * Tiles.STRIDE + d;
+                int to = d * rows + i * Tiles.WIDTH;
+                FloatVector.fromArray(Native.FLOATS, left, from).intoArray(panels, to);
+                FloatVector.fromArray(Native.FLOATS, left, from + LANES).intoArray(panels, to + LANES);
+            }
+        }
+    }
+
+    private static float dot(long x, long y, int length) {
+        FloatVector sum = FloatVector.zero(Native.FLOATS);
+        int j = 0;
+        for (; j <= length - LANES; j += LANES) {
+            sum = Native.load(x + 4L * j).fma(Native.load(y + 4L * j), sum);
+        }
+        float total = Vectors.sum(sum);
+        for (; j < length; j++) {
+            total += Native.get(x + 4L * j) * Native.get(y + 4L * j);
+        }
+        return total;
+    }
+}

@@ -1,0 +1,127 @@
+package dev.geomean.engine.cpu;
+
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+
+/**
+ * Causal attention of the query heads that share one key/value head, over keys and values anywhere in memory.
+ *
+ * <p>Keys are turned once into panels of {@link Tiles#WIDTH} keys, values once into panels of {@link Tiles#WIDTH} elements
+ * of the head. Then {@link #BLOCK} queries at a time: scores of all keys they may see, softmax of each row over the keys it
+ * may see (the rest of the row is set to zero), product with the values. Both products run on {@link Tiles}; tiles that lie
+ * wholly above the diagonal are skipped. The scratch is {@code BLOCK · keys} scores.
+ *
+ * <p>The layout of {@link Scores} is shared with {@link AttentionBackward}.
+ */
+final class AttentionForward {
+    /** Queries whose scores are held at a time. */
+    static final int BLOCK = 32;
+
+    private static final int LANES = Native.LANES;
+
+    private final Scores scores = new Scores();
+    private final Transposer transposer = new Transposer();
+    private final float[] queries = new float[Panels.leftSize(BLOCK)];
+    private final float[] sums = new float[BLOCK];
+    private float[] keyPanels = {};
+    private float[] valuePanels = {};
+    private float[] result = {};
+
+    /**
+     * Computes the output of {@code group} query heads for {@code rows} tokens at positions {@code first} and on; token
+     * {@code i} attends to keys {@code 0..first + i}. All addresses are those of the first head's first element.
+     *
+     * @param query queries, heads side by side
+     * @param queryStride row stride of the queries
+     * @param key keys of the shared head, from position 0
+     * @param keyStride row stride of the keys
+     * @param value values of the shared head, from position 0
+     * @param valueStride row stride of the values
+     * @param out output, heads side by side
+     * @param outStride row stride of the output
+     * @param logSumExp one element per head and token, or 0 to leave it out
+     * @param logSumExpStride distance between heads of {@code logSumExp}
+     * @param group query heads
+     * @param headDim size of a head
+     * @param first position of the first token
+     * @param rows tokens
+     * @param scale factor on the scores
+     */
+    void run(
+            long query,
+            int queryStride,
+            long key,
+            int keyStride,
+            long value,
+            int valueStride,
+            long out,
+            int outStride,
+            long logSumExp,
+            int logSumExpStride,
+            int group,
+            int headDim,
+            int first,
+            int rows,
+            float scale) {
+        if (rows == 0) {
+            return;
+        }
+        int keys = first + rows;
+        int width = Scores.roundUp(headDim, Tiles.WIDTH);
+        keyPanels = Scores.grow(keyPanels, Transposer.size(headDim, keys));
+        valuePanels = Scores.grow(valuePanels, Panels.rightSize(keys, headDim));
+        result = Scores.grow(result, BLOCK * width);
+        transposer.pack(key, 4L * keyStride, keyPanels, headDim, keys);
+        Scores.packByChunk(value, valueStride, valuePanels, keys, headDim);
+        for (int h = 0; h < group; h++) {
+            for (int i = 0; i < rows; i += BLOCK) {
+                int block = Math.min(BLOCK, rows - i);
+                int visible = first + i + block;
+                long headRow = query + 4 * ((long) i * queryStride + (long) h * headDim);
+                Scores.packScaled(headRow, queryStride, queries, block, headDim, scale);
+                scores.multiply(queries, keyPanels, headDim, block, first + i);
+                for (int r = 0; r < block; r++) {
+                    float logSum = softmax(r, first + i + r + 1, visible);
+                    if (logSumExp != 0) {
+                        Native.set(logSumExp + 4 * ((long) h * logSumExpStride + i + r), logSum);
+                    }
+                }
+                scores.weigh(valuePanels, keys, headDim, block, first + i, result);
+                for (int r = 0; r < block; r++) {
+                    long to = out + 4 * ((long) (i + r) * outStride + (long) h * headDim);
+                    Scores.store(result, r * width, to, headDim, 1 / sums[r], false);
+                }
+            }
+        }
+    }
+
+    /** Replaces the first {@code count} scores of a row by exponentials and the rest by 0; returns the log of their sum. */
+    private float softmax(int row, int count, int visible) {
+        scores.fill(row, count, Scores.roundUp(count, LANES), Float.NEGATIVE_INFINITY);
+        float[] s = scores.values();
+        FloatVector maxima = FloatVector.broadcast(Native.FLOATS, Float.NEGATIVE_INFINITY);
+        for (int c = 0; c < count; c += Tiles.DEPTH) {
+            int at = scores.at(row, c);
+            int end = at + Math.min(Tiles.DEPTH, count - c);
+            for (int j = at; j < end; j += LANES) {
+                maxima = maxima.max(FloatVector.fromArray(Native.FLOATS, s, j));
+            }
+        }
+        float max = maxima.reduceLanes(VectorOperators.MAX);
+        FloatVector shift = FloatVector.broadcast(Native.FLOATS, max);
+        FloatVector total = FloatVector.zero(Native.FLOATS);
+        for (int c = 0; c < count; c += Tiles.DEPTH) {
+            int at = scores.at(row, c);
+            int end = at + Math.min(Tiles.DEPTH, count - c);
+            for (int j = at; j < end; j += LANES) {
+                FloatVector e = VectorMath.exp(FloatVector.fromArray(Native.FLOATS, s, j).sub(shift));
+                e.intoArray(s, j);
+                total = total.add(e);
+            }
+        }
+        float sum = Vectors.sum(total);
+        scores.fill(row, Scores.roundUp(count, LANES), visible, 0);
+        sums[row] = sum;
+        return max + (float) Math.log(sum);
+    }
+}

@@ -1,0 +1,335 @@
+package dev.geomean.engine.cpu;
+
+import dev.geomean.engine.kernel.MatMul;
+import dev.geomean.engine.memory.Buffer;
+import jdk.incubator.vector.FloatVector;
+
+/**
+ * Matrix products, after Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008).
+ *
+ * <p>The product is cut three times so that each operand is read from the cache that can feed it. Slices of the inner dimension
+ * of at most {@link Tiles#DEPTH}; in each slice, blocks of {@value #BLOCK_COLUMNS} columns of the right operand, packed
+ * into panels of {@link Tiles#WIDTH} columns; for each of them, blocks of {@value #BLOCK_ROWS} rows of the left operand,
+ * copied next to each other. One panel then stays in the first-level cache while the rows of the left block pass by, and
+ * {@link Tiles} keeps the tile of the result in registers. Every element of the result is a sum in the order of the inner
+ * dimension, slice by slice, whatever the position of the element: results do not depend on timing.
+ *
+ * <p>Both layouts of both operands take the same path: a left operand is copied as it is stored (there are tiles for either),
+ * a right operand that is stored transposed is turned while it is packed.
+ *
+ * <p>One instance belongs to one lane: its scratch arrays grow to the largest product and are kept.
+ */
+final class CpuMatMul {
+    /** Rows of a packed left block; with {@link Tiles#DEPTH} a quarter megabyte, a fraction of a second-level cache. */
+    private static final int BLOCK_ROWS = 256;
+
+    /** Columns of a packed right block: at most half a megabyte. */
+    private static final int BLOCK_COLUMNS = 512;
+
+    /** Up to so many rows (or columns) of the result, dot products in place beat turning the other operand. */
+    private static final int FEW_DOTS = 12;
+
+    /** Shorter dot products than this spend too much on their horizontal sums, unless there are only one or two. */
+    private static final int LONG_DOT = 128;
+
+    /** Up to so many rows (or columns) of the result, sums in place beat packing the other operand. */
+    private static final int FEW_SUMS = 3;
+
+    private static final int LANES = Native.LANES;
+
+    private final Transposer transposer = new Transposer();
+    private final SkinnyMatMul skinny = new SkinnyMatMul();
+    private final float[] tile = new float[Tiles.ROWS * Tiles.WIDTH];
+    private float[] left = {};
+    private float[] right = {};
+
+    /**
+     * Runs a product.
+     *
+     * @param k the product
+     * @throws IllegalArgumentException if a buffer is too short for its shape, before anything is written
+     */
+    void run(MatMul k) {
+        check(k);
+        if (k.batch() == 0 || k.m() == 0 || k.n() == 0) {
+            return;
+        }
+        long a = k.k() == 0 ? 0 : k.a().address();
+        long b = k.k() == 0 ? 0 : k.b().address();
+        long c = k.out().address();
+        Buffer bias = k.bias();
+        long biasAddress = bias == null ? 0 : bias.address();
+        int batch = k.batch();
+        int m = k.m();
+        boolean oneProduct = batch > 1
+                && !k.transposeA()
+                && k.batchStrideB() == 0
+                && k.batchStrideA() == (long) m * k.lda()
+                && k.batchStrideC() == (long) m * k.ldc()
+                && (long) batch * m <= Integer.MAX_VALUE;
+        if (oneProduct) {
+            m *= batch;
+            batch = 1;
+        }
+        for (int i = 0; i < batch; i++) {
+            long out = c + 4L * i * k.batchStrideC();
+            boolean add = k.accumulate();
+            if (bias != null || (k.k() == 0 && !add)) {
+                initialise(out, m, k.n(), k.ldc(), biasAddress, add);
+                add = true;
+            }
+            if (k.k() == 0) {
+                continue;
+            }
+            multiply(
+                    a + 4L * i * k.batchStrideA(),
+                    b + 4L * i * k.batchStrideB(),
+                    out,
+                    m,
+                    k.n(),
+                    k.k(),
+                    k.transposeA(),
+                    k.transposeB(),
+                    k.lda(),
+                    k.ldb(),
+                    k.ldc(),
+                    add);
+        }
+    }
+
+    /**
+     * One product on checked native memory; parameters as in {@link MatMul}, operands as absolute addresses.
+     *
+     * @param a left operand
+     * @param b right operand
+     * @param c result
+     * @param m rows
+     * @param n columns
+     * @param k inner dimension, at least 1
+     * @param transposeA whether the left operand is stored {@code [k, m]}
+     * @param transposeB whether the right operand is stored {@code [n, k]}
+     * @param lda row stride of the left operand
+     * @param ldb row stride of the right operand
+     * @param ldc row stride of the result
+     * @param add whether to add to the result
+     */
+    void multiply(
+            long a,
+            long b,
+            long c,
+            int m,
+            int n,
+            int k,
+            boolean transposeA,
+            boolean transposeB,
+            int lda,
+            int ldb,
+            int ldc,
+            boolean add) {
+        if (transposeB && few(m, k)) {
+            skinny.load(a, transposeA ? 4 : 4L * lda, transposeA ? 4L * lda : 4, m, k);
+            skinny.dots(b, 4L * ldb, n, m, k, c, 4, 4L * ldc, add);
+        } else if (!transposeB && m <= FEW_SUMS) {
+            skinny.load(a, transposeA ? 4 : 4L * lda, transposeA ? 4L * lda : 4, m, k);
+            skinny.sums(b, 4L * ldb, n, m, k, c, 4, 4L * ldc, add);
+        } else if (!transposeA && few(n, k)) {
+            skinny.load(b, transposeB ? 4L * ldb : 4, transposeB ? 4 : 4L * ldb, n, k);
+            skinny.dots(a, 4L * lda, m, n, k, c, 4L * ldc, 4, add);
+        } else if (transposeA && n <= FEW_SUMS) {
+            skinny.load(b, transposeB ? 4L * ldb : 4, transposeB ? 4 : 4L * ldb, n, k);
+            skinny.sums(a, 4L * lda, m, n, k, c, 4L * ldc, 4, add);
+        } else {
+            packed(a, b, c, m, n, k, transposeA, transposeB, lda, ldb, ldc, add);
+        }
+    }
+
+    private static boolean few(int count, int k) {
+        return count <= 2 || (count <= FEW_DOTS && k >= LONG_DOT);
+    }
+
+    private void packed(
+            long a,
+            long b,
+            long c,
+            int m,
+            int n,
+            int k,
+            boolean transposeA,
+            boolean transposeB,
+            int lda,
+            int ldb,
+            int ldc,
+            boolean add) {
+        int slices = (k + Tiles.DEPTH - 1) / Tiles.DEPTH;
+        int slice = slices == 0 ? 0 : roundUp((k + slices - 1) / slices, LANES);
+        for (int p = 0; p < k; p += slice) {
+            int depth = Math.min(slice, k - p);
+            long aSlice = a + 4L * p * (transposeA ? lda : 1);
+            long bSlice = b + 4L * p * (transposeB ? 1 : ldb);
+            boolean addSlice = add || p > 0;
+            for (int j = 0; j < n; j += BLOCK_COLUMNS) {
+                int columns = Math.min(BLOCK_COLUMNS, n - j);
+                packRight(bSlice + 4L * j * (transposeB ? ldb : 1), 4L * ldb, depth, columns, transposeB);
+                for (int i = 0; i < m; i += BLOCK_ROWS) {
+                    int rows = Math.min(BLOCK_ROWS, m - i);
+                    packLeft(aSlice + 4L * i * (transposeA ? 1 : lda), 4L * lda, rows, depth, transposeA);
+                    block(rows, columns, depth, transposeA, c + 4 * ((long) i * ldc + j), ldc, addSlice);
+                }
+            }
+        }
+    }
+
+    private void packRight(long from, long stride, int depth, int columns, boolean transposed) {
+        int size = Transposer.size(depth, columns);
+        if (right.length < size) {
+            right = new float[size];
+        }
+        if (transposed) {
+            transposer.pack(from, stride, right, depth, columns);
+        } else {
+            Panels.right(from, stride, right, 0, depth, columns);
+        }
+    }
+
+    private void packLeft(long from, long stride, int rows, int depth, boolean transposed) {
+        int stored = transposed ? depth : rows;
+        int size = Panels.leftSize(stored);
+        if (left.length < size) {
+            left = new float[size];
+        }
+        Panels.left(from, stride, left, stored, transposed ? rows : depth);
+    }
+
+    /** Multiplies the packed operands: panel by panel, and for each panel tile by tile down the rows. */
+    private void block(int rows, int columns, int depth, boolean transposedLeft, long c, int ldc, boolean add) {
+        for (int j = 0; j < columns; j += Tiles.WIDTH) {
+            int width = Math.min(Tiles.WIDTH, columns - j);
+            int panel = j * depth;
+            for (int i = 0; i < rows; i += Tiles.ROWS) {
+                int height = Math.min(Tiles.ROWS, rows - i);
+                int at = transposedLeft ? i : i * Tiles.STRIDE;
+                long out = c + 4 * ((long) i * ldc + j);
+                if (width <= LANES) {
+                    if (transposedLeft) {
+                        Tiles.columnsNarrow(left, at, right, panel, depth, tile, 0, Tiles.WIDTH);
+                    } else {
+                        Tiles.rowsNarrow(left, at, right, panel, depth, tile, 0, Tiles.WIDTH);
+                    }
+                } else if (transposedLeft) {
+                    Tiles.columns(left, at, right, panel, depth, tile, 0, Tiles.WIDTH);
+                } else {
+                    Tiles.rows(left, at, right, panel, depth, tile, 0, Tiles.WIDTH);
+                }
+                if (width < Tiles.WIDTH) {
+                    putPart(tile, out, ldc, height, width, add);
+                } else if (add) {
+                    addRows(tile, out, 4L * ldc, height);
+                } else {
+                    putRows(tile, out, 4L * ldc, height);
+                }
+            }
+        }
+    }
+
+    /** Writes rows of a whole tile. */
+    private static void putRows(float[] tile, long c, long stride, int rows) {
+        for (int i = 0; i < rows; i++) {
+            long row = c + i * stride;
+            Native.store(FloatVector.fromArray(Native.FLOATS, tile, i * Tiles.WIDTH), row);
+            Native.store(FloatVector.fromArray(Native.FLOATS, tile, i * Tiles.WIDTH + LANES), row + 4L * LANES);
+        }
+    }
+
+    /** Adds rows of a whole tile. */
+    private static void addRows(float[] tile, long c, long stride, int rows) {
+        for (int i = 0; i < rows; i++) {
+            long row = c + i * stride;
+            FloatVector u = FloatVector.fromArray(Native.FLOATS, tile, i * Tiles.WIDTH);
+            FloatVector v = FloatVector.fromArray(Native.FLOATS, tile, i * Tiles.WIDTH + LANES);
+            Native.store(u.add(Native.load(row)), row);
+            Native.store(v.add(Native.load(row + 4L * LANES)), row + 4L * LANES);
+        }
+    }
+
+    /** Writes or adds the leading columns of a tile that sticks out of the result. */
+    private static void putPart(float[] tile, long c, int ldc, int rows, int columns, boolean add) {
+        int whole = columns / LANES * LANES;
+        for (int i = 0; i < rows; i++) {
+            long row = c + 4L * i * ldc;
+            int at = i * Tiles.WIDTH;
+            for (int j = 0; j < whole; j += LANES) {
+                FloatVector value = FloatVector.fromArray(Native.FLOATS, tile, at + j);
+                Native.store(add ? value.add(Native.load(row + 4L * j)) : value, row + 4L * j);
+            }
+            for (int j = whole; j < columns; j++) {
+                Native.set(row + 4L * j, add ? tile[at + j] + Native.get(row + 4L * j) : tile[at + j]);
+            }
+        }
+    }
+
+    /** Fills the result with the bias or zeros, or adds the bias to it. */
+    private static void initialise(long c, int m, int n, int ldc, long bias, boolean add) {
+        for (int i = 0; i < m; i++) {
+            long row = c + 4L * i * ldc;
+            if (bias == 0) {
+                Native.zero(row, 4L * n);
+            } else if (!add) {
+                Native.copy(bias, row, 4L * n);
+            } else {
+                addRow(row, bias, n);
+            }
+        }
+    }
+
+    private static void addRow(long row, long bias, int n) {
+        int j = 0;
+        for (; j <= n - LANES; j += LANES) {
+            Native.store(Native.load(row + 4L * j).add(Native.load(bias + 4L * j)), row + 4L * j);
+        }
+        for (; j < n; j++) {
+            Native.set(row + 4L * j, Native.get(row + 4L * j) + Native.get(bias + 4L * j));
+        }
+    }
+
+    private static void check(MatMul k) {
+        if (k.batch() < 0 || k.m() < 0 || k.n() < 0 || k.k() < 0) {
+            throw new IllegalArgumentException("matmul: negative size: batch " + k.batch() + ", m " + k.m() + ", n "
+                    + k.n() + ", k " + k.k());
+        }
+        requireMatrix("a", k.a(), k, k.transposeA() ? k.k() : k.m(), k.transposeA() ? k.m() : k.k(), k.lda(),
+                k.batchStrideA());
+        requireMatrix("b", k.b(), k, k.transposeB() ? k.n() : k.k(), k.transposeB() ? k.k() : k.n(), k.ldb(),
+                k.batchStrideB());
+        requireMatrix("out", k.out(), k, k.m(), k.n(), k.ldc(), k.batchStrideC());
+        if (k.ldc() < k.n() && k.m() > 1) {
+            throw new IllegalArgumentException(
+                    "matmul: rows of out overlap: row stride " + k.ldc() + " for " + k.n() + " columns");
+        }
+        Buffer bias = k.bias();
+        if (bias != null && bias.length() < k.n()) {
+            throw new IllegalArgumentException(
+                    "matmul: bias " + bias + " has " + bias.length() + " elements, needs " + k.n());
+        }
+    }
+
+    private static void requireMatrix(
+            String name, Buffer buffer, MatMul k, int rows, int columns, int stride, long batchStride) {
+        if (stride < 0 || batchStride < 0) {
+            throw new IllegalArgumentException(
+                    "matmul: negative stride of " + name + ": row " + stride + ", batch " + batchStride);
+        }
+        if (k.batch() == 0 || rows == 0 || columns == 0) {
+            return;
+        }
+        long needed = (k.batch() - 1) * batchStride + (rows - 1L) * stride + columns;
+        if (buffer.length() < needed) {
+            throw new IllegalArgumentException("matmul: " + name + " " + buffer + " has " + buffer.length()
+                    + " elements, needs " + needed + " for batch " + k.batch() + " of [" + rows + ", " + columns
+                    + "] with row stride " + stride + " and batch stride " + batchStride);
+        }
+    }
+
+    private static int roundUp(int value, int multiple) {
+        return (value + multiple - 1) / multiple * multiple;
+    }
+}

@@ -1,0 +1,124 @@
+package dev.geomean.engine.cpu;
+
+import dev.geomean.engine.kernel.AttentionKernel.Rotary;
+import dev.geomean.engine.memory.Buffer;
+import jdk.incubator.vector.FloatVector;
+
+/** Rotary position embedding: rotates the two halves of every head by the angles of the token's position. */
+final class CpuRotary {
+    private static final int LANES = Native.LANES;
+
+    private CpuRotary() {}
+
+    /**
+     * Runs the kernel.
+     *
+     * @param k the kernel
+     * @throws IllegalArgumentException if a buffer is too short or {@code headDim} is odd
+     * @throws IndexOutOfBoundsException if a position is not in the table
+     */
+    static void run(Rotary k) {
+        check(k);
+        if (k.batch() == 0 || k.time() == 0 || k.heads() == 0 || k.headDim() == 0) {
+            return;
+        }
+        long in = k.in().address();
+        long out = k.out().address();
+        long table = k.table().address();
+        Buffer starts = k.starts();
+        long startsAddress = starts == null ? 0 : starts.address();
+        int half = k.headDim() / 2;
+        for (int b = 0; b < k.batch(); b++) {
+            int start = startsAddress == 0 ? 0 : Native.getInt(startsAddress + 4L * b);
+            for (int t = 0; t < k.time(); t++) {
+                long row = (long) b * k.time() + t;
+                long cosines = table + 4L * (start + t) * k.headDim();
+                long from = in + 4 * row * k.inRowStride();
+                long to = out + 4 * row * k.outRowStride();
+                for (int h = 0; h < k.heads(); h++) {
+                    long offset = 4L * h * k.headDim();
+                    rotate(from + offset, to + offset, cosines, half, k.inverse(), k.accumulate());
+                }
+            }
+        }
+    }
+
+    private static void rotate(long in, long out, long cosines, int half, boolean inverse, boolean accumulate) {
+        long bytes = 4L * half;
+        long sines = cosines + bytes;
+        int i = 0;
+        for (; i <= half - LANES; i += LANES) {
+            long at = 4L * i;
+            FloatVector x1 = Native.load(in + at);
+            FloatVector x2 = Native.load(in + bytes + at);
+            FloatVector cos = Native.load(cosines + at);
+            FloatVector sin = Native.load(sines + at);
+            if (inverse) {
+                sin = sin.neg();
+            }
+            FloatVector y1 = x1.mul(cos).sub(x2.mul(sin));
+            FloatVector y2 = x2.mul(cos).add(x1.mul(sin));
+            if (accumulate) {
+                y1 = y1.add(Native.load(out + at));
+                y2 = y2.add(Native.load(out + bytes + at));
+            }
+            Native.store(y1, out + at);
+            Native.store(y2, out + bytes + at);
+        }
+        for (; i < half; i++) {
+            long at = 4L * i;
+            float x1 = Native.get(in + at);
+            float x2 = Native.get(in + bytes + at);
+            float cos = Native.get(cosines + at);
+            float sin = inverse ? -Native.get(sines + at) : Native.get(sines + at);
+            float y1 = x1 * cos - x2 * sin;
+            float y2 = x2 * cos + x1 * sin;
+            Native.set(out + at, accumulate ? y1 + Native.get(out + at) : y1);
+            Native.set(out + bytes + at, accumulate ? y2 + Native.get(out + bytes + at) : y2);
+        }
+    }
+
+    private static void check(Rotary k) {
+        if (k.batch() < 0 || k.time() < 0 || k.heads() < 0 || k.headDim() < 0 || k.headDim() % 2 != 0) {
+            throw new IllegalArgumentException("rotary: needs sizes >= 0 and an even headDim, not batch " + k.batch()
+                    + ", time " + k.time() + ", heads " + k.heads() + ", headDim " + k.headDim());
+        }
+        int width = k.heads() * k.headDim();
+        long rows = (long) k.batch() * k.time();
+        if (rows == 0 || width == 0) {
+            return;
+        }
+        require("in", k.in(), rows, width, k.inRowStride());
+        require("out", k.out(), rows, width, k.outRowStride());
+        require("table", k.table(), k.positions(), k.headDim(), k.headDim());
+        Buffer starts = k.starts();
+        if (starts == null) {
+            requirePosition(0, 0, k);
+            return;
+        }
+        if (starts.length() < k.batch()) {
+            throw new IllegalArgumentException(
+                    "rotary: starts " + starts + " has " + starts.length() + " elements, needs " + k.batch());
+        }
+        long address = starts.address();
+        for (int b = 0; b < k.batch(); b++) {
+            requirePosition(Native.getInt(address + 4L * b), b, k);
+        }
+    }
+
+    private static void requirePosition(int start, int b, Rotary k) {
+        if (start < 0 || start > k.positions() - k.time()) {
+            throw new IndexOutOfBoundsException("rotary: " + k.time() + " tokens from position " + start
+                    + " of batch element " + b + " are not in a table of " + k.positions() + " positions");
+        }
+    }
+
+    private static void require(String name, Buffer buffer, long rows, int width, int rowStride) {
+        long needed = rows == 0 ? 0 : (rows - 1) * rowStride + width;
+        if ((rowStride < width && rows > 1) || buffer.length() < needed) {
+            throw new IllegalArgumentException("rotary: " + name + " " + buffer + " has " + buffer.length()
+                    + " elements, needs " + needed + " for " + rows + " rows of " + width + " with row stride "
+                    + rowStride);
+        }
+    }
+}

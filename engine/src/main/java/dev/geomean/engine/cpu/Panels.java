@@ -1,0 +1,91 @@
+package dev.geomean.engine.cpu;
+
+/**
+ * Copies operands from native memory into the layouts that {@link Tiles} reads.
+ *
+ * <p>Whole vectors are read, so a copy may touch up to one vector after the last element of a row; every storage has that much
+ * slack. What lands in the padding of a panel is arbitrary: tiles compute it and callers drop it.
+ */
+final class Panels {
+    private static final int LANES = Native.LANES;
+    private static final int WIDTH = Tiles.WIDTH;
+
+    private Panels() {}
+
+    /**
+     * Elements of an array that holds a left operand.
+     *
+     * @param rows stored rows
+     * @return array length, including padding that tiles read
+     */
+    static int leftSize(int rows) {
+        return (rows + Tiles.ROWS) * Tiles.STRIDE;
+    }
+
+    /**
+     * Elements of an array that holds a right operand.
+     *
+     * @param depth inner dimension
+     * @param columns columns
+     * @return array length, a whole number of panels
+     */
+    static int rightSize(int depth, int columns) {
+        return depth * ((columns + WIDTH - 1) / WIDTH * WIDTH);
+    }
+
+    /**
+     * Copies a left operand {@code [rows, length]} as it is stored, to rows {@link Tiles#STRIDE} apart.
+     *
+     * @param from address of the first element
+     * @param stride bytes between rows
+     * @param to array
+     * @param rows rows
+     * @param length row length, at most {@link Tiles#DEPTH}
+     */
+    static void left(long from, long stride, float[] to, int rows, int length) {
+        for (int i = 0; i < rows; i++) {
+            long row = from + i * stride;
+            int at = i * Tiles.STRIDE;
+            for (int j = 0; j < length; j += LANES) {
+                Native.load(row + 4L * j).intoArray(to, at + j);
+            }
+        }
+    }
+
+    /**
+     * Copies a right operand {@code [depth, columns]} to panels.
+     *
+     * @param from address of the first element
+     * @param stride bytes between rows
+     * @param to array
+     * @param toAt first element of the first panel
+     * @param depth rows, the inner dimension
+     * @param columns columns
+     */
+    static void right(long from, long stride, float[] to, int toAt, int depth, int columns) {
+        for (int j = 0; j < columns; j += WIDTH) {
+            long column = from + 4L * j;
+            int at = toAt + j * depth;
+            if (columns - j > LANES) {
+                wide(column, stride, to, at, depth);
+            } else {
+                narrow(column, stride, to, at, depth);
+            }
+        }
+    }
+
+    private static void wide(long column, long stride, float[] to, int at, int depth) {
+        for (int p = 0; p < depth; p++) {
+            long row = column + p * stride;
+            Native.load(row).intoArray(to, at + p * WIDTH);
+            Native.load(row + 4L * LANES).intoArray(to, at + p * WIDTH + LANES);
+        }
+    }
+
+    /** A panel with so few columns that the second vector would be read from beyond the row. */
+    private static void narrow(long column, long stride, float[] to, int at, int depth) {
+        for (int p = 0; p < depth; p++) {
+            Native.load(column + p * stride).intoArray(to, at + p * WIDTH);
+        }
+    }
+}

@@ -1,0 +1,166 @@
+package dev.geomean.engine.cpu;
+
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorShuffle;
+
+/**
+ * Packs a right operand that is stored transposed, by turning square blocks of {@code LANES x LANES} elements in registers.
+ *
+ * <p>A block is turned by exchanging its off-diagonal quarters, then those of its quarters, and so on (Eklundh, "A fast
+ * computer method for matrix transposing", 1972), smallest quarters first: step {@code s} exchanges between rows
+ * {@code s} apart, lanes {@code s} apart. Two steps at a time, four rows in registers: the first two steps go from memory
+ * to scratch, the others from scratch to the panel. Small methods on few vectors, because one method on a whole block of 16
+ * vectors is too large for the compilers (see {@link Tiles}).
+ *
+ * <p>One instance belongs to one lane.
+ */
+final class Transposer {
+    private static final int LANES = Native.LANES;
+    private static final int WIDTH = Tiles.WIDTH;
+    private static final int STRIDE = Tiles.STRIDE;
+
+    private static final VectorShuffle<Float> UP_1 = shift(-1);
+    private static final VectorShuffle<Float> UP_2 = shift(-2);
+    private static final VectorShuffle<Float> UP_4 = shift(-4);
+    private static final VectorShuffle<Float> UP_8 = shift(-8);
+    private static final VectorShuffle<Float> DOWN_1 = shift(1);
+    private static final VectorShuffle<Float> DOWN_2 = shift(2);
+    private static final VectorShuffle<Float> DOWN_4 = shift(4);
+    private static final VectorShuffle<Float> DOWN_8 = shift(8);
+    private static final VectorMask<Float> ODD_1 = lanes(1, true);
+    private static final VectorMask<Float> ODD_2 = lanes(2, true);
+    private static final VectorMask<Float> ODD_4 = lanes(4, true);
+    private static final VectorMask<Float> ODD_8 = lanes(8, true);
+    private static final VectorMask<Float> EVEN_1 = lanes(1, false);
+    private static final VectorMask<Float> EVEN_2 = lanes(2, false);
+    private static final VectorMask<Float> EVEN_4 = lanes(4, false);
+    private static final VectorMask<Float> EVEN_8 = lanes(8, false);
+
+    private final float[] scratch = new float[LANES * STRIDE];
+
+    /** Creates a transposer. */
+    Transposer() {}
+
+    /**
+     * Elements of an array that {@link #pack} can write to: it writes whole blocks, so up to {@code LANES - 1} steps of the
+     * inner dimension beyond the last.
+     *
+     * @param depth inner dimension
+     * @param columns columns
+     * @return array length
+     */
+    static int size(int depth, int columns) {
+        return Panels.rightSize(depth, columns) + LANES * WIDTH;
+    }
+
+    /**
+     * Packs a right operand stored {@code [columns, depth]} into panels {@code [depth, WIDTH]}.
+     *
+     * @param from address of the first element
+     * @param stride bytes between stored rows
+     * @param to array of at least {@link #size} elements
+     * @param depth inner dimension, contiguous in memory, at most {@link Tiles#DEPTH}
+     * @param columns columns, {@code stride} apart in memory
+     */
+    void pack(long from, long stride, float[] to, int depth, int columns) {
+        // Column by column, so that what a block writes beyond the end of its panel is overwritten by the next panel.
+        for (int j = 0; j < columns; j += LANES) {
+            int last = columns - 1;
+            for (int i = 0; i < LANES; i += 4) {
+                gather(
+                        from + Math.min(j + i, last) * stride,
+                        from + Math.min(j + i + 1, last) * stride,
+                        from + Math.min(j + i + 2, last) * stride,
+                        from + Math.min(j + i + 3, last) * stride,
+                        depth,
+                        scratch,
+                        i * STRIDE);
+            }
+            int at = j / WIDTH * WIDTH * depth + j % WIDTH;
+            if (LANES == 16) {
+                scatter16(scratch, depth, to, at);
+            } else if (LANES == 8) {
+                scatter8(scratch, depth, to, at);
+            } else {
+                scatter4(scratch, depth, to, at);
+            }
+        }
+    }
+
+    /** Steps 1 and 2 on four rows. */
+    private static void gather(long row0, long row1, long row2, long row3, int depth, float[] to, int at) {
+        for (int d = 0; d < depth; d += LANES) {
+            FloatVector a = Native.load(row0 + 4L * d);
+            FloatVector b = Native.load(row1 + 4L * d);
+            FloatVector c = Native.load(row2 + 4L * d);
+            FloatVector e = Native.load(row3 + 4L * d);
+            FloatVector ab = a.blend(b.rearrange(UP_1), ODD_1);
+            FloatVector ba = b.blend(a.rearrange(DOWN_1), EVEN_1);
+            FloatVector ce = c.blend(e.rearrange(UP_1), ODD_1);
+            FloatVector ec = e.blend(c.rearrange(DOWN_1), EVEN_1);
+            ab.blend(ce.rearrange(UP_2), ODD_2).intoArray(to, at + d);
+            ba.blend(ec.rearrange(UP_2), ODD_2).intoArray(to, at + d + STRIDE);
+            ce.blend(ab.rearrange(DOWN_2), EVEN_2).intoArray(to, at + d + 2 * STRIDE);
+            ec.blend(ba.rearrange(DOWN_2), EVEN_2).intoArray(to, at + d + 3 * STRIDE);
+        }
+    }
+
+    /** Steps 4 and 8. */
+    private static void scatter16(float[] from, int depth, float[] to, int toAt) {
+        for (int d = 0; d < depth; d += LANES) {
+            for (int g = 0; g < 4; g++) {
+                int row = d + g * STRIDE;
+                FloatVector a = FloatVector.fromArray(Native.FLOATS, from, row);
+                FloatVector b = FloatVector.fromArray(Native.FLOATS, from, row + 4 * STRIDE);
+                FloatVector c = FloatVector.fromArray(Native.FLOATS, from, row + 8 * STRIDE);
+                FloatVector e = FloatVector.fromArray(Native.FLOATS, from, row + 12 * STRIDE);
+                FloatVector ab = a.blend(b.rearrange(UP_4), ODD_4);
+                FloatVector ba = b.blend(a.rearrange(DOWN_4), EVEN_4);
+                FloatVector ce = c.blend(e.rearrange(UP_4), ODD_4);
+                FloatVector ec = e.blend(c.rearrange(DOWN_4), EVEN_4);
+                int at = toAt + (d + g) * WIDTH;
+                ab.blend(ce.rearrange(UP_8), ODD_8).intoArray(to, at);
+                ba.blend(ec.rearrange(UP_8), ODD_8).intoArray(to, at + 4 * WIDTH);
+                ce.blend(ab.rearrange(DOWN_8), EVEN_8).intoArray(to, at + 8 * WIDTH);
+                ec.blend(ba.rearrange(DOWN_8), EVEN_8).intoArray(to, at + 12 * WIDTH);
+            }
+        }
+    }
+
+    /** Step 4. */
+    private static void scatter8(float[] from, int depth, float[] to, int toAt) {
+        for (int d = 0; d < depth; d += LANES) {
+            for (int g = 0; g < 4; g++) {
+                int row = d + g * STRIDE;
+                FloatVector a = FloatVector.fromArray(Native.FLOATS, from, row);
+                FloatVector b = FloatVector.fromArray(Native.FLOATS, from, row + 4 * STRIDE);
+                int at = toAt + (d + g) * WIDTH;
+                a.blend(b.rearrange(UP_4), ODD_4).intoArray(to, at);
+                b.blend(a.rearrange(DOWN_4), EVEN_4).intoArray(to, at + 4 * WIDTH);
+            }
+        }
+    }
+
+    /** No step is left: only the copy. */
+    private static void scatter4(float[] from, int depth, float[] to, int toAt) {
+        for (int d = 0; d < depth; d += LANES) {
+            for (int g = 0; g < 4; g++) {
+                FloatVector.fromArray(Native.FLOATS, from, d + g * STRIDE).intoArray(to, toAt + (d + g) * WIDTH);
+            }
+        }
+    }
+
+    private static VectorShuffle<Float> shift(int by) {
+        return VectorShuffle.fromOp(Native.FLOATS, lane -> (lane + by) & (LANES - 1));
+    }
+
+    /** Lanes whose number has bit {@code step} set, or those that have not. */
+    private static VectorMask<Float> lanes(int step, boolean odd) {
+        var bits = new boolean[LANES];
+        for (int lane = 0; lane < LANES; lane++) {
+            bits[lane] = ((lane & step) != 0) == odd;
+        }
+        return VectorMask.fromArray(Native.FLOATS, bits, 0);
+    }
+}
