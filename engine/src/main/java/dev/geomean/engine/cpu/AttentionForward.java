@@ -22,6 +22,7 @@ final class AttentionForward {
     private final Scores scores = new Scores();
     private final Transposer transposer = new Transposer();
     private final float[] queries = new float[Panels.leftSize(BLOCK)];
+    private final float[] maxima = new float[BLOCK];
     private final float[] sums = new float[BLOCK];
     private float[] keyPanels = {};
     private float[] valuePanels = {};
@@ -81,10 +82,10 @@ final class AttentionForward {
                 Scores.packScaled(headRow, queryStride, queries, block, headDim, scale);
                 scores.multiply(queries, keyPanels, headDim, block, first + i);
                 for (int r = 0; r < block; r++) {
-                    float logSum = softmax(r, first + i + r + 1, visible);
-                    if (logSumExp != 0) {
-                        Native.set(logSumExp + 4 * ((long) h * logSumExpStride + i + r), logSum);
-                    }
+                    softmax(r, first + i + r + 1, visible);
+                }
+                if (logSumExp != 0) {
+                    storeLogSums(logSumExp + 4 * ((long) h * logSumExpStride + i), block);
                 }
                 scores.weigh(valuePanels, keys, headDim, block, first + i, result);
                 for (int r = 0; r < block; r++) {
@@ -95,33 +96,69 @@ final class AttentionForward {
         }
     }
 
-    /** Replaces the first {@code count} scores of a row by exponentials and the rest by 0; returns the log of their sum. */
-    private float softmax(int row, int count, int visible) {
-        scores.fill(row, count, Scores.roundUp(count, LANES), Float.NEGATIVE_INFINITY);
+    /** Replaces the first {@code count} scores of a row by exponentials and the rest by 0; keeps their maximum and sum. */
+    private void softmax(int row, int count, int visible) {
+        if (count % LANES != 0) {
+            scores.fillVector(row, count, Float.NEGATIVE_INFINITY);
+        }
         float[] s = scores.values();
-        FloatVector maxima = FloatVector.broadcast(Native.FLOATS, Float.NEGATIVE_INFINITY);
+        float max = Float.NEGATIVE_INFINITY;
         for (int c = 0; c < count; c += Tiles.DEPTH) {
             int at = scores.at(row, c);
-            int end = at + Math.min(Tiles.DEPTH, count - c);
-            for (int j = at; j < end; j += LANES) {
-                maxima = maxima.max(FloatVector.fromArray(Native.FLOATS, s, j));
-            }
+            max = Math.max(max, maximum(s, at, at + Math.min(Tiles.DEPTH, count - c)));
         }
-        float max = maxima.reduceLanes(VectorOperators.MAX);
-        FloatVector shift = FloatVector.broadcast(Native.FLOATS, max);
-        FloatVector total = FloatVector.zero(Native.FLOATS);
+        float sum = 0;
         for (int c = 0; c < count; c += Tiles.DEPTH) {
             int at = scores.at(row, c);
-            int end = at + Math.min(Tiles.DEPTH, count - c);
-            for (int j = at; j < end; j += LANES) {
-                FloatVector e = FloatVector.fromArray(Native.FLOATS, s, j).sub(shift).lanewise(VectorOperators.EXP);
-                e.intoArray(s, j);
-                total = total.add(e);
-            }
+            sum += exponentials(s, at, at + Math.min(Tiles.DEPTH, count - c), max);
         }
-        float sum = total.reduceLanes(VectorOperators.ADD);
-        scores.fill(row, Scores.roundUp(count, LANES), visible, 0);
+        maxima[row] = max;
         sums[row] = sum;
-        return max + (float) Math.log(sum);
+        scores.clear(row, Scores.roundUp(count, LANES), visible);
+    }
+
+    /**
+     * Largest of a range of scores.
+     *
+     * @param scores scores
+     * @param from first
+     * @param to after the last; whole vectors are read
+     * @return the maximum
+     */
+    static float maximum(float[] scores, int from, int to) {
+        FloatVector maximum = FloatVector.broadcast(Native.FLOATS, Float.NEGATIVE_INFINITY);
+        for (int j = from; j < to; j += LANES) {
+            maximum = maximum.max(FloatVector.fromArray(Native.FLOATS, scores, j));
+        }
+        return maximum.reduceLanes(VectorOperators.MAX);
+    }
+
+    /**
+     * Replaces scores by {@code exp(score - shift)}.
+     *
+     * @param scores scores
+     * @param from first
+     * @param to after the last; whole vectors are replaced
+     * @param shift subtracted before the exponential
+     * @return the sum of the exponentials
+     */
+    static float exponentials(float[] scores, int from, int to, float shift) {
+        FloatVector total = FloatVector.zero(Native.FLOATS);
+        for (int j = from; j < to; j += LANES) {
+            FloatVector e = FloatVector.fromArray(Native.FLOATS, scores, j).sub(shift).lanewise(VectorOperators.EXP);
+            e.intoArray(scores, j);
+            total = total.add(e);
+        }
+        return total.reduceLanes(VectorOperators.ADD);
+    }
+
+    private void storeLogSums(long to, int rows) {
+        for (int r = 0; r < rows; r += LANES) {
+            FloatVector.fromArray(Native.FLOATS, sums, r)
+                    .lanewise(VectorOperators.LOG)
+                    .add(FloatVector.fromArray(Native.FLOATS, maxima, r))
+                    .intoArray(maxima, r);
+        }
+        Native.copyOut(maxima, 0, to, rows);
     }
 }

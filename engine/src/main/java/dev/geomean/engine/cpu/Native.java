@@ -28,7 +28,11 @@ final class Native {
     /** Byte order of the machine. */
     static final ByteOrder ORDER = ByteOrder.nativeOrder();
 
-    private static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
+    /**
+     * All of memory. For loops whose methods are also called with nothing to do in the loop: C2 does not inline the methods of
+     * this class into code that the profile says is rare, and then every vector is allocated; those of the Vector API always.
+     */
+    static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
 
     private Native() {}
 
@@ -48,6 +52,14 @@ final class Native {
     }
 
     static void store(FloatVector vector, long address) {
+        vector.intoMemorySegment(ALL, address, ORDER);
+    }
+
+    static FloatVector load4(long address) {
+        return FloatVector.fromMemorySegment(FloatVector.SPECIES_128, ALL, address, ORDER);
+    }
+
+    static void store4(FloatVector vector, long address) {
         vector.intoMemorySegment(ALL, address, ORDER);
     }
 

@@ -21,10 +21,10 @@ import jdk.incubator.vector.VectorOperators;
  */
 final class SkinnyMatMul {
     /** Large rows of one step of dots. */
-    private static final int DOT_ROWS = 4;
+    static final int DOT_ROWS = 4;
 
     /** Large rows of one step of sums. */
-    private static final int SUM_ROWS = 4;
+    static final int SUM_ROWS = 4;
 
     /** Columns of one block of sums: few enough that {@link #SUM_ROWS} rows of them stay in the first-level cache. */
     private static final int SUM_COLUMNS = 1024;
@@ -48,7 +48,7 @@ final class SkinnyMatMul {
      * @param depth inner dimension
      */
     void load(long from, long rowStep, long depthStep, int rows, int depth) {
-        int stride = Scores.roundUp(depth, LANES) + LANES;
+        int stride = Scores.roundUp(depth, LANES);
         small = Scores.grow(small, (rows + 1) * stride);
         for (int i = 0; i < rows; i++) {
             if (depthStep == Float.BYTES) {
@@ -58,7 +58,7 @@ final class SkinnyMatMul {
                     small[i * stride + p] = Native.get(from + i * rowStep + p * depthStep);
                 }
             }
-            // Dots multiply one vector past the end, where the large operand is masked to 0.
+            // Dots multiply whole vectors; past the end of a row the large operand is masked to 0.
             Arrays.fill(small, i * stride + depth, (i + 1) * stride, 0);
         }
     }
@@ -78,7 +78,7 @@ final class SkinnyMatMul {
      */
     void dots(
             long large, long stride, int count, int rows, int depth, long out, long largeStep, long smallStep, boolean add) {
-        int smallStride = Scores.roundUp(depth, LANES) + LANES;
+        int smallStride = Scores.roundUp(depth, LANES);
         for (int j = 0; j < count; j += DOT_ROWS) {
             int step = Math.min(DOT_ROWS, count - j);
             long row0 = large + j * stride;
@@ -87,7 +87,7 @@ final class SkinnyMatMul {
             long row3 = large + Math.min(j + 3, count - 1) * stride;
             for (int i = 0; i < rows; i += 2) {
                 int next = Math.min(i + 1, rows - 1);
-                dots(row0, row1, row2, row3, small, i * smallStride, next * smallStride, depth, results);
+                dots2x4(row0, row1, row2, row3, small, i * smallStride, next * smallStride, depth, results);
                 put(results, out + j * largeStep + i * smallStep, largeStep, smallStep, step, next - i + 1, add);
             }
         }
@@ -104,8 +104,21 @@ final class SkinnyMatMul {
         }
     }
 
-    /** Two small rows with four large rows; straight-line code around one loop for the reasons given in {@link Tiles}. */
-    private static void dots(
+    /**
+     * Dot products of two small rows with four large rows; straight-line code around one loop for the reasons given in
+     * {@link Tiles}.
+     *
+     * @param row0 address of a large row
+     * @param row1 address of a large row
+     * @param row2 address of a large row
+     * @param row3 address of a large row
+     * @param a small rows, zero up to a whole vector
+     * @param at first element of the first small row
+     * @param nextAt first element of the second small row
+     * @param depth row length, at least 1
+     * @param results receives the four results of the first small row, then those of the second
+     */
+    static void dots2x4(
             long row0, long row1, long row2, long row3, float[] a, int at, int nextAt, int depth, float[] results) {
         FloatVector x0 = FloatVector.zero(Native.FLOATS);
         FloatVector x1 = FloatVector.zero(Native.FLOATS);
@@ -115,14 +128,15 @@ final class SkinnyMatMul {
         FloatVector y1 = FloatVector.zero(Native.FLOATS);
         FloatVector y2 = FloatVector.zero(Native.FLOATS);
         FloatVector y3 = FloatVector.zero(Native.FLOATS);
-        int whole = depth / LANES * LANES;
+        // The last vector, whole or not, comes after the loop.
+        int whole = (depth - 1) / LANES * LANES;
         for (int p = 0; p < whole; p += LANES) {
             FloatVector u = FloatVector.fromArray(Native.FLOATS, a, at + p);
             FloatVector v = FloatVector.fromArray(Native.FLOATS, a, nextAt + p);
-            FloatVector b0 = Native.load(row0 + 4L * p);
-            FloatVector b1 = Native.load(row1 + 4L * p);
-            FloatVector b2 = Native.load(row2 + 4L * p);
-            FloatVector b3 = Native.load(row3 + 4L * p);
+            FloatVector b0 = FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, row0 + 4L * p, Native.ORDER);
+            FloatVector b1 = FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, row1 + 4L * p, Native.ORDER);
+            FloatVector b2 = FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, row2 + 4L * p, Native.ORDER);
+            FloatVector b3 = FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, row3 + 4L * p, Native.ORDER);
             x0 = b0.fma(u, x0);
             x1 = b1.fma(u, x1);
             x2 = b2.fma(u, x2);
@@ -136,10 +150,10 @@ final class SkinnyMatMul {
         VectorMask<Float> beyond = Native.FLOATS.indexInRange(0, depth - whole).not();
         FloatVector u = FloatVector.fromArray(Native.FLOATS, a, at + whole);
         FloatVector v = FloatVector.fromArray(Native.FLOATS, a, nextAt + whole);
-        FloatVector b0 = Native.load(row0 + 4L * whole).blend(0, beyond);
-        FloatVector b1 = Native.load(row1 + 4L * whole).blend(0, beyond);
-        FloatVector b2 = Native.load(row2 + 4L * whole).blend(0, beyond);
-        FloatVector b3 = Native.load(row3 + 4L * whole).blend(0, beyond);
+        FloatVector b0 = FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, row0 + 4L * whole, Native.ORDER).blend(0, beyond);
+        FloatVector b1 = FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, row1 + 4L * whole, Native.ORDER).blend(0, beyond);
+        FloatVector b2 = FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, row2 + 4L * whole, Native.ORDER).blend(0, beyond);
+        FloatVector b3 = FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, row3 + 4L * whole, Native.ORDER).blend(0, beyond);
         results[0] = b0.fma(u, x0).reduceLanes(VectorOperators.ADD);
         results[1] = b1.fma(u, x1).reduceLanes(VectorOperators.ADD);
         results[2] = b2.fma(u, x2).reduceLanes(VectorOperators.ADD);
@@ -173,7 +187,7 @@ final class SkinnyMatMul {
             long columnStep,
             long smallStep,
             boolean add) {
-        int smallStride = Scores.roundUp(depth, LANES) + LANES;
+        int smallStride = Scores.roundUp(depth, LANES);
         sums = Scores.grow(sums, rows * SUM_COLUMNS);
         for (int j = 0; j < columns; j += SUM_COLUMNS) {
             int width = Math.min(SUM_COLUMNS, columns - j);
@@ -207,7 +221,18 @@ final class SkinnyMatMul {
         }
     }
 
-    private static void addRows(long row, long stride, float[] weights, int weightsAt, float[] sums, int at, int width) {
+    /**
+     * Adds {@link #SUM_ROWS} weighted large rows to a row of sums.
+     *
+     * @param row address of the first large row
+     * @param stride bytes between large rows
+     * @param weights weights
+     * @param weightsAt weight of the first large row
+     * @param sums sums
+     * @param at first sum
+     * @param width row length; sums are written up to a whole vector
+     */
+    static void addRows(long row, long stride, float[] weights, int weightsAt, float[] sums, int at, int width) {
         FloatVector w0 = FloatVector.broadcast(Native.FLOATS, weights[weightsAt]);
         FloatVector w1 = FloatVector.broadcast(Native.FLOATS, weights[weightsAt + 1]);
         FloatVector w2 = FloatVector.broadcast(Native.FLOATS, weights[weightsAt + 2]);
@@ -215,18 +240,27 @@ final class SkinnyMatMul {
         for (int j = 0; j < width; j += LANES) {
             long from = row + 4L * j;
             FloatVector sum = FloatVector.fromArray(Native.FLOATS, sums, at + j);
-            sum = w0.fma(Native.load(from), sum);
-            sum = w1.fma(Native.load(from + stride), sum);
-            sum = w2.fma(Native.load(from + 2 * stride), sum);
-            sum = w3.fma(Native.load(from + 3 * stride), sum);
+            sum = w0.fma(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, from, Native.ORDER), sum);
+            sum = w1.fma(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, from + stride, Native.ORDER), sum);
+            sum = w2.fma(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, from + 2 * stride, Native.ORDER), sum);
+            sum = w3.fma(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, from + 3 * stride, Native.ORDER), sum);
             sum.intoArray(sums, at + j);
         }
     }
 
-    private static void addRow(long row, float weight, float[] sums, int at, int width) {
+    /**
+     * Adds one weighted large row to a row of sums.
+     *
+     * @param row address of the large row
+     * @param weight its weight
+     * @param sums sums
+     * @param at first sum
+     * @param width row length; sums are written up to a whole vector
+     */
+    static void addRow(long row, float weight, float[] sums, int at, int width) {
         for (int j = 0; j < width; j += LANES) {
             FloatVector sum = FloatVector.fromArray(Native.FLOATS, sums, at + j);
-            Native.load(row + 4L * j).fma(FloatVector.broadcast(Native.FLOATS, weight), sum).intoArray(sums, at + j);
+            FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, row + 4L * j, Native.ORDER).fma(FloatVector.broadcast(Native.FLOATS, weight), sum).intoArray(sums, at + j);
         }
     }
 }
