@@ -4,7 +4,6 @@ import dev.geomean.engine.kernel.AttentionKernel.AttentionShape;
 import dev.geomean.engine.kernel.AttentionKernel.CausalAttentionBackward;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 
 /**
  * Backward pass of causal attention for one batch element and the query heads that share one key/value head.
@@ -15,8 +14,8 @@ import jdk.incubator.vector.VectorOperators;
  *   dP = dO · Vᵀ        delta = rowsum(dO ∘ O)        dS = P ∘ (dP - delta)
  *   dQ = scale · dS·K   dK = dSᵀ · (scale · Q)        dV = Pᵀ · dO
  * </pre>
- * Probabilities are recomputed for {@link AttentionForward#BLOCK} queries at a time; the gradients of the shared keys and
- * values are gathered in scratch over all blocks and heads and written once.
+ * Probabilities are recomputed for {@link AttentionForward#BLOCK} queries at a time; the gradients of the shared keys
+ * and values are gathered in scratch over all blocks and heads and written once.
  */
 final class AttentionBackward {
     private static final int BLOCK = AttentionForward.BLOCK;
@@ -140,7 +139,7 @@ final class AttentionBackward {
     private static void gradients(float[] p, float[] g, int from, int to, float logSumExp, float delta) {
         for (int j = from; j < to; j += LANES) {
             FloatVector score = FloatVector.fromArray(Native.FLOATS, p, j);
-            FloatVector probability = score.sub(logSumExp).lanewise(VectorOperators.EXP);
+            FloatVector probability = VectorMath.expOfNegative(score.sub(logSumExp));
             probability.intoArray(p, j);
             FloatVector.fromArray(Native.FLOATS, g, j).sub(delta).mul(probability).intoArray(g, j);
         }
@@ -177,6 +176,6 @@ final class AttentionBackward {
         for (int j = 0; j < length; j += LANES) {
             sum = Native.load(x + 4L * j).fma(Native.load(y + 4L * j), sum);
         }
-        return sum.reduceLanes(VectorOperators.ADD);
+        return Vectors.sum(sum);
     }
 }

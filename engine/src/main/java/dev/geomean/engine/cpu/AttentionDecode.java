@@ -5,12 +5,13 @@ import java.util.Arrays;
 /**
  * Attention of a single token, for the query heads that share one key/value head.
  *
- * <p>Every key and value is used once per query head, so nothing is packed: scores are dot products with the keys where they
- * lie, the output is a sum of the values where they lie, both with the steps of {@link SkinnyMatMul}.
+ * <p>Every key and value is used once per query head, so nothing is packed: scores are dot products with the keys
+ * where they lie, the output is a sum of the values where they lie, both with the steps of {@link SkinnyMatMul}.
  */
 final class AttentionDecode {
     private static final int LANES = Native.LANES;
 
+    private final float[] partial = new float[SkinnyMatMul.PARTIAL];
     private final float[] results = new float[2 * SkinnyMatMul.DOT_ROWS];
     private float[] queries = {};
     private float[] scores = {};
@@ -51,7 +52,7 @@ final class AttentionDecode {
         sums = Scores.grow(sums, group * queryWidth);
         for (int h = 0; h < group; h++) {
             for (int d = 0; d < headDim; d++) {
-                queries[h * queryWidth + d] = scale * Native.get(query + 4L * (h * headDim + d));
+                queries[h * queryWidth + d] = scale * Native.get(query + 4L * ((long) h * headDim + d));
             }
             Arrays.fill(queries, h * queryWidth + headDim, (h + 1) * queryWidth, 0);
         }
@@ -79,7 +80,8 @@ final class AttentionDecode {
             for (int h = 0; h < group; h += 2) {
                 int next = Math.min(h + 1, group - 1);
                 int at = h * queryWidth;
-                SkinnyMatMul.dots2x4(row0, row1, row2, row3, queries, at, next * queryWidth, headDim, results);
+                SkinnyMatMul.dots2x4(row0, row1, row2, row3, queries, at, next * queryWidth, headDim, partial);
+                SkinnyMatMul.finish(partial, results);
                 for (int r = 0; r < step; r++) {
                     scores[h * scoreWidth + j + r] = results[r];
                     scores[next * scoreWidth + j + r] = results[(next - h) * SkinnyMatMul.DOT_ROWS + r];

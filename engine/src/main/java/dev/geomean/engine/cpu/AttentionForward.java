@@ -1,15 +1,14 @@
 package dev.geomean.engine.cpu;
 
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 
 /**
  * Causal attention of the query heads that share one key/value head, over keys and values anywhere in memory.
  *
- * <p>Keys are turned once into panels of {@link Tiles#WIDTH} keys, values once into panels of {@link Tiles#WIDTH} elements
- * of the head. Then {@link #BLOCK} queries at a time: scores of all keys they may see, softmax of each row over the keys it
- * may see (the rest of the row is set to zero), product with the values. Both products run on {@link Tiles}; tiles that lie
- * wholly above the diagonal are skipped. The scratch is {@code BLOCK · keys} scores.
+ * <p>Keys are turned once into panels of {@link Tiles#WIDTH} keys, values once into panels of {@link Tiles#WIDTH}
+ * elements of the head. Then {@link #BLOCK} queries at a time: scores of all keys they may see, softmax of each row
+ * over the keys it may see (the rest of the row is set to zero), product with the values. Both products run on {@link
+ * Tiles}; tiles that lie wholly above the diagonal are skipped. The scratch is {@code BLOCK · keys} scores.
  *
  * <p>The layout of {@link Scores} is shared with {@link AttentionBackward}.
  */
@@ -78,7 +77,7 @@ final class AttentionForward {
             for (int i = 0; i < rows; i += BLOCK) {
                 int block = Math.min(BLOCK, rows - i);
                 int visible = first + i + block;
-                long headRow = query + 4 * ((long) i * queryStride + h * headDim);
+                long headRow = query + 4 * ((long) i * queryStride + (long) h * headDim);
                 Scores.packScaled(headRow, queryStride, queries, block, headDim, scale);
                 scores.multiply(queries, keyPanels, headDim, block, first + i);
                 for (int r = 0; r < block; r++) {
@@ -89,14 +88,17 @@ final class AttentionForward {
                 }
                 scores.weigh(valuePanels, keys, headDim, block, first + i, result);
                 for (int r = 0; r < block; r++) {
-                    long to = out + 4 * ((long) (i + r) * outStride + h * headDim);
+                    long to = out + 4 * ((long) (i + r) * outStride + (long) h * headDim);
                     Scores.store(result, r * width, to, headDim, 1 / sums[r], false);
                 }
             }
         }
     }
 
-    /** Replaces the first {@code count} scores of a row by exponentials and the rest by 0; keeps their maximum and sum. */
+    /**
+     * Replaces the first {@code count} scores of a row by exponentials and the rest by 0; keeps their maximum and
+     * sum.
+     */
     private void softmax(int row, int count, int visible) {
         if (count % LANES != 0) {
             scores.fillVector(row, count, Float.NEGATIVE_INFINITY);
@@ -130,7 +132,7 @@ final class AttentionForward {
         for (int j = from; j < to; j += LANES) {
             maximum = maximum.max(FloatVector.fromArray(Native.FLOATS, scores, j));
         }
-        return maximum.reduceLanes(VectorOperators.MAX);
+        return Vectors.max(maximum);
     }
 
     /**
@@ -145,19 +147,17 @@ final class AttentionForward {
     static float exponentials(float[] scores, int from, int to, float shift) {
         FloatVector total = FloatVector.zero(Native.FLOATS);
         for (int j = from; j < to; j += LANES) {
-            FloatVector e = FloatVector.fromArray(Native.FLOATS, scores, j).sub(shift).lanewise(VectorOperators.EXP);
+            FloatVector e = VectorMath.expOfNegative(FloatVector.fromArray(Native.FLOATS, scores, j).sub(shift));
             e.intoArray(scores, j);
             total = total.add(e);
         }
-        return total.reduceLanes(VectorOperators.ADD);
+        return Vectors.sum(total);
     }
 
     private void storeLogSums(long to, int rows) {
         for (int r = 0; r < rows; r += LANES) {
-            FloatVector.fromArray(Native.FLOATS, sums, r)
-                    .lanewise(VectorOperators.LOG)
-                    .add(FloatVector.fromArray(Native.FLOATS, maxima, r))
-                    .intoArray(maxima, r);
+            FloatVector logarithm = VectorMath.log(FloatVector.fromArray(Native.FLOATS, sums, r));
+            logarithm.add(FloatVector.fromArray(Native.FLOATS, maxima, r)).intoArray(maxima, r);
         }
         Native.copyOut(maxima, 0, to, rows);
     }

@@ -68,7 +68,10 @@ final class CpuRotary {
         }
     }
 
-    /** The rest of a head, and all of one whose half is shorter than a vector: with vectors of four lanes, then one by one. */
+    /**
+     * The rest of a head, and all of one whose half is shorter than a vector: with vectors of four lanes, then one by
+     * one.
+     */
     private static void rotateRest(
             long in, long out, long cosines, int half, int from, float sign, boolean accumulate) {
         long bytes = 4L * half;

@@ -7,8 +7,8 @@ import jdk.incubator.vector.VectorMask;
  * Scores of a block of queries against many keys, and the products that make and use them.
  *
  * <p>Keys are cut into chunks of {@link Tiles#DEPTH}. Within a chunk the scores are laid out like a left operand of
- * {@link Tiles} (a row per query, rows {@link Tiles#STRIDE} apart), so a product reads them where the softmax left them.
- * Scratch grows and is kept.
+ * {@link Tiles} (a row per query, rows {@link Tiles#STRIDE} apart), so a product reads them where the softmax left
+ * them. Scratch grows and is kept.
  */
 final class Scores {
     private static final int LANES = Native.LANES;
@@ -160,7 +160,8 @@ final class Scores {
         for (int i = 0; i < Tiles.ROWS; i++) {
             for (int j = 0; j < WIDTH; j += LANES) {
                 FloatVector value = FloatVector.fromArray(Native.FLOATS, tile, i * WIDTH + j);
-                value.add(FloatVector.fromArray(Native.FLOATS, to, at + i * stride + j)).intoArray(to, at + i * stride + j);
+                value.add(FloatVector.fromArray(Native.FLOATS, to, at + i * stride + j)).intoArray(to,
+                        at + i * stride + j);
             }
         }
     }

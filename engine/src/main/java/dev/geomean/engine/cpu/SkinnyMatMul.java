@@ -1,20 +1,26 @@
 package dev.geomean.engine.cpu;
 
+import static dev.geomean.engine.cpu.Native.ALL;
+import static dev.geomean.engine.cpu.Native.FLOATS;
+import static dev.geomean.engine.cpu.Native.LANES;
+import static dev.geomean.engine.cpu.Native.ORDER;
+
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
-import jdk.incubator.vector.VectorOperators;
 
 /**
- * Products in which one operand has only a few rows or columns, as in decoding a single sequence or a head with one output.
+ * Products in which one operand has only a few rows or columns, as in decoding a single sequence or a head with one
+ * output.
  *
- * <p>Each element of the large operand then takes part in only a few multiplications, so packing it would cost more than the
- * product. It is read in place, once, along its rows; the small operand is first copied to the heap, one contiguous row of
- * inner indices per row (or column) of the result. There are two cases:
+ * <p>Each element of the large operand then takes part in only a few multiplications, so packing it would cost more
+ * than the product. It is read in place, once, along its rows; the small operand is first copied to the heap, one
+ * contiguous row of inner indices per row (or column) of the result. There are two cases:
  * <ul>
- *   <li><em>dots</em>: rows of the large operand run along the inner dimension; every result is a dot product of a large and
- *       a small row;
- *   <li><em>sums</em>: rows of the large operand run along the result; every row of the result is a weighted sum of large rows.
+ *   <li><em>dots</em>: rows of the large operand run along the inner dimension; every result is a dot product of a
+ *       large and a small row;
+ *   <li><em>sums</em>: rows of the large operand run along the result; every row of the result is a weighted sum of
+ *       large rows.
  * </ul>
  *
  * <p>One instance belongs to one lane; its scratch grows and is kept.
@@ -23,14 +29,16 @@ final class SkinnyMatMul {
     /** Large rows of one step of dots. */
     static final int DOT_ROWS = 4;
 
+    /** Elements that {@link #dots2x4} writes. */
+    static final int PARTIAL = 2 * DOT_ROWS * LANES;
+
     /** Large rows of one step of sums. */
     static final int SUM_ROWS = 4;
 
     /** Columns of one block of sums: few enough that {@link #SUM_ROWS} rows of them stay in the first-level cache. */
     private static final int SUM_COLUMNS = 1024;
 
-    private static final int LANES = Native.LANES;
-
+    private final float[] partial = new float[PARTIAL];
     private final float[] results = new float[2 * DOT_ROWS];
     private float[] small = {};
     private float[] sums = {};
@@ -77,7 +85,8 @@ final class SkinnyMatMul {
      * @param add whether to add to the result
      */
     void dots(
-            long large, long stride, int count, int rows, int depth, long out, long largeStep, long smallStep, boolean add) {
+            long large, long stride, int count, int rows, int depth, long out, long largeStep, long smallStep,
+            boolean add) {
         int smallStride = Scores.roundUp(depth, LANES);
         for (int j = 0; j < count; j += DOT_ROWS) {
             int step = Math.min(DOT_ROWS, count - j);
@@ -87,7 +96,8 @@ final class SkinnyMatMul {
             long row3 = large + Math.min(j + 3, count - 1) * stride;
             for (int i = 0; i < rows; i += 2) {
                 int next = Math.min(i + 1, rows - 1);
-                dots2x4(row0, row1, row2, row3, small, i * smallStride, next * smallStride, depth, results);
+                dots2x4(row0, row1, row2, row3, small, i * smallStride, next * smallStride, depth, partial);
+                finish(partial, results);
                 put(results, out + j * largeStep + i * smallStep, largeStep, smallStep, step, next - i + 1, add);
             }
         }
@@ -116,27 +126,27 @@ final class SkinnyMatMul {
      * @param at first element of the first small row
      * @param nextAt first element of the second small row
      * @param depth row length, at least 1
-     * @param results receives the four results of the first small row, then those of the second
+     * @param partial receives for each result a vector whose lanes add up to it, see {@link #finish}
      */
     static void dots2x4(
-            long row0, long row1, long row2, long row3, float[] a, int at, int nextAt, int depth, float[] results) {
-        FloatVector x0 = FloatVector.zero(Native.FLOATS);
-        FloatVector x1 = FloatVector.zero(Native.FLOATS);
-        FloatVector x2 = FloatVector.zero(Native.FLOATS);
-        FloatVector x3 = FloatVector.zero(Native.FLOATS);
-        FloatVector y0 = FloatVector.zero(Native.FLOATS);
-        FloatVector y1 = FloatVector.zero(Native.FLOATS);
-        FloatVector y2 = FloatVector.zero(Native.FLOATS);
-        FloatVector y3 = FloatVector.zero(Native.FLOATS);
+            long row0, long row1, long row2, long row3, float[] a, int at, int nextAt, int depth, float[] partial) {
+        FloatVector x0 = FloatVector.zero(FLOATS);
+        FloatVector x1 = FloatVector.zero(FLOATS);
+        FloatVector x2 = FloatVector.zero(FLOATS);
+        FloatVector x3 = FloatVector.zero(FLOATS);
+        FloatVector y0 = FloatVector.zero(FLOATS);
+        FloatVector y1 = FloatVector.zero(FLOATS);
+        FloatVector y2 = FloatVector.zero(FLOATS);
+        FloatVector y3 = FloatVector.zero(FLOATS);
         // The last vector, whole or not, comes after the loop.
         int whole = (depth - 1) / LANES * LANES;
         for (int p = 0; p < whole; p += LANES) {
-            FloatVector u = FloatVector.fromArray(Native.FLOATS, a, at + p);
-            FloatVector v = FloatVector.fromArray(Native.FLOATS, a, nextAt + p);
-            FloatVector b0 = FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, row0 + 4L * p, Native.ORDER);
-            FloatVector b1 = FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, row1 + 4L * p, Native.ORDER);
-            FloatVector b2 = FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, row2 + 4L * p, Native.ORDER);
-            FloatVector b3 = FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, row3 + 4L * p, Native.ORDER);
+            FloatVector u = FloatVector.fromArray(FLOATS, a, at + p);
+            FloatVector v = FloatVector.fromArray(FLOATS, a, nextAt + p);
+            FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, ALL, row0 + 4L * p, ORDER);
+            FloatVector b1 = FloatVector.fromMemorySegment(FLOATS, ALL, row1 + 4L * p, ORDER);
+            FloatVector b2 = FloatVector.fromMemorySegment(FLOATS, ALL, row2 + 4L * p, ORDER);
+            FloatVector b3 = FloatVector.fromMemorySegment(FLOATS, ALL, row3 + 4L * p, ORDER);
             x0 = b0.fma(u, x0);
             x1 = b1.fma(u, x1);
             x2 = b2.fma(u, x2);
@@ -147,21 +157,33 @@ final class SkinnyMatMul {
             y3 = b3.fma(v, y3);
         }
         // What follows a large row may be anything, even NaN: selected away, not multiplied by 0.
-        VectorMask<Float> beyond = Native.FLOATS.indexInRange(0, depth - whole).not();
-        FloatVector u = FloatVector.fromArray(Native.FLOATS, a, at + whole);
-        FloatVector v = FloatVector.fromArray(Native.FLOATS, a, nextAt + whole);
-        FloatVector b0 = FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, row0 + 4L * whole, Native.ORDER).blend(0, beyond);
-        FloatVector b1 = FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, row1 + 4L * whole, Native.ORDER).blend(0, beyond);
-        FloatVector b2 = FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, row2 + 4L * whole, Native.ORDER).blend(0, beyond);
-        FloatVector b3 = FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, row3 + 4L * whole, Native.ORDER).blend(0, beyond);
-        results[0] = b0.fma(u, x0).reduceLanes(VectorOperators.ADD);
-        results[1] = b1.fma(u, x1).reduceLanes(VectorOperators.ADD);
-        results[2] = b2.fma(u, x2).reduceLanes(VectorOperators.ADD);
-        results[3] = b3.fma(u, x3).reduceLanes(VectorOperators.ADD);
-        results[4] = b0.fma(v, y0).reduceLanes(VectorOperators.ADD);
-        results[5] = b1.fma(v, y1).reduceLanes(VectorOperators.ADD);
-        results[6] = b2.fma(v, y2).reduceLanes(VectorOperators.ADD);
-        results[7] = b3.fma(v, y3).reduceLanes(VectorOperators.ADD);
+        VectorMask<Float> beyond = FLOATS.indexInRange(0, depth - whole).not();
+        FloatVector u = FloatVector.fromArray(FLOATS, a, at + whole);
+        FloatVector v = FloatVector.fromArray(FLOATS, a, nextAt + whole);
+        FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, ALL, row0 + 4L * whole, ORDER).blend(0, beyond);
+        FloatVector b1 = FloatVector.fromMemorySegment(FLOATS, ALL, row1 + 4L * whole, ORDER).blend(0, beyond);
+        FloatVector b2 = FloatVector.fromMemorySegment(FLOATS, ALL, row2 + 4L * whole, ORDER).blend(0, beyond);
+        FloatVector b3 = FloatVector.fromMemorySegment(FLOATS, ALL, row3 + 4L * whole, ORDER).blend(0, beyond);
+        b0.fma(u, x0).intoArray(partial, 0);
+        b1.fma(u, x1).intoArray(partial, LANES);
+        b2.fma(u, x2).intoArray(partial, 2 * LANES);
+        b3.fma(u, x3).intoArray(partial, 3 * LANES);
+        b0.fma(v, y0).intoArray(partial, 4 * LANES);
+        b1.fma(v, y1).intoArray(partial, 5 * LANES);
+        b2.fma(v, y2).intoArray(partial, 6 * LANES);
+        b3.fma(v, y3).intoArray(partial, 7 * LANES);
+    }
+
+    /**
+     * Adds up the lanes of what {@link #dots2x4} left.
+     *
+     * @param partial one vector for each result
+     * @param results receives the four results of the first small row, then those of the second
+     */
+    static void finish(float[] partial, float[] results) {
+        for (int i = 0; i < 2 * DOT_ROWS; i++) {
+            results[i] = Vectors.sum(FloatVector.fromArray(FLOATS, partial, i * LANES));
+        }
     }
 
     /**
@@ -195,7 +217,8 @@ final class SkinnyMatMul {
             int p = 0;
             for (; p <= depth - SUM_ROWS; p += SUM_ROWS) {
                 for (int i = 0; i < rows; i++) {
-                    addRows(large + p * stride + 4L * j, stride, small, i * smallStride + p, sums, i * SUM_COLUMNS, width);
+                    addRows(large + p * stride + 4L * j, stride, small, i * smallStride + p, sums, i * SUM_COLUMNS,
+                            width);
                 }
             }
             for (; p < depth; p++) {
@@ -233,17 +256,17 @@ final class SkinnyMatMul {
      * @param width row length; sums are written up to a whole vector
      */
     static void addRows(long row, long stride, float[] weights, int weightsAt, float[] sums, int at, int width) {
-        FloatVector w0 = FloatVector.broadcast(Native.FLOATS, weights[weightsAt]);
-        FloatVector w1 = FloatVector.broadcast(Native.FLOATS, weights[weightsAt + 1]);
-        FloatVector w2 = FloatVector.broadcast(Native.FLOATS, weights[weightsAt + 2]);
-        FloatVector w3 = FloatVector.broadcast(Native.FLOATS, weights[weightsAt + 3]);
+        FloatVector w0 = FloatVector.broadcast(FLOATS, weights[weightsAt]);
+        FloatVector w1 = FloatVector.broadcast(FLOATS, weights[weightsAt + 1]);
+        FloatVector w2 = FloatVector.broadcast(FLOATS, weights[weightsAt + 2]);
+        FloatVector w3 = FloatVector.broadcast(FLOATS, weights[weightsAt + 3]);
         for (int j = 0; j < width; j += LANES) {
             long from = row + 4L * j;
-            FloatVector sum = FloatVector.fromArray(Native.FLOATS, sums, at + j);
-            sum = w0.fma(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, from, Native.ORDER), sum);
-            sum = w1.fma(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, from + stride, Native.ORDER), sum);
-            sum = w2.fma(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, from + 2 * stride, Native.ORDER), sum);
-            sum = w3.fma(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, from + 3 * stride, Native.ORDER), sum);
+            FloatVector sum = FloatVector.fromArray(FLOATS, sums, at + j);
+            sum = w0.fma(FloatVector.fromMemorySegment(FLOATS, ALL, from, ORDER), sum);
+            sum = w1.fma(FloatVector.fromMemorySegment(FLOATS, ALL, from + stride, ORDER), sum);
+            sum = w2.fma(FloatVector.fromMemorySegment(FLOATS, ALL, from + 2 * stride, ORDER), sum);
+            sum = w3.fma(FloatVector.fromMemorySegment(FLOATS, ALL, from + 3 * stride, ORDER), sum);
             sum.intoArray(sums, at + j);
         }
     }
@@ -259,8 +282,9 @@ final class SkinnyMatMul {
      */
     static void addRow(long row, float weight, float[] sums, int at, int width) {
         for (int j = 0; j < width; j += LANES) {
-            FloatVector sum = FloatVector.fromArray(Native.FLOATS, sums, at + j);
-            FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, row + 4L * j, Native.ORDER).fma(FloatVector.broadcast(Native.FLOATS, weight), sum).intoArray(sums, at + j);
+            FloatVector sum = FloatVector.fromArray(FLOATS, sums, at + j);
+            FloatVector values = FloatVector.fromMemorySegment(FLOATS, ALL, row + 4L * j, ORDER);
+            values.fma(FloatVector.broadcast(FLOATS, weight), sum).intoArray(sums, at + j);
         }
     }
 }

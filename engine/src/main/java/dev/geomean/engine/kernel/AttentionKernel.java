@@ -47,7 +47,8 @@ public sealed interface AttentionKernel extends Kernel {
             int outRowStride,
             boolean inverse,
             boolean accumulate)
-            implements AttentionKernel {
+            implements
+                AttentionKernel {
         @Override
         public List<Buffer> reads() {
             return Buffers.of(in, table, starts, accumulate ? out : null);
@@ -106,7 +107,8 @@ public sealed interface AttentionKernel extends Kernel {
             Buffer out,
             Buffer logSumExp,
             AttentionShape shape)
-            implements AttentionKernel {
+            implements
+                AttentionKernel {
         @Override
         public List<Buffer> reads() {
             return Buffers.of(query, key, value, lengths);
@@ -157,7 +159,8 @@ public sealed interface AttentionKernel extends Kernel {
             boolean accumulateQuery,
             boolean accumulateKey,
             boolean accumulateValue)
-            implements AttentionKernel {
+            implements
+                AttentionKernel {
         @Override
         public List<Buffer> reads() {
             return Buffers.of(
@@ -205,7 +208,8 @@ public sealed interface AttentionKernel extends Kernel {
             int inRowStride,
             int slotCount,
             int capacity)
-            implements AttentionKernel {
+            implements
+                AttentionKernel {
         @Override
         public List<Buffer> reads() {
             return List.of(in, slots, starts, cache);
@@ -241,7 +245,8 @@ public sealed interface AttentionKernel extends Kernel {
             AttentionShape shape,
             int slotCount,
             int capacity)
-            implements AttentionKernel {
+            implements
+                AttentionKernel {
         @Override
         public List<Buffer> reads() {
             return List.of(query, keyCache, valueCache, slots, starts);

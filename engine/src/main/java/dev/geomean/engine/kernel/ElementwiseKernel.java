@@ -71,7 +71,8 @@ public sealed interface ElementwiseKernel extends Kernel {
      * @param accumulate whether to add to {@code out}
      */
     record Copy(Buffer in, Layout inLayout, Buffer out, Layout outLayout, boolean accumulate)
-            implements ElementwiseKernel {
+            implements
+                ElementwiseKernel {
         @Override
         public List<Buffer> reads() {
             return Buffers.of(in, accumulate ? out : null);
@@ -135,7 +136,8 @@ public sealed interface ElementwiseKernel extends Kernel {
      */
     record UnaryBackward(
             UnaryFunction function, Buffer in, Buffer out, Buffer gradOut, Buffer gradIn, boolean accumulate)
-            implements ElementwiseKernel {
+            implements
+                ElementwiseKernel {
         @Override
         public List<Buffer> reads() {
             return Buffers.of(in, out, gradOut, accumulate ? gradIn : null);
@@ -167,7 +169,8 @@ public sealed interface ElementwiseKernel extends Kernel {
             Layout bLayout,
             Buffer out,
             boolean accumulate)
-            implements ElementwiseKernel {
+            implements
+                ElementwiseKernel {
         @Override
         public List<Buffer> reads() {
             return Buffers.of(a, b, accumulate ? out : null);
@@ -201,7 +204,8 @@ public sealed interface ElementwiseKernel extends Kernel {
             Layout bLayout,
             Buffer out,
             boolean accumulate)
-            implements ElementwiseKernel {
+            implements
+                ElementwiseKernel {
         @Override
         public List<Buffer> reads() {
             return Buffers.of(condition, a, b, accumulate ? out : null);
@@ -229,7 +233,8 @@ public sealed interface ElementwiseKernel extends Kernel {
      * @param accumulate whether to add to {@code out}
      */
     record Dropout(Buffer in, Buffer out, Buffer counter, int stream, float probability, boolean accumulate)
-            implements ElementwiseKernel {
+            implements
+                ElementwiseKernel {
         @Override
         public List<Buffer> reads() {
             return Buffers.of(in, counter, accumulate ? out : null);
@@ -252,7 +257,8 @@ public sealed interface ElementwiseKernel extends Kernel {
      * @param inRowStride row stride of {@code gate} and {@code up}
      */
     record SwiGlu(Buffer gate, Buffer up, Buffer out, int rows, int cols, int inRowStride)
-            implements ElementwiseKernel {
+            implements
+                ElementwiseKernel {
         @Override
         public List<Buffer> reads() {
             return List.of(gate, up);
@@ -292,7 +298,8 @@ public sealed interface ElementwiseKernel extends Kernel {
             int gradRowStride,
             boolean accumulateGate,
             boolean accumulateUp)
-            implements ElementwiseKernel {
+            implements
+                ElementwiseKernel {
         @Override
         public List<Buffer> reads() {
             return Buffers.of(gate, up, gradOut, accumulateGate ? gradGate : null, accumulateUp ? gradUp : null);

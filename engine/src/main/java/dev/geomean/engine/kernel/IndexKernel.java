@@ -22,7 +22,8 @@ public sealed interface IndexKernel extends Kernel {
      */
     record GatherRows(
             Buffer table, Buffer indices, Buffer out, int count, int tableRows, int cols, int tableRowStride)
-            implements IndexKernel {
+            implements
+                IndexKernel {
         @Override
         public List<Buffer> reads() {
             return List.of(table, indices);
@@ -46,7 +47,8 @@ public sealed interface IndexKernel extends Kernel {
      * @param outRowStride row stride of the output
      */
     record ScatterAddRows(Buffer in, Buffer indices, Buffer out, int count, int outRows, int cols, int outRowStride)
-            implements IndexKernel {
+            implements
+                IndexKernel {
         @Override
         public List<Buffer> reads() {
             return List.of(in, indices, out);
@@ -70,7 +72,8 @@ public sealed interface IndexKernel extends Kernel {
      * @param inner size after the axis
      */
     record Gather(Buffer in, Buffer indices, Buffer out, int outer, int axisSize, int indexCount, int inner)
-            implements IndexKernel {
+            implements
+                IndexKernel {
         @Override
         public List<Buffer> reads() {
             return List.of(in, indices);
@@ -94,7 +97,8 @@ public sealed interface IndexKernel extends Kernel {
      * @param inner size after the axis
      */
     record ScatterAdd(Buffer in, Buffer indices, Buffer out, int outer, int axisSize, int indexCount, int inner)
-            implements IndexKernel {
+            implements
+                IndexKernel {
         @Override
         public List<Buffer> reads() {
             return List.of(in, indices, out);

@@ -22,15 +22,15 @@ import java.util.List;
  */
 public sealed interface Kernel
         permits MatMul,
-                ElementwiseKernel,
-                ReductionKernel,
-                NormKernel,
-                IndexKernel,
-                AttentionKernel,
-                LossKernel,
-                OptimizerKernel,
-                SamplingKernel,
-                CustomKernel {
+        ElementwiseKernel,
+        ReductionKernel,
+        NormKernel,
+        IndexKernel,
+        AttentionKernel,
+        LossKernel,
+        OptimizerKernel,
+        SamplingKernel,
+        CustomKernel {
 
     /**
      * Buffers whose content the kernel reads, including outputs it accumulates into.

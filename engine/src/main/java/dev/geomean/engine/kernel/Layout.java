@@ -1,6 +1,7 @@
 package dev.geomean.engine.kernel;
 
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How the elements of a tensor lie in a buffer: dimensions and, for each, the distance in elements between neighbours.
@@ -127,6 +128,57 @@ public final class Layout {
             last += (long) (dims[i] - 1) * strides[i];
         }
         return last + 1;
+    }
+
+    /**
+     * The layout of the same elements in the same row-major order under other dimensions, if strides can express it.
+     *
+     * @param newDims dimensions with the same number of elements
+     * @return the layout, or null if the elements would have to be copied
+     */
+    public @Nullable Layout reshape(int... newDims) {
+        if (isContiguous()) {
+            return contiguous(newDims);
+        }
+        int[] oldDims = new int[dims.length];
+        int[] oldStrides = new int[dims.length];
+        int oldRank = 0;
+        for (int i = 0; i < dims.length; i++) {
+            if (dims[i] != 1) {
+                oldDims[oldRank] = dims[i];
+                oldStrides[oldRank++] = strides[i];
+            }
+        }
+        // Match the fewest axes of either side that hold equally many elements, group by group.
+        int[] newStrides = new int[newDims.length];
+        int oldStart = 0;
+        int newStart = 0;
+        while (oldStart < oldRank && newStart < newDims.length) {
+            int oldEnd = oldStart + 1;
+            int newEnd = newStart + 1;
+            long oldSize = oldDims[oldStart];
+            long newSize = newDims[newStart];
+            while (oldSize != newSize) {
+                if (newSize < oldSize) {
+                    newSize *= newDims[newEnd++];
+                } else {
+                    oldSize *= oldDims[oldEnd++];
+                }
+            }
+            for (int i = oldStart; i < oldEnd - 1; i++) {
+                if (oldStrides[i] != oldDims[i + 1] * oldStrides[i + 1]) {
+                    return null;
+                }
+            }
+            int stride = oldStrides[oldEnd - 1];
+            for (int i = newEnd - 1; i >= newStart; i--) {
+                newStrides[i] = stride;
+                stride *= newDims[i];
+            }
+            oldStart = oldEnd;
+            newStart = newEnd;
+        }
+        return of(newDims, newStrides);
     }
 
     @Override

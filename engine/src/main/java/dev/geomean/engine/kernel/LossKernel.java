@@ -31,7 +31,8 @@ public sealed interface LossKernel extends Kernel {
             int rows,
             int vocab,
             float inverseTemperature)
-            implements LossKernel {
+            implements
+                LossKernel {
         @Override
         public List<Buffer> reads() {
             return List.of(logits, targets);
@@ -74,7 +75,8 @@ public sealed interface LossKernel extends Kernel {
             int vocab,
             float inverseTemperature,
             boolean accumulate)
-            implements LossKernel {
+            implements
+                LossKernel {
         @Override
         public List<Buffer> reads() {
             return Buffers.of(
@@ -84,6 +86,62 @@ public sealed interface LossKernel extends Kernel {
         @Override
         public List<Buffer> writes() {
             return List.of(gradLogits);
+        }
+    }
+
+    /**
+     * {@code loss = -Σ logProbs[r] / N} over the rows with a target that is not negative, where {@code N} is the
+     * denominator, or the number of such rows if there is no denominator (at least 1).
+     *
+     * @param logProbs {@code [rows]}
+     * @param targets int32 {@code [rows]}
+     * @param denominator {@code [1]}, or null
+     * @param loss {@code [1]}
+     * @param rows number of rows
+     */
+    record NegativeLogLikelihood(
+            Buffer logProbs, Buffer targets, @Nullable Buffer denominator, Buffer loss, int rows)
+            implements
+                LossKernel {
+        @Override
+        public List<Buffer> reads() {
+            return Buffers.of(logProbs, targets, denominator);
+        }
+
+        @Override
+        public List<Buffer> writes() {
+            return List.of(loss);
+        }
+    }
+
+    /**
+     * Backward pass of {@link NegativeLogLikelihood}: {@code gradLogProbs[r] (+)= -gradLoss / N}, 0 for rows without a
+     * target.
+     *
+     * @param targets as in the forward kernel
+     * @param denominator as in the forward kernel
+     * @param gradLoss {@code [1]}
+     * @param gradLogProbs {@code [rows]}
+     * @param rows number of rows
+     * @param accumulate whether to add to {@code gradLogProbs}
+     */
+    record NegativeLogLikelihoodBackward(
+            Buffer targets,
+            @Nullable Buffer denominator,
+            Buffer gradLoss,
+            Buffer gradLogProbs,
+            int rows,
+            boolean accumulate)
+            implements
+                LossKernel {
+        @Override
+        public List<Buffer> reads() {
+            return Buffers.of(targets, denominator, gradLoss, accumulate ? gradLogProbs : null);
+        }
+
+        @Override
+        public List<Buffer> writes() {
+            return List.of(gradLogProbs);
         }
     }
 }

@@ -48,7 +48,8 @@ public record MatMul(
         long batchStrideB,
         long batchStrideC,
         boolean accumulate)
-        implements Kernel {
+        implements
+            Kernel {
 
     @Override
     public List<Buffer> reads() {

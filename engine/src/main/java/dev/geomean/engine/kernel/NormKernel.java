@@ -30,7 +30,8 @@ public sealed interface NormKernel extends Kernel {
             int rows,
             int cols,
             float epsilon)
-            implements NormKernel {
+            implements
+                NormKernel {
         @Override
         public List<Buffer> reads() {
             return Buffers.of(in, weight, bias);
@@ -67,7 +68,8 @@ public sealed interface NormKernel extends Kernel {
             int rows,
             int cols,
             boolean accumulate)
-            implements NormKernel {
+            implements
+                NormKernel {
         @Override
         public List<Buffer> reads() {
             return Buffers.of(in, weight, statistics, gradOut, accumulate ? gradIn : null, gradWeight, gradBias);
@@ -92,7 +94,8 @@ public sealed interface NormKernel extends Kernel {
      * @param epsilon added to the mean square
      */
     record RmsNorm(Buffer in, Buffer weight, Buffer out, Buffer inverseRms, int rows, int cols, float epsilon)
-            implements NormKernel {
+            implements
+                NormKernel {
         @Override
         public List<Buffer> reads() {
             return List.of(in, weight);
@@ -127,7 +130,8 @@ public sealed interface NormKernel extends Kernel {
             int rows,
             int cols,
             boolean accumulate)
-            implements NormKernel {
+            implements
+                NormKernel {
         @Override
         public List<Buffer> reads() {
             return Buffers.of(in, weight, inverseRms, gradOut, accumulate ? gradIn : null, gradWeight);

@@ -97,7 +97,8 @@ public sealed interface OptimizerKernel extends Kernel {
             float epsilon,
             float weightDecay,
             float learningRateScale)
-            implements OptimizerKernel {
+            implements
+                OptimizerKernel {
         @Override
         public List<Buffer> reads() {
             return List.of(parameters, gradients, firstMoment, secondMoment, control);
@@ -130,7 +131,8 @@ public sealed interface OptimizerKernel extends Kernel {
             float momentum,
             float weightDecay,
             float learningRateScale)
-            implements OptimizerKernel {
+            implements
+                OptimizerKernel {
         @Override
         public List<Buffer> reads() {
             return List.of(parameters, gradients, velocity, control);

@@ -29,7 +29,8 @@ public sealed interface ReductionKernel extends Kernel {
      */
     record Reduce(
             ReduceFunction function, Buffer in, Buffer out, int outer, int count, int inner, boolean accumulate)
-            implements ReductionKernel {
+            implements
+                ReductionKernel {
         @Override
         public List<Buffer> reads() {
             return Buffers.of(in, accumulate ? out : null);
@@ -56,7 +57,8 @@ public sealed interface ReductionKernel extends Kernel {
      */
     record MaxBackward(
             Buffer in, Buffer out, Buffer gradOut, Buffer gradIn, int outer, int count, int inner, boolean accumulate)
-            implements ReductionKernel {
+            implements
+                ReductionKernel {
         @Override
         public List<Buffer> reads() {
             return Buffers.of(in, out, gradOut, accumulate ? gradIn : null);
@@ -103,7 +105,8 @@ public sealed interface ReductionKernel extends Kernel {
      */
     record SoftmaxBackward(
             Buffer out, Buffer gradOut, Buffer gradIn, int rows, int cols, boolean logarithm, boolean accumulate)
-            implements ReductionKernel {
+            implements
+                ReductionKernel {
         @Override
         public List<Buffer> reads() {
             return Buffers.of(out, gradOut, accumulate ? gradIn : null);

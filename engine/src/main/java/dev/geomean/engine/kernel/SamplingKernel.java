@@ -45,7 +45,8 @@ public sealed interface SamplingKernel extends Kernel {
             int topK,
             float topP,
             float minP)
-            implements SamplingKernel {
+            implements
+                SamplingKernel {
         @Override
         public List<Buffer> reads() {
             return List.of(logits, seed, streams, positions);

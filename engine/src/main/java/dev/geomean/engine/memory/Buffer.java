@@ -82,7 +82,7 @@ public record Buffer(Storage storage, long offset, long length) {
      * @return its value
      */
     public float getFloat(long index) {
-        return segment().getAtIndex(ValueLayout.JAVA_FLOAT, index);
+        return storage.segment().getAtIndex(ValueLayout.JAVA_FLOAT, offset + Objects.checkIndex(index, length));
     }
 
     /**
@@ -92,7 +92,7 @@ public record Buffer(Storage storage, long offset, long length) {
      * @param value the new value
      */
     public void setFloat(long index, float value) {
-        segment().setAtIndex(ValueLayout.JAVA_FLOAT, index, value);
+        storage.segment().setAtIndex(ValueLayout.JAVA_FLOAT, offset + Objects.checkIndex(index, length), value);
     }
 
     /**
@@ -102,7 +102,7 @@ public record Buffer(Storage storage, long offset, long length) {
      * @return its value
      */
     public int getInt(long index) {
-        return segment().getAtIndex(ValueLayout.JAVA_INT, index);
+        return storage.segment().getAtIndex(ValueLayout.JAVA_INT, offset + Objects.checkIndex(index, length));
     }
 
     /**
@@ -112,7 +112,7 @@ public record Buffer(Storage storage, long offset, long length) {
      * @param value the new value
      */
     public void setInt(long index, int value) {
-        segment().setAtIndex(ValueLayout.JAVA_INT, index, value);
+        storage.segment().setAtIndex(ValueLayout.JAVA_INT, offset + Objects.checkIndex(index, length), value);
     }
 
     /**

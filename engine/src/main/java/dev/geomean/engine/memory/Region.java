@@ -93,6 +93,7 @@ public abstract sealed class Region implements AutoCloseable {
         nextId = 0;
     }
 
+    @SuppressWarnings("restricted") // the address and the size come from place()
     final MemorySegment segmentAt(long address, long bytes) {
         return MemorySegment.ofAddress(address).reinterpret(bytes, arena(), null);
     }

@@ -1,6 +1,7 @@
 package dev.geomean.engine.memory;
 
 import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One allocation of native memory: a typed, 64-byte aligned run of elements owned by a {@link Region}.
@@ -16,6 +17,7 @@ public final class Storage {
     private final String label;
     private final int id;
     private long address;
+    private @Nullable MemorySegment segment;
 
     Storage(Region region, long generation, DType type, long length, String label, int id) {
         this.region = region;
@@ -85,6 +87,15 @@ public final class Storage {
     }
 
     /**
+     * Whether the storage has an address; one of a program being captured has none yet.
+     *
+     * @return true if {@link #address()} would return
+     */
+    public boolean isPlaced() {
+        return isAlive() && address != 0;
+    }
+
+    /**
      * Throws unless the memory may be used.
      *
      * @throws IllegalStateException if the owner was closed or recycled
@@ -118,7 +129,12 @@ public final class Storage {
      * @throws IllegalStateException as {@link #address()}
      */
     public MemorySegment segment() {
-        return region.segmentAt(address(), byteSize());
+        MemorySegment known = segment;
+        if (known == null || !isAlive()) {
+            known = region.segmentAt(address(), byteSize());
+            segment = known;
+        }
+        return known;
     }
 
     @Override

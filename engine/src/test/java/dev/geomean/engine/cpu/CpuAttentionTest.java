@@ -37,7 +37,7 @@ class CpuAttentionTest {
     }
 
     /** Sizes of one test; row strides of query, key and value are their widths plus {@code gap}. */
-    private record Case(int batch, int time, int heads, int kvHeads, int headDim, int gap, int @Nullable [] lengths) {
+    record Case(int batch, int time, int heads, int kvHeads, int headDim, int gap, int @Nullable [] lengths) {
         AttentionShape shape() {
             return new AttentionShape(
                     batch,
@@ -64,23 +64,23 @@ class CpuAttentionTest {
 
     static Stream<Arguments> cases() {
         return Stream.of(
-                        new Case(1, 1, 1, 1, 1, 0, null),
-                        new Case(1, 2, 1, 1, 3, 1, null),
-                        new Case(2, 7, 2, 1, 8, 0, new int[] {7, 0}),
-                        new Case(3, 9, 4, 2, 16, 3, new int[] {1, 9, 5}),
-                        new Case(1, 17, 3, 3, 20, 0, null),
-                        new Case(2, 24, 4, 4, 16, 64, new int[] {24, 11}),
-                        new Case(2, 33, 6, 2, 32, 5, new int[] {32, 33}),
-                        new Case(1, 64, 2, 1, 64, 0, null),
-                        new Case(2, 70, 2, 2, 72, 7, new int[] {69, 37}),
-                        new Case(1, 128, 2, 1, 128, 0, null),
-                        new Case(1, 255, 1, 1, 8, 0, null),
-                        new Case(1, 257, 2, 1, 33, 0, null),
-                        new Case(2, 300, 2, 2, 16, 0, new int[] {290, 256}),
-                        new Case(1, 530, 1, 1, 24, 0, null),
-                        new Case(1, 40, 1, 1, 256, 0, null),
-                        new Case(0, 3, 2, 2, 4, 0, null),
-                        new Case(2, 0, 2, 2, 4, 0, null))
+                new Case(1, 1, 1, 1, 1, 0, null),
+                new Case(1, 2, 1, 1, 3, 1, null),
+                new Case(2, 7, 2, 1, 8, 0, new int[] {7, 0}),
+                new Case(3, 9, 4, 2, 16, 3, new int[] {1, 9, 5}),
+                new Case(1, 17, 3, 3, 20, 0, null),
+                new Case(2, 24, 4, 4, 16, 64, new int[] {24, 11}),
+                new Case(2, 33, 6, 2, 32, 5, new int[] {32, 33}),
+                new Case(1, 64, 2, 1, 64, 0, null),
+                new Case(2, 70, 2, 2, 72, 7, new int[] {69, 37}),
+                new Case(1, 128, 2, 1, 128, 0, null),
+                new Case(1, 255, 1, 1, 8, 0, null),
+                new Case(1, 257, 2, 1, 33, 0, null),
+                new Case(2, 300, 2, 2, 16, 0, new int[] {290, 256}),
+                new Case(1, 530, 1, 1, 24, 0, null),
+                new Case(1, 40, 1, 1, 256, 0, null),
+                new Case(0, 3, 2, 2, 4, 0, null),
+                new Case(2, 0, 2, 2, 4, 0, null))
                 .map(Arguments::of);
     }
 
@@ -296,17 +296,17 @@ class CpuAttentionTest {
         var s = new AttentionShape(1, 4, 2, 2, 8, 16, 16, 16, 1);
         Buffer x = filled(64, 0);
         assertThatThrownBy(() -> attention.run(
-                        new CausalAttention(x, x, filled(63, 0), null, filled(64, 0), filled(8, 0), s)))
+                new CausalAttention(x, x, filled(63, 0), null, filled(64, 0), filled(8, 0), s)))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("value")
                 .hasMessageContaining("63 elements, needs 64");
         assertThatThrownBy(() -> attention.run(
-                        new CausalAttention(x, x, x, buffer(new int[] {5}), filled(64, 0), filled(8, 0), s)))
+                new CausalAttention(x, x, x, buffer(new int[] {5}), filled(64, 0), filled(8, 0), s)))
                 .isInstanceOf(IndexOutOfBoundsException.class)
                 .hasMessageContaining("length 5");
         var uneven = new AttentionShape(1, 4, 2, 3, 8, 16, 16, 16, 1);
         assertThatThrownBy(() -> attention.run(
-                        new CausalAttention(x, x, x, null, filled(64, 0), filled(8, 0), uneven)))
+                new CausalAttention(x, x, x, null, filled(64, 0), filled(8, 0), uneven)))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("multiple of kvHeads");
     }
@@ -425,7 +425,7 @@ class CpuAttentionTest {
         void outsideTheTableAreRefused() {
             Buffer x = filled(8, 0);
             assertThatThrownBy(() -> attention.run(new Rotary(
-                            x, x, buffer(new int[] {3}), x, 1, 2, 1, 2, 4, 2, 2, false, false)))
+                    x, x, buffer(new int[] {3}), x, 1, 2, 1, 2, 4, 2, 2, false, false)))
                     .isInstanceOf(IndexOutOfBoundsException.class)
                     .hasMessageContaining("2 tokens from position 3");
         }

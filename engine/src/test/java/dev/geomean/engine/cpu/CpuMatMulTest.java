@@ -29,7 +29,7 @@ class CpuMatMulTest {
     }
 
     /** What a product is given; gaps between rows and batch elements hold NaN in operands and a sentinel in the result. */
-    private record Case(
+    record Case(
             int batch,
             int m,
             int n,
@@ -62,16 +62,16 @@ class CpuMatMulTest {
         int[] sizes = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 40};
         var random = new Random(3);
         return Stream.generate(() -> new Case(
-                        1 + random.nextInt(3),
-                        sizes[random.nextInt(sizes.length)],
-                        sizes[random.nextInt(sizes.length)],
-                        sizes[random.nextInt(sizes.length)],
-                        random.nextBoolean(),
-                        random.nextBoolean(),
-                        random.nextBoolean(),
-                        random.nextBoolean(),
-                        random.nextBoolean() ? 0 : random.nextInt(7),
-                        random.nextBoolean()))
+                1 + random.nextInt(3),
+                sizes[random.nextInt(sizes.length)],
+                sizes[random.nextInt(sizes.length)],
+                sizes[random.nextInt(sizes.length)],
+                random.nextBoolean(),
+                random.nextBoolean(),
+                random.nextBoolean(),
+                random.nextBoolean(),
+                random.nextBoolean() ? 0 : random.nextInt(7),
+                random.nextBoolean()))
                 .limit(1500)
                 .map(Arguments::of);
     }
@@ -179,20 +179,20 @@ class CpuMatMulTest {
         Buffer b = buffer(new float[12]);
         Buffer out = buffer(new float[] {1, 2, 3, 4, 5, 6, 7, 8, 9});
         assertThatThrownBy(() -> matMul.run(
-                        new MatMul(a, b, null, out, 1, 3, 3, 4, false, false, 4, 3, 3, 0, 0, 0, false)))
+                new MatMul(a, b, null, out, 1, 3, 3, 4, false, false, 4, 3, 3, 0, 0, 0, false)))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("a ")
                 .hasMessageContaining("11 elements, needs 12");
         assertThatThrownBy(() -> matMul.run(
-                        new MatMul(b, b, null, out, 2, 3, 3, 4, false, false, 4, 3, 3, 0, 0, 9, false)))
+                new MatMul(b, b, null, out, 2, 3, 3, 4, false, false, 4, 3, 3, 0, 0, 9, false)))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("9 elements, needs 18");
         assertThatThrownBy(() -> matMul.run(
-                        new MatMul(b, b, null, out, 1, 3, 3, 4, false, false, 4, 3, 2, 0, 0, 0, false)))
+                new MatMul(b, b, null, out, 1, 3, 3, 4, false, false, 4, 3, 2, 0, 0, 0, false)))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("overlap");
         assertThatThrownBy(() -> matMul.run(
-                        new MatMul(b, b, buffer(new float[2]), out, 1, 3, 3, 4, false, false, 4, 3, 3, 0, 0, 0, false)))
+                new MatMul(b, b, buffer(new float[2]), out, 1, 3, 3, 4, false, false, 4, 3, 3, 0, 0, 0, false)))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("bias");
         assertThat(out.toFloats()).containsExactly(1, 2, 3, 4, 5, 6, 7, 8, 9);

@@ -1,0 +1,128 @@
+package dev.geomean.engine;
+
+import dev.geomean.engine.kernel.Kernel;
+import dev.geomean.engine.memory.Buffer;
+import dev.geomean.engine.memory.Region;
+import dev.geomean.engine.memory.Storage;
+import java.util.Collections;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * A captured computation: its kernels in order, and memory laid out for them. Running it checks no shapes, keeps no tape
+ * and allocates nothing.
+ *
+ * <p>A program is specialised to the shapes it was captured with. It prints as a listing of its kernels.
+ *
+ * @param <R> what the captured step returned
+ */
+public final class Program<R> implements AutoCloseable {
+    private final String name;
+    private final Engine engine;
+    private final Region.Planned memory;
+    private final Region.Persistent constants;
+    private final Kernel[] kernels;
+    private final Storage[] external;
+    private final R outputs;
+
+    private Program(
+            String name,
+            Engine engine,
+            Region.Planned memory,
+            Region.Persistent constants,
+            List<Kernel> kernels,
+            Set<Storage> external,
+            R outputs) {
+        this.name = name;
+        this.engine = engine;
+        this.memory = memory;
+        this.constants = constants;
+        this.kernels = kernels.toArray(Kernel[]::new);
+        this.external = external.toArray(Storage[]::new);
+        this.outputs = outputs;
+    }
+
+    static <R> Program<R> plan(
+            String name, Engine engine, Region.Planned memory, Scope.Recorder recorder, R outputs) {
+        MemoryPlan.of(memory, recorder.kernels(), recorder.kept()).commit();
+        Set<Storage> external = Collections.newSetFromMap(new IdentityHashMap<>());
+        for (Kernel kernel : recorder.kernels()) {
+            for (Buffer buffer : kernel.reads()) {
+                external.add(buffer.storage());
+            }
+            for (Buffer buffer : kernel.writes()) {
+                external.add(buffer.storage());
+            }
+        }
+        external.removeIf(storage -> storage.region() == memory);
+        return new Program<>(name, engine, memory, recorder.constants(), recorder.kernels(), external, outputs);
+    }
+
+    /**
+     * What the captured step returned.
+     *
+     * @return the step's result; tensors in it hold values after {@link #run()} if they were kept
+     */
+    public R outputs() {
+        return outputs;
+    }
+
+    /**
+     * The kernels in order of execution.
+     *
+     * @return an immutable list
+     */
+    public List<Kernel> kernels() {
+        return List.of(kernels);
+    }
+
+    /**
+     * Memory laid out for temporaries and kept results.
+     *
+     * @return bytes
+     */
+    public long memoryBytes() {
+        return memory.reservedBytes() + constants.reservedBytes();
+    }
+
+    /** Runs all kernels on the calling thread. */
+    public void run() {
+        run(engine.workers().callerLane());
+    }
+
+    /**
+     * Runs all kernels on a lane, so that several programs can run side by side.
+     *
+     * @param lane the calling thread's lane
+     * @throws IllegalStateException if the program, or memory it reads, is closed
+     */
+    public void run(Backend.Lane lane) {
+        if (!memory.isOpen()) {
+            throw new IllegalStateException("program '" + name + "' is closed");
+        }
+        for (Storage storage : external) {
+            storage.checkAlive();
+        }
+        for (Kernel kernel : kernels) {
+            lane.run(kernel);
+        }
+    }
+
+    /** Frees the program's memory. */
+    @Override
+    public void close() {
+        memory.close();
+        constants.close();
+    }
+
+    @Override
+    public String toString() {
+        var text = new StringBuilder("program " + name + ", " + kernels.length + " kernels, " + memoryBytes()
+                + " bytes\n");
+        for (int i = 0; i < kernels.length; i++) {
+            text.append(String.format("%4d  %s%n", i, kernels[i]));
+        }
+        return text.toString();
+    }
+}

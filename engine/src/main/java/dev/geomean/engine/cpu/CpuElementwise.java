@@ -1,0 +1,151 @@
+package dev.geomean.engine.cpu;
+
+import static dev.geomean.engine.cpu.Native.LANES;
+import static dev.geomean.engine.cpu.Native.load;
+import static dev.geomean.engine.cpu.Vectors.BYTES;
+
+import dev.geomean.engine.kernel.ElementwiseKernel;
+import dev.geomean.engine.kernel.ElementwiseKernel.Affine;
+import dev.geomean.engine.kernel.ElementwiseKernel.Binary;
+import dev.geomean.engine.kernel.ElementwiseKernel.Copy;
+import dev.geomean.engine.kernel.ElementwiseKernel.Dropout;
+import dev.geomean.engine.kernel.ElementwiseKernel.Fill;
+import dev.geomean.engine.kernel.ElementwiseKernel.Select;
+import dev.geomean.engine.kernel.ElementwiseKernel.SwiGlu;
+import dev.geomean.engine.kernel.ElementwiseKernel.SwiGluBackward;
+import dev.geomean.engine.kernel.ElementwiseKernel.Unary;
+import dev.geomean.engine.kernel.ElementwiseKernel.UnaryBackward;
+import jdk.incubator.vector.FloatVector;
+
+/** {@link ElementwiseKernel}s: the dispatch, and the kernels whose buffers are plain rows. */
+final class CpuElementwise {
+    private final CpuGeluErf geluErf = new CpuGeluErf();
+    private final CpuUnary unary = new CpuUnary(geluErf);
+    private final CpuUnaryBackward unaryBackward = new CpuUnaryBackward(geluErf);
+    private final CpuCopy copy = new CpuCopy();
+    private final CpuBinary binary = new CpuBinary();
+    private final CpuSelect select = new CpuSelect();
+
+    void run(ElementwiseKernel kernel) {
+        switch (kernel) {
+            case Fill k -> fill(k);
+            case Copy k -> copy.run(k);
+            case Affine k -> affine(k);
+            case Unary k -> unary.run(k);
+            case UnaryBackward k -> unaryBackward.run(k);
+            case Binary k -> binary.run(k);
+            case Select k -> select.run(k);
+            case Dropout k -> CpuDropout.run(k);
+            case SwiGlu k -> swiGlu(k);
+            case SwiGluBackward k -> swiGluBackward(k);
+        }
+    }
+
+    private static void fill(Fill k) {
+        long count = k.out().length();
+        Require.floats(k, "out", k.out(), count);
+        fill(k.out().address(), count, k.value());
+    }
+
+    /** {@code out[i] = value}. */
+    static void fill(long out, long count, float value) {
+        FloatVector values = Vectors.all(value);
+        long end = Vectors.body(count);
+        for (long at = 0; at < end; at += BYTES) {
+            Native.store(values, out + at);
+        }
+        if (end < 4 * count) {
+            Vectors.storeFirst(values, out + end, Vectors.tail(count));
+        }
+    }
+
+    private static void affine(Affine k) {
+        long count = k.out().length();
+        Require.floats(k, "out", k.out(), count);
+        Require.floats(k, "in", k.in(), count);
+        affine(k.in().address(), k.out().address(), count, k.scale(), k.shift(), k.accumulate());
+    }
+
+    private static void affine(long in, long out, long count, float scale, float shift, boolean accumulate) {
+        FloatVector scales = Vectors.all(scale);
+        FloatVector shifts = Vectors.all(shift);
+        long end = Vectors.body(count);
+        for (long at = 0; at < end; at += BYTES) {
+            Vectors.put(load(in + at).fma(scales, shifts), out + at, accumulate);
+        }
+        if (end < 4 * count) {
+            FloatVector last = load(in + end).fma(scales, shifts);
+            Vectors.putFirst(last, out + end, Vectors.tail(count), accumulate);
+        }
+    }
+
+    private static void swiGlu(SwiGlu k) {
+        int rows = k.rows();
+        int cols = k.cols();
+        Require.rows(k, "gate", k.gate(), rows, cols, k.inRowStride());
+        Require.rows(k, "up", k.up(), rows, cols, k.inRowStride());
+        Require.floats(k, "out", k.out(), (long) rows * cols);
+        long gate = k.gate().address();
+        long up = k.up().address();
+        long out = k.out().address();
+        long stride = 4L * k.inRowStride();
+        for (long row = 0; row < rows; row++) {
+            swiGluRow(gate + row * stride, up + row * stride, out + row * 4 * cols, cols);
+        }
+    }
+
+    private static void swiGluRow(long gate, long up, long out, int cols) {
+        for (long i = 0; i < cols; i += LANES) {
+            long at = 4 * i;
+            Vectors.storeUpTo(cols - i, VectorMath.silu(load(gate + at)).mul(load(up + at)), out + at);
+        }
+    }
+
+    private static void swiGluBackward(SwiGluBackward k) {
+        int rows = k.rows();
+        int cols = k.cols();
+        Require.rows(k, "gate", k.gate(), rows, cols, k.inRowStride());
+        Require.rows(k, "up", k.up(), rows, cols, k.inRowStride());
+        Require.floats(k, "gradOut", k.gradOut(), (long) rows * cols);
+        Require.rows(k, "gradGate", k.gradGate(), rows, cols, k.gradRowStride());
+        Require.rows(k, "gradUp", k.gradUp(), rows, cols, k.gradRowStride());
+        long gate = k.gate().address();
+        long up = k.up().address();
+        long gradOut = k.gradOut().address();
+        long gradGate = k.gradGate().address();
+        long gradUp = k.gradUp().address();
+        long stride = 4L * k.inRowStride();
+        long gradStride = 4L * k.gradRowStride();
+        for (long row = 0; row < rows; row++) {
+            swiGluBackwardRow(
+                    gate + row * stride,
+                    up + row * stride,
+                    gradOut + row * 4 * cols,
+                    gradGate + row * gradStride,
+                    gradUp + row * gradStride,
+                    cols,
+                    k.accumulateGate(),
+                    k.accumulateUp());
+        }
+    }
+
+    private static void swiGluBackwardRow(
+            long gate,
+            long up,
+            long gradOut,
+            long gradGate,
+            long gradUp,
+            int cols,
+            boolean accumulateGate,
+            boolean accumulateUp) {
+        for (long i = 0; i < cols; i += LANES) {
+            long at = 4 * i;
+            FloatVector x = load(gate + at);
+            FloatVector g = load(gradOut + at);
+            FloatVector s = VectorMath.sigmoid(x);
+            FloatVector toGate = g.mul(load(up + at)).mul(VectorMath.siluSlope(x, s));
+            Vectors.putUpTo(cols - i, toGate, gradGate + at, accumulateGate);
+            Vectors.putUpTo(cols - i, g.mul(VectorMath.gate(x, s)), gradUp + at, accumulateUp);
+        }
+    }
+}

@@ -1,0 +1,256 @@
+package dev.geomean.engine.cpu;
+
+import static dev.geomean.engine.cpu.Native.load;
+import static dev.geomean.engine.cpu.Vectors.BYTES;
+
+import dev.geomean.engine.kernel.NormKernel;
+import dev.geomean.engine.kernel.NormKernel.LayerNorm;
+import dev.geomean.engine.kernel.NormKernel.LayerNormBackward;
+import dev.geomean.engine.kernel.NormKernel.RmsNorm;
+import dev.geomean.engine.kernel.NormKernel.RmsNormBackward;
+import dev.geomean.engine.memory.Buffer;
+import jdk.incubator.vector.FloatVector;
+
+/**
+ * {@link NormKernel}s, row by row: a row stays in the first-level cache for all the passes over it, and so do the
+ * gradients of weight and bias, which every row adds to.
+ */
+final class CpuNorm {
+    /** {@code Σ g} of the row that {@link #sums} saw last. */
+    private float sumG;
+    /** {@code Σ g · (x - mean)} of that row. */
+    private float sumGx;
+
+    void run(NormKernel kernel) {
+        switch (kernel) {
+            case LayerNorm k -> layerNorm(k);
+            case LayerNormBackward k -> layerNormBackward(k);
+            case RmsNorm k -> rmsNorm(k);
+            case RmsNormBackward k -> rmsNormBackward(k);
+        }
+    }
+
+    private static void layerNorm(LayerNorm k) {
+        int cols = k.cols();
+        Buffer bias = k.bias();
+        Require.floats(k, "in", k.in(), (long) k.rows() * cols);
+        Require.floats(k, "weight", k.weight(), cols);
+        if (bias != null) {
+            Require.floats(k, "bias", bias, cols);
+        }
+        Require.floats(k, "out", k.out(), (long) k.rows() * cols);
+        Require.floats(k, "statistics", k.statistics(), 2L * k.rows());
+        long in = k.in().address();
+        long weight = k.weight().address();
+        long biasAddress = bias == null ? 0 : bias.address();
+        long out = k.out().address();
+        long statistics = k.statistics().address();
+        double share = 1.0 / Math.max(cols, 1);
+        for (long row = 0; row < k.rows(); row++) {
+            long at = row * 4 * cols;
+            float mean = (float) (Rows.sum(in + at, cols) * share);
+            double variance = Rows.sumOfSquares(in + at, cols, mean) * share;
+            float inverseStd = (float) (1 / Math.sqrt(variance + k.epsilon()));
+            Native.set(statistics + 8 * row, mean);
+            Native.set(statistics + 8 * row + 4, inverseStd);
+            if (bias == null) {
+                normalize(in + at, weight, out + at, cols, mean, inverseStd);
+            } else {
+                normalize(in + at, weight, biasAddress, out + at, cols, mean, inverseStd);
+            }
+        }
+    }
+
+    /** {@code out = (in - mean) · factor · weight}. */
+    private static void normalize(long in, long weight, long out, int count, float mean, float factor) {
+        long end = Vectors.body(count);
+        for (long at = 0; at < end; at += BYTES) {
+            Native.store(load(in + at).sub(mean).mul(factor).mul(load(weight + at)), out + at);
+        }
+        if (end < 4L * count) {
+            FloatVector last = load(in + end).sub(mean).mul(factor).mul(load(weight + end));
+            Vectors.storeFirst(last, out + end, Vectors.tail(count));
+        }
+    }
+
+    /** {@code out = (in - mean) · factor · weight + bias}. */
+    private static void normalize(long in, long weight, long bias, long out, int count, float mean, float factor) {
+        long end = Vectors.body(count);
+        for (long at = 0; at < end; at += BYTES) {
+            FloatVector normal = load(in + at).sub(mean).mul(factor);
+            Native.store(normal.fma(load(weight + at), load(bias + at)), out + at);
+        }
+        if (end < 4L * count) {
+            FloatVector normal = load(in + end).sub(mean).mul(factor);
+            Vectors.storeFirst(normal.fma(load(weight + end), load(bias + end)), out + end, Vectors.tail(count));
+        }
+    }
+
+    private void layerNormBackward(LayerNormBackward k) {
+        int cols = k.cols();
+        Buffer gradIn = k.gradIn();
+        Buffer gradWeight = k.gradWeight();
+        Buffer gradBias = k.gradBias();
+        Require.floats(k, "in", k.in(), (long) k.rows() * cols);
+        Require.floats(k, "weight", k.weight(), cols);
+        Require.floats(k, "statistics", k.statistics(), 2L * k.rows());
+        Require.floats(k, "gradOut", k.gradOut(), (long) k.rows() * cols);
+        if (gradIn != null) {
+            Require.floats(k, "gradIn", gradIn, (long) k.rows() * cols);
+        }
+        if (gradWeight != null) {
+            Require.floats(k, "gradWeight", gradWeight, cols);
+        }
+        if (gradBias != null) {
+            Require.floats(k, "gradBias", gradBias, cols);
+        }
+        long in = k.in().address();
+        long weight = k.weight().address();
+        long statistics = k.statistics().address();
+        long gradOut = k.gradOut().address();
+        for (long row = 0; row < k.rows(); row++) {
+            long at = row * 4 * cols;
+            float mean = Native.get(statistics + 8 * row);
+            float inverseStd = Native.get(statistics + 8 * row + 4);
+            if (gradIn != null) {
+                long to = gradIn.address() + at;
+                sums(in + at, weight, gradOut + at, cols, mean);
+                // inverseStd · (g - Σg/n) - (x - mean) · inverseStd³ · Σ g (x - mean)/n
+                float offset = -inverseStd * sumG / cols;
+                float slope = -inverseStd * inverseStd * inverseStd * sumGx / cols;
+                gradIn(in + at, weight, gradOut + at, to, cols, mean, inverseStd, offset, slope, k.accumulate());
+            }
+            if (gradWeight != null) {
+                gradWeight(in + at, gradOut + at, gradWeight.address(), cols, mean, inverseStd);
+            }
+            if (gradBias != null) {
+                CpuCopy.add(gradOut + at, gradBias.address(), cols);
+            }
+        }
+    }
+
+    private void sums(long in, long weight, long gradOut, int count, float mean) {
+        FloatVector g0 = Vectors.zero();
+        FloatVector g1 = Vectors.zero();
+        FloatVector gx0 = Vectors.zero();
+        FloatVector gx1 = Vectors.zero();
+        long end = Vectors.body(count);
+        long at = 0;
+        for (; at <= end - 2 * BYTES; at += 2 * BYTES) {
+            FloatVector first = load(gradOut + at).mul(load(weight + at));
+            FloatVector second = load(gradOut + at + BYTES).mul(load(weight + at + BYTES));
+            g0 = g0.add(first);
+            g1 = g1.add(second);
+            gx0 = first.fma(load(in + at).sub(mean), gx0);
+            gx1 = second.fma(load(in + at + BYTES).sub(mean), gx1);
+        }
+        if (at < end) {
+            FloatVector g = load(gradOut + at).mul(load(weight + at));
+            g0 = g0.add(g);
+            gx0 = g.fma(load(in + at).sub(mean), gx0);
+        }
+        if (end < 4L * count) {
+            var tail = Vectors.first(Vectors.tail(count));
+            FloatVector g = load(gradOut + end).mul(load(weight + end));
+            g1 = g1.add(g, tail);
+            gx1 = gx1.add(g.mul(load(in + end).sub(mean)), tail);
+        }
+        sumG = Vectors.sum(g0.add(g1));
+        sumGx = Vectors.sum(gx0.add(gx1));
+    }
+
+    /** {@code gradIn (+)= gradOut · weight · factor + offset + (in - mean) · slope}. */
+    private static void gradIn(
+            long in,
+            long weight,
+            long gradOut,
+            long gradIn,
+            int count,
+            float mean,
+            float factor,
+            float offset,
+            float slope,
+            boolean accumulate) {
+        FloatVector factors = Vectors.all(factor);
+        FloatVector offsets = Vectors.all(offset);
+        FloatVector slopes = Vectors.all(slope);
+        long end = Vectors.body(count);
+        for (long at = 0; at < end; at += BYTES) {
+            FloatVector g = load(gradOut + at).mul(load(weight + at)).fma(factors, offsets);
+            Vectors.put(load(in + at).sub(mean).fma(slopes, g), gradIn + at, accumulate);
+        }
+        if (end < 4L * count) {
+            FloatVector g = load(gradOut + end).mul(load(weight + end)).fma(factors, offsets);
+            FloatVector last = load(in + end).sub(mean).fma(slopes, g);
+            Vectors.putFirst(last, gradIn + end, Vectors.tail(count), accumulate);
+        }
+    }
+
+    /** {@code gradWeight += gradOut · (in - mean) · factor}. */
+    private static void gradWeight(long in, long gradOut, long gradWeight, int count, float mean, float factor) {
+        long end = Vectors.body(count);
+        for (long at = 0; at < end; at += BYTES) {
+            FloatVector normal = load(in + at).sub(mean).mul(factor);
+            Native.store(normal.fma(load(gradOut + at), load(gradWeight + at)), gradWeight + at);
+        }
+        if (end < 4L * count) {
+            FloatVector normal = load(in + end).sub(mean).mul(factor);
+            FloatVector last = normal.fma(load(gradOut + end), load(gradWeight + end));
+            Vectors.storeFirst(last, gradWeight + end, Vectors.tail(count));
+        }
+    }
+
+    private static void rmsNorm(RmsNorm k) {
+        int cols = k.cols();
+        Require.floats(k, "in", k.in(), (long) k.rows() * cols);
+        Require.floats(k, "weight", k.weight(), cols);
+        Require.floats(k, "out", k.out(), (long) k.rows() * cols);
+        Require.floats(k, "inverseRms", k.inverseRms(), k.rows());
+        long in = k.in().address();
+        long weight = k.weight().address();
+        long out = k.out().address();
+        long statistics = k.inverseRms().address();
+        double share = 1.0 / Math.max(cols, 1);
+        for (long row = 0; row < k.rows(); row++) {
+            long at = row * 4 * cols;
+            double meanSquare = Rows.sumOfSquares(in + at, cols, 0) * share;
+            float inverseRms = (float) (1 / Math.sqrt(meanSquare + k.epsilon()));
+            Native.set(statistics + 4 * row, inverseRms);
+            normalize(in + at, weight, out + at, cols, 0, inverseRms);
+        }
+    }
+
+    private void rmsNormBackward(RmsNormBackward k) {
+        int cols = k.cols();
+        Buffer gradIn = k.gradIn();
+        Buffer gradWeight = k.gradWeight();
+        Require.floats(k, "in", k.in(), (long) k.rows() * cols);
+        Require.floats(k, "weight", k.weight(), cols);
+        Require.floats(k, "inverseRms", k.inverseRms(), k.rows());
+        Require.floats(k, "gradOut", k.gradOut(), (long) k.rows() * cols);
+        if (gradIn != null) {
+            Require.floats(k, "gradIn", gradIn, (long) k.rows() * cols);
+        }
+        if (gradWeight != null) {
+            Require.floats(k, "gradWeight", gradWeight, cols);
+        }
+        long in = k.in().address();
+        long weight = k.weight().address();
+        long statistics = k.inverseRms().address();
+        long gradOut = k.gradOut().address();
+        for (long row = 0; row < k.rows(); row++) {
+            long at = row * 4 * cols;
+            float inverseRms = Native.get(statistics + 4 * row);
+            if (gradIn != null) {
+                long to = gradIn.address() + at;
+                sums(in + at, weight, gradOut + at, cols, 0);
+                // The layer norm's formula without a mean.
+                float slope = -inverseRms * inverseRms * inverseRms * sumGx / cols;
+                gradIn(in + at, weight, gradOut + at, to, cols, 0, inverseRms, 0, slope, k.accumulate());
+            }
+            if (gradWeight != null) {
+                gradWeight(in + at, gradOut + at, gradWeight.address(), cols, 0, inverseRms);
+            }
+        }
+    }
+}

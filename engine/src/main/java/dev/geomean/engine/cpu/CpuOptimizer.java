@@ -1,0 +1,217 @@
+package dev.geomean.engine.cpu;
+
+import static dev.geomean.engine.cpu.Native.load;
+import static dev.geomean.engine.cpu.Vectors.BYTES;
+
+import dev.geomean.engine.kernel.OptimizerKernel;
+import dev.geomean.engine.kernel.OptimizerKernel.AdamW;
+import dev.geomean.engine.kernel.OptimizerKernel.PrepareUpdate;
+import dev.geomean.engine.kernel.OptimizerKernel.ReduceGradients;
+import dev.geomean.engine.kernel.OptimizerKernel.Sgd;
+import dev.geomean.engine.memory.Buffer;
+import java.util.List;
+import jdk.incubator.vector.FloatVector;
+
+/** {@link OptimizerKernel}s, each one pass over memory. */
+final class CpuOptimizer {
+    private long[] parts = new long[16];
+
+    void run(OptimizerKernel kernel) {
+        switch (kernel) {
+            case ReduceGradients k -> reduceGradients(k);
+            case PrepareUpdate k -> prepareUpdate(k);
+            case AdamW k -> adamW(k);
+            case Sgd k -> sgd(k);
+        }
+    }
+
+    private void reduceGradients(ReduceGradients k) {
+        long count = k.out().length();
+        List<Buffer> buffers = k.parts();
+        if (buffers.isEmpty()) {
+            throw new IllegalArgumentException("no parts in " + k);
+        }
+        Require.floats(k, "out", k.out(), count);
+        Require.floats(k, "sumOfSquares", k.sumOfSquares(), 1);
+        if (parts.length < buffers.size()) {
+            parts = new long[buffers.size()];
+        }
+        for (int part = 0; part < buffers.size(); part++) {
+            Require.floats(k, "part", buffers.get(part), count);
+            parts[part] = buffers.get(part).address();
+        }
+        long out = k.out().address();
+        double sumOfSquares = 0;
+        // A chunk of the sum stays in the first-level cache until every part is in it and its squares are summed.
+        for (long done = 0; done < count; done += Rows.CHUNK) {
+            int length = (int) Math.min(Rows.CHUNK, count - done);
+            long at = 4 * done;
+            if (buffers.size() > 1) {
+                addTwo(parts[0] + at, parts[1] + at, out + at, length);
+            } else if (parts[0] != out) {
+                Native.copy(parts[0] + at, out + at, 4L * length);
+            }
+            for (int part = 2; part < buffers.size(); part++) {
+                CpuCopy.add(parts[part] + at, out + at, length);
+            }
+            sumOfSquares += Rows.sumOfSquares(out + at, length, 0);
+        }
+        Native.set(k.sumOfSquares().address(), (float) sumOfSquares);
+    }
+
+    private static void addTwo(long a, long b, long out, int count) {
+        long end = Vectors.body(count);
+        for (long at = 0; at < end; at += BYTES) {
+            Native.store(load(a + at).add(load(b + at)), out + at);
+        }
+        if (end < 4L * count) {
+            Vectors.storeFirst(load(a + end).add(load(b + end)), out + end, Vectors.tail(count));
+        }
+    }
+
+    private static void prepareUpdate(PrepareUpdate k) {
+        long count = k.sumsOfSquares().length();
+        Require.floats(k, "sumsOfSquares", k.sumsOfSquares(), count);
+        Require.floats(k, "control", k.control(), OptimizerKernel.CONTROL_SIZE);
+        long sums = k.sumsOfSquares().address();
+        long control = k.control().address();
+        double sum = 0;
+        for (long i = 0; i < count; i++) {
+            sum += Native.get(sums + 4 * i);
+        }
+        float norm = (float) Math.sqrt(sum);
+        float scale = (float) Math.min(1, k.maxNorm() / (norm + 1e-6));
+        boolean applied = control(control, OptimizerKernel.ENABLED) != 0 && Float.isFinite(norm) && norm != 0;
+        Native.set(control + 4 * OptimizerKernel.GRAD_NORM, norm);
+        Native.set(control + 4 * OptimizerKernel.GRAD_SCALE, scale);
+        Native.set(control + 4 * OptimizerKernel.APPLIED, applied ? 1 : 0);
+        if (applied) {
+            Native.set(control + 4 * OptimizerKernel.STEP, control(control, OptimizerKernel.STEP) + 1);
+        }
+    }
+
+    private static float control(long control, int element) {
+        return Native.get(control + 4L * element);
+    }
+
+    private static void adamW(AdamW k) {
+        long count = k.parameters().length();
+        Require.floats(k, "parameters", k.parameters(), count);
+        Require.floats(k, "gradients", k.gradients(), count);
+        Require.floats(k, "firstMoment", k.firstMoment(), count);
+        Require.floats(k, "secondMoment", k.secondMoment(), count);
+        Require.floats(k, "control", k.control(), OptimizerKernel.CONTROL_SIZE);
+        long control = k.control().address();
+        if (control(control, OptimizerKernel.APPLIED) == 0) {
+            return;
+        }
+        double step = control(control, OptimizerKernel.STEP);
+        double rate = (double) control(control, OptimizerKernel.LEARNING_RATE) * k.learningRateScale();
+        double beta1 = k.beta1();
+        double beta2 = k.beta2();
+        // p - rate · (m / c1) / (√(v / c2) + ε) = p - (rate · √c2 / c1) · m / (√v + ε √c2)
+        double c1 = 1 - Math.pow(beta1, step);
+        double rootC2 = Math.sqrt(1 - Math.pow(beta2, step));
+        adamW(
+                k.parameters().address(),
+                k.gradients().address(),
+                k.firstMoment().address(),
+                k.secondMoment().address(),
+                count,
+                control(control, OptimizerKernel.GRAD_SCALE),
+                k.beta1(),
+                (float) (1 - beta1),
+                k.beta2(),
+                (float) (1 - beta2),
+                (float) (1 - rate * k.weightDecay()),
+                (float) (-rate * rootC2 / c1),
+                (float) (k.epsilon() * rootC2));
+    }
+
+    private static void adamW(
+            long parameters,
+            long gradients,
+            long firstMoment,
+            long secondMoment,
+            long count,
+            float scale,
+            float beta1,
+            float oneMinusBeta1,
+            float beta2,
+            float oneMinusBeta2,
+            float decay,
+            float minusRate,
+            float epsilon) {
+        FloatVector beta1s = Vectors.all(beta1);
+        FloatVector beta2s = Vectors.all(beta2);
+        FloatVector minusRates = Vectors.all(minusRate);
+        long end = Vectors.body(count);
+        int tail = Vectors.tail(count);
+        for (long at = 0; at < 4 * count; at += BYTES) {
+            FloatVector g = load(gradients + at).mul(scale);
+            FloatVector m = load(firstMoment + at).fma(beta1s, g.mul(oneMinusBeta1));
+            FloatVector v = load(secondMoment + at).fma(beta2s, g.mul(g).mul(oneMinusBeta2));
+            FloatVector update = m.div(v.sqrt().add(epsilon));
+            FloatVector p = update.fma(minusRates, load(parameters + at).mul(decay));
+            if (at < end) {
+                Native.store(m, firstMoment + at);
+                Native.store(v, secondMoment + at);
+                Native.store(p, parameters + at);
+            } else {
+                Vectors.storeFirst(m, firstMoment + at, tail);
+                Vectors.storeFirst(v, secondMoment + at, tail);
+                Vectors.storeFirst(p, parameters + at, tail);
+            }
+        }
+    }
+
+    private static void sgd(Sgd k) {
+        long count = k.parameters().length();
+        Require.floats(k, "parameters", k.parameters(), count);
+        Require.floats(k, "gradients", k.gradients(), count);
+        Require.floats(k, "velocity", k.velocity(), count);
+        Require.floats(k, "control", k.control(), OptimizerKernel.CONTROL_SIZE);
+        long control = k.control().address();
+        if (control(control, OptimizerKernel.APPLIED) == 0) {
+            return;
+        }
+        double rate = (double) control(control, OptimizerKernel.LEARNING_RATE) * k.learningRateScale();
+        sgd(
+                k.parameters().address(),
+                k.gradients().address(),
+                k.velocity().address(),
+                count,
+                control(control, OptimizerKernel.GRAD_SCALE),
+                k.momentum(),
+                k.weightDecay(),
+                (float) -rate);
+    }
+
+    private static void sgd(
+            long parameters,
+            long gradients,
+            long velocity,
+            long count,
+            float scale,
+            float momentum,
+            float weightDecay,
+            float minusRate) {
+        FloatVector scales = Vectors.all(scale);
+        FloatVector momenta = Vectors.all(momentum);
+        FloatVector minusRates = Vectors.all(minusRate);
+        long end = Vectors.body(count);
+        int tail = Vectors.tail(count);
+        for (long at = 0; at < 4 * count; at += BYTES) {
+            FloatVector p = load(parameters + at);
+            FloatVector g = load(gradients + at).fma(scales, p.mul(weightDecay));
+            FloatVector u = load(velocity + at).fma(momenta, g);
+            if (at < end) {
+                Native.store(u, velocity + at);
+                Native.store(u.fma(minusRates, p), parameters + at);
+            } else {
+                Vectors.storeFirst(u, velocity + at, tail);
+                Vectors.storeFirst(u.fma(minusRates, p), parameters + at, tail);
+            }
+        }
+    }
+}

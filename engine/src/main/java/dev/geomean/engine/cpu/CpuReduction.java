@@ -1,0 +1,220 @@
+package dev.geomean.engine.cpu;
+
+import static dev.geomean.engine.cpu.Native.LANES;
+import static dev.geomean.engine.cpu.Native.load;
+import static dev.geomean.engine.cpu.Vectors.BYTES;
+
+import dev.geomean.engine.kernel.ReductionKernel;
+import dev.geomean.engine.kernel.ReductionKernel.MaxBackward;
+import dev.geomean.engine.kernel.ReductionKernel.Reduce;
+import dev.geomean.engine.kernel.ReductionKernel.Softmax;
+import dev.geomean.engine.kernel.ReductionKernel.SoftmaxBackward;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorOperators;
+
+/** {@link ReductionKernel}s: along rows, or down columns with a few vectors of columns at a time. */
+final class CpuReduction {
+    /** Rows whose sum is taken in one go; sums of so many rows are added up, so that the error does not grow. */
+    private static final int ROWS = 256;
+
+    void run(ReductionKernel kernel) {
+        switch (kernel) {
+            case Reduce k -> reduce(k);
+            case MaxBackward k -> maxBackward(k);
+            case Softmax k -> CpuSoftmax.forward(k);
+            case SoftmaxBackward k -> CpuSoftmax.backward(k);
+        }
+    }
+
+    private static void reduce(Reduce k) {
+        int count = k.count();
+        int inner = k.inner();
+        Require.floats(k, "in", k.in(), (long) k.outer() * count * inner);
+        Require.floats(k, "out", k.out(), (long) k.outer() * inner);
+        long in = k.in().address();
+        long out = k.out().address();
+        long slab = 4L * count * inner;
+        for (long o = 0; o < k.outer(); o++) {
+            long from = in + o * slab;
+            long to = out + o * 4 * inner;
+            switch (k.function()) {
+                case SUM -> sum(from, to, count, inner, 1, k.accumulate());
+                case MEAN -> sum(from, to, count, inner, 1f / count, k.accumulate());
+                case MAX -> max(from, to, count, inner, k.accumulate());
+            }
+        }
+    }
+
+    private static void sum(long in, long out, int count, int inner, float scale, boolean accumulate) {
+        if (inner == 1) {
+            Vectors.put((float) (Rows.sum(in, count) * scale), out, accumulate);
+            return;
+        }
+        long stride = 4L * inner;
+        long at = 0;
+        for (; at <= stride - 4 * BYTES; at += 4 * BYTES) {
+            sumWideColumns(in + at, out + at, count, stride, scale, accumulate);
+        }
+        for (; at < stride; at += BYTES) {
+            int width = (int) Math.min(LANES, (stride - at) / 4);
+            sumColumns(in + at, out + at, count, stride, width, scale, accumulate);
+        }
+    }
+
+    private static void sumWideColumns(long in, long out, int count, long stride, float scale, boolean accumulate) {
+        FloatVector t0 = Vectors.zero();
+        FloatVector t1 = Vectors.zero();
+        FloatVector t2 = Vectors.zero();
+        FloatVector t3 = Vectors.zero();
+        long at = in;
+        for (int done = 0; done < count; done += ROWS) {
+            int rows = Math.min(ROWS, count - done);
+            FloatVector s0 = Vectors.zero();
+            FloatVector s1 = Vectors.zero();
+            FloatVector s2 = Vectors.zero();
+            FloatVector s3 = Vectors.zero();
+            for (int row = 0; row < rows; row++, at += stride) {
+                s0 = s0.add(load(at));
+                s1 = s1.add(load(at + BYTES));
+                s2 = s2.add(load(at + 2 * BYTES));
+                s3 = s3.add(load(at + 3 * BYTES));
+            }
+            t0 = t0.add(s0);
+            t1 = t1.add(s1);
+            t2 = t2.add(s2);
+            t3 = t3.add(s3);
+        }
+        Vectors.put(t0.mul(scale), out, accumulate);
+        Vectors.put(t1.mul(scale), out + BYTES, accumulate);
+        Vectors.put(t2.mul(scale), out + 2 * BYTES, accumulate);
+        Vectors.put(t3.mul(scale), out + 3 * BYTES, accumulate);
+    }
+
+    private static void sumColumns(
+            long in, long out, int count, long stride, int width, float scale, boolean accumulate) {
+        FloatVector total = Vectors.zero();
+        long at = in;
+        for (int done = 0; done < count; done += ROWS) {
+            int rows = Math.min(ROWS, count - done);
+            FloatVector s0 = Vectors.zero();
+            FloatVector s1 = Vectors.zero();
+            FloatVector s2 = Vectors.zero();
+            FloatVector s3 = Vectors.zero();
+            int row = 0;
+            for (; row <= rows - 4; row += 4, at += 4 * stride) {
+                s0 = s0.add(load(at));
+                s1 = s1.add(load(at + stride));
+                s2 = s2.add(load(at + 2 * stride));
+                s3 = s3.add(load(at + 3 * stride));
+            }
+            for (; row < rows; row++, at += stride) {
+                s0 = s0.add(load(at));
+            }
+            total = total.add(s0.add(s1).add(s2.add(s3)));
+        }
+        Vectors.putFirst(total.mul(scale), out, width, accumulate);
+    }
+
+    private static void max(long in, long out, int count, int inner, boolean accumulate) {
+        if (inner == 1) {
+            Vectors.put(Rows.max(in, count), out, accumulate);
+            return;
+        }
+        long stride = 4L * inner;
+        for (long at = 0; at < stride; at += BYTES) {
+            int width = (int) Math.min(LANES, (stride - at) / 4);
+            maxColumns(in + at, out + at, count, stride, width, accumulate);
+        }
+    }
+
+    private static void maxColumns(long in, long out, int count, long stride, int width, boolean accumulate) {
+        FloatVector m0 = Vectors.all(Float.NEGATIVE_INFINITY);
+        FloatVector m1 = m0;
+        int row = 0;
+        long at = in;
+        for (; row <= count - 2; row += 2, at += 2 * stride) {
+            m0 = m0.max(load(at));
+            m1 = m1.max(load(at + stride));
+        }
+        if (row < count) {
+            m0 = m0.max(load(at));
+        }
+        Vectors.putFirst(m0.max(m1), out, width, accumulate);
+    }
+
+    private static void maxBackward(MaxBackward k) {
+        int count = k.count();
+        int inner = k.inner();
+        long size = (long) k.outer() * count * inner;
+        Require.floats(k, "in", k.in(), size);
+        Require.floats(k, "gradIn", k.gradIn(), size);
+        Require.floats(k, "out", k.out(), (long) k.outer() * inner);
+        Require.floats(k, "gradOut", k.gradOut(), (long) k.outer() * inner);
+        long in = k.in().address();
+        long out = k.out().address();
+        long gradOut = k.gradOut().address();
+        long gradIn = k.gradIn().address();
+        long slab = 4L * count * inner;
+        long stride = 4L * inner;
+        for (long o = 0; o < k.outer(); o++) {
+            long to = o * stride;
+            if (inner == 1) {
+                float max = Native.get(out + to);
+                float gradient = Native.get(gradOut + to);
+                maxBackwardRow(in + o * slab, gradIn + o * slab, count, max, gradient, k.accumulate());
+                continue;
+            }
+            for (long at = 0; at < stride; at += BYTES) {
+                int width = (int) Math.min(LANES, (stride - at) / 4);
+                maxBackwardColumns(
+                        in + o * slab + at,
+                        out + to + at,
+                        gradOut + to + at,
+                        gradIn + o * slab + at,
+                        count,
+                        stride,
+                        width,
+                        k.accumulate());
+            }
+        }
+    }
+
+    private static void maxBackwardRow(long in, long gradIn, int count, float max, float gradient, boolean accumulate) {
+        long end = Vectors.body(count);
+        int tail = Vectors.tail(count);
+        int ties = 0;
+        for (long at = 0; at < end; at += BYTES) {
+            ties += load(in + at).compare(VectorOperators.EQ, max).trueCount();
+        }
+        if (tail > 0) {
+            ties += load(in + end).compare(VectorOperators.EQ, max, Vectors.first(tail)).trueCount();
+        }
+        FloatVector share = Vectors.all(gradient / ties);
+        for (long at = 0; at < end; at += BYTES) {
+            Vectors.put(atMaximum(load(in + at).compare(VectorOperators.EQ, max), share), gradIn + at, accumulate);
+        }
+        if (tail > 0) {
+            FloatVector last = atMaximum(load(in + end).compare(VectorOperators.EQ, max), share);
+            Vectors.putFirst(last, gradIn + end, tail, accumulate);
+        }
+    }
+
+    private static void maxBackwardColumns(
+            long in, long out, long gradOut, long gradIn, int count, long stride, int width, boolean accumulate) {
+        FloatVector max = load(out);
+        FloatVector ties = Vectors.zero();
+        for (int row = 0; row < count; row++) {
+            ties = ties.add(1f, load(in + row * stride).compare(VectorOperators.EQ, max));
+        }
+        FloatVector share = load(gradOut).div(ties);
+        for (int row = 0; row < count; row++) {
+            FloatVector value = atMaximum(load(in + row * stride).compare(VectorOperators.EQ, max), share);
+            Vectors.putFirst(value, gradIn + row * stride, width, accumulate);
+        }
+    }
+
+    private static FloatVector atMaximum(VectorMask<Float> maximum, FloatVector share) {
+        return Vectors.zero().blend(share, maximum);
+    }
+}

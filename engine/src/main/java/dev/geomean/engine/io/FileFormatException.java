@@ -1,0 +1,32 @@
+package dev.geomean.engine.io;
+
+import java.io.IOException;
+
+/**
+ * A file could be read, but its content is not what its format asks for. The message is one line that starts with the
+ * file.
+ */
+public final class FileFormatException extends IOException {
+    private static final long serialVersionUID = 1L;
+
+    /**
+     * Describes a malformed file.
+     *
+     * @param file the file or folder, as the user named it
+     * @param problem what is wrong, one line without the file name
+     */
+    public FileFormatException(Object file, String problem) {
+        super(file + ": " + problem);
+    }
+
+    /**
+     * Describes a malformed file.
+     *
+     * @param file the file or folder, as the user named it
+     * @param problem what is wrong, one line without the file name
+     * @param cause what the parser threw
+     */
+    public FileFormatException(Object file, String problem, Throwable cause) {
+        super(file + ": " + problem, cause);
+    }
+}

@@ -1,0 +1,5 @@
+/** Policy optimization of language models. */
+@NullMarked
+package dev.geomean.gmpo;
+
+import org.jspecify.annotations.NullMarked;

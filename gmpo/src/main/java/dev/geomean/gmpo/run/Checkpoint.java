@@ -1,0 +1,136 @@
+package dev.geomean.gmpo.run;
+
+import dev.geomean.engine.Tensor;
+import dev.geomean.engine.io.AtomicFile;
+import dev.geomean.engine.io.Safetensors;
+import dev.geomean.engine.io.SafetensorsWriter;
+import dev.geomean.engine.io.TensorType;
+import dev.geomean.engine.optim.Optimizer;
+import dev.geomean.gmpo.train.Policy;
+import dev.geomean.model.ModelFolder;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.LongStream;
+import java.util.stream.Stream;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.json.JsonMapper;
+
+/**
+ * State of a run between two steps, in a folder of its own: a model folder, the optimizer's state and where the run
+ * stands. The folder is written under a temporary name and renamed when all its files are on disk, so one that has its
+ * proper name is whole.
+ *
+ * @param folder the checkpoint's folder
+ * @param state where the run stands
+ */
+record Checkpoint(Path folder, State state) {
+    private static final JsonMapper JSON = JsonMapper.builder().build();
+    private static final String OPTIMIZER = "optimizer.safetensors";
+    private static final String STATE = "state.json";
+    private static final int KEPT = 2;
+
+    /** Part of a run. */
+    enum Phase {
+        WARMUP,
+        POLICY
+    }
+
+    /**
+     * Where a run stands.
+     *
+     * @param phase the part of the run
+     * @param next number of the next supervised step, or of the next round
+     * @param metricsLength bytes of the metrics file
+     * @param samplesLength bytes of the samples file
+     */
+    record State(Phase phase, int next, long metricsLength, long samplesLength) {}
+
+    static Checkpoint write(Path parent, State state, Policy policy, Optimizer optimizer) throws IOException {
+        String name = String.format(
+                Locale.ROOT, "%s-%06d", state.phase().name().toLowerCase(Locale.ROOT), state.next());
+        Path target = parent.resolve(name);
+        Path temporary = parent.resolve("." + name + ".tmp");
+        Files.createDirectories(parent);
+        delete(temporary);
+        ModelFolder.save(policy.decoder(), policy.tokenizer(), temporary);
+        var writer = new SafetensorsWriter();
+        for (Map.Entry<String, Tensor> entry : optimizer.state().entrySet()) {
+            Tensor tensor = entry.getValue();
+            List<Long> shape =
+                    LongStream.of(tensor.shape().size()).boxed().toList();
+            writer.add(entry.getKey(), TensorType.F32, shape, tensor.buffer());
+        }
+        writer.write(temporary.resolve(OPTIMIZER));
+        AtomicFile.write(temporary.resolve(STATE), JSON.writeValueAsBytes(state));
+        delete(target);
+        Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+        prune(parent, target);
+        return new Checkpoint(target, state);
+    }
+
+    /** The checkpoint that is furthest along. */
+    static Optional<Checkpoint> latest(Path parent) throws IOException {
+        if (!Files.isDirectory(parent)) {
+            return Optional.empty();
+        }
+        Optional<Path> last = list(parent).max(Comparator.comparing(Checkpoint::order));
+        return last.isEmpty() ? Optional.empty() : Optional.of(read(last.get()));
+    }
+
+    private static Checkpoint read(Path folder) throws IOException {
+        try {
+            return new Checkpoint(folder, JSON.readValue(Files.readString(folder.resolve(STATE)), State.class));
+        } catch (JacksonException e) {
+            throw new IOException(folder.resolve(STATE) + ": not a checkpoint's state", e);
+        }
+    }
+
+    /** Overwrites the parameters of a policy and the state of an optimizer. */
+    void restore(Policy policy, Optimizer optimizer) throws IOException {
+        ModelFolder.restore(policy.decoder(), folder);
+        try (var tensors = Safetensors.open(folder.resolve(OPTIMIZER))) {
+            for (Map.Entry<String, Tensor> entry : optimizer.state().entrySet()) {
+                tensors.readFloats(entry.getKey(), entry.getValue().buffer());
+            }
+        }
+    }
+
+    private static void prune(Path parent, Path newest) throws IOException {
+        List<Path> all = list(parent).sorted(Comparator.comparing(Checkpoint::order).reversed()).toList();
+        for (int i = KEPT; i < all.size(); i++) {
+            if (!all.get(i).equals(newest)) {
+                delete(all.get(i));
+            }
+        }
+    }
+
+    private static Stream<Path> list(Path parent) throws IOException {
+        try (Stream<Path> files = Files.list(parent)) {
+            return files.filter(file -> !file.getFileName().toString().startsWith(".")).toList().stream();
+        }
+    }
+
+    /** Names sort by phase, then number. */
+    private static String order(Path folder) {
+        String name = folder.getFileName().toString();
+        return (name.startsWith("policy") ? "1" : "0") + name;
+    }
+
+    private static void delete(Path folder) throws IOException {
+        if (!Files.exists(folder)) {
+            return;
+        }
+        try (Stream<Path> files = Files.walk(folder)) {
+            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(file);
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+package dev.geomean.gmpo.train;
+
+import dev.geomean.gmpo.task.Problem;
+import dev.geomean.gmpo.task.Task;
+import dev.geomean.model.generate.Completion;
+import dev.geomean.model.generate.Generator;
+import dev.geomean.model.generate.Prompt;
+import dev.geomean.model.generate.SamplingOptions;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Samples completions of a task's problems from a policy and scores them. */
+public final class Rollouts implements AutoCloseable {
+    private final Task task;
+    private final Policy policy;
+    private final Generator generator;
+
+    /**
+     * One scored completion.
+     *
+     * @param problem what was asked
+     * @param prompt its tokens
+     * @param completion tokens and log-probabilities
+     * @param text the completion's text, without end marker
+     * @param reward from 0 to 1; 0 if truncated; NaN if the task said so
+     */
+    public record Response(Problem problem, int[] prompt, Completion completion, String text, double reward) {}
+
+    /**
+     * Prepares sampling.
+     *
+     * @param task scores completions
+     * @param policy draws them, with its parameters as they are at each call
+     * @param sampling how tokens are drawn
+     */
+    public Rollouts(Task task, Policy policy, SamplingOptions sampling) {
+        this.task = task;
+        this.policy = policy;
+        this.generator = new Generator(
+                policy.decoder(),
+                new Generator.Limits(
+                        task.maxPromptLength(),
+                        task.maxCompletionLength() + 1,
+                        sampling,
+                        List.of(policy.tokenizer().eosId())));
+    }
+
+    /**
+     * Samples.
+     *
+     * @param problems what to ask
+     * @param samples completions of each
+     * @param seed random seed
+     * @param firstStream random stream of the first completion; the others follow
+     * @return responses, those of one problem side by side
+     */
+    public List<Response> sample(List<Problem> problems, int samples, long seed, long firstStream) {
+        List<Prompt> prompts = new ArrayList<>(problems.size() * samples);
+        for (Problem problem : problems) {
+            int[] tokens = policy.tokenizer().encode(problem.prompt());
+            for (int i = 0; i < samples; i++) {
+                prompts.add(new Prompt(tokens, firstStream + prompts.size()));
+            }
+        }
+        List<Completion> completions = generator.generate(prompts, seed);
+        List<Response> responses = new ArrayList<>(prompts.size());
+        for (int i = 0; i < prompts.size(); i++) {
+            Problem problem = problems.get(i / samples);
+            Completion completion = completions.get(i);
+            String text = policy.text(completion.tokens());
+            double reward = completion.stopped() ? task.score(problem, text) : 0;
+            responses.add(new Response(problem, prompts.get(i).tokens(), completion, text, reward));
+        }
+        return responses;
+    }
+
+    @Override
+    public void close() {
+        generator.close();
+    }
+}

@@ -1,0 +1,422 @@
+package dev.geomean.gmpo.train;
+
+import com.fasterxml.jackson.annotation.JsonIgnore;
+import dev.geomean.engine.optim.LearningRateSchedule;
+import dev.geomean.gmpo.advantage.AdvantageEstimator;
+import dev.geomean.gmpo.objective.Aggregation;
+import dev.geomean.gmpo.objective.KlPenalty;
+import dev.geomean.gmpo.objective.PolicyObjective;
+import dev.geomean.gmpo.objective.Preset;
+import dev.geomean.model.DecoderConfig;
+import dev.geomean.model.generate.SamplingOptions;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Everything that determines a run: the same configuration gives the same bits, for any number of workers.
+ *
+ * @param task task with options, for example {@code "addition:digits=3"}
+ * @param seed random seed of parameters, prompts and samples
+ * @param model shape of the network
+ * @param warmup supervised steps on demonstrations
+ * @param rollout how completions are sampled
+ * @param objective what is optimised
+ * @param update how the policy is moved
+ * @param evaluation how progress is measured
+ * @param rounds rounds of sampling and updates, zero or more
+ * @param shards number of parts a batch is cut into, each computed by one worker at a time; part of the configuration
+ *     because the order of summation depends on it
+ */
+public record RunConfig(
+        String task,
+        long seed,
+        Model model,
+        Warmup warmup,
+        Rollout rollout,
+        Objective objective,
+        Update update,
+        Evaluation evaluation,
+        int rounds,
+        int shards) {
+
+    /**
+     * Checks ranges.
+     *
+     * @throws IllegalArgumentException if a value is out of range
+     */
+    public RunConfig {
+        atLeast("rounds", rounds, 0);
+        atLeast("shards", shards, 1);
+    }
+
+    /**
+     * Shape of the network.
+     *
+     * @param architecture {@code "llama"} or {@code "gpt2"}
+     * @param layers layers
+     * @param dim width
+     * @param heads query heads
+     * @param kvHeads key/value heads; with {@code gpt2} equal to {@code heads}
+     * @param ffnDim inner width; ignored with {@code gpt2}, which uses four times the width
+     */
+    public record Model(String architecture, int layers, int dim, int heads, int kvHeads, int ffnDim) {
+        /**
+         * Checks ranges.
+         *
+         * @throws IllegalArgumentException if a value is out of range
+         */
+        public Model {
+            if (!architecture.equals("llama") && !architecture.equals("gpt2")) {
+                throw new IllegalArgumentException(
+                        "unknown architecture '" + architecture + "'; known are llama, gpt2");
+            }
+            atLeast("layers", layers, 1);
+            atLeast("dim", dim, 1);
+            atLeast("heads", heads, 1);
+            atLeast("kvHeads", kvHeads, 1);
+            atLeast("ffnDim", ffnDim, 1);
+        }
+
+        /**
+         * The network's full configuration.
+         *
+         * @param vocabSize tokens in the vocabulary
+         * @param maxPositions longest sequence
+         * @param eosTokenId token that ends a text
+         * @return the configuration
+         * @throws IllegalArgumentException if the sizes do not fit together
+         */
+        public DecoderConfig decoder(int vocabSize, int maxPositions, int eosTokenId) {
+            return architecture.equals("gpt2")
+                    ? DecoderConfig.gpt2(vocabSize, dim, layers, heads, maxPositions, eosTokenId)
+                    : DecoderConfig.llama(vocabSize, dim, layers, heads, kvHeads, ffnDim, maxPositions, eosTokenId);
+        }
+    }
+
+    /**
+     * Supervised warm-up on demonstrations.
+     *
+     * @param steps number of steps, zero or more
+     * @param batch demonstrations per step
+     * @param learningRate peak learning rate
+     * @param rampSteps steps over which the learning rate rises
+     */
+    public record Warmup(int steps, int batch, double learningRate, int rampSteps) {
+        /**
+         * Checks ranges.
+         *
+         * @throws IllegalArgumentException if a value is out of range
+         */
+        public Warmup {
+            atLeast("warmup steps", steps, 0);
+            atLeast("warmup batch", batch, 1);
+            atLeast("warmup rampSteps", rampSteps, 0);
+            positive("warmup learningRate", learningRate);
+        }
+    }
+
+    /**
+     * How completions are sampled.
+     *
+     * @param prompts prompts per round (P)
+     * @param samples completions per prompt (G), the group
+     * @param temperature temperature, greater than 0; log-probabilities are taken at the same temperature
+     * @param topK number of most probable tokens kept; 0 keeps all
+     * @param topP probability mass kept, in (0, 1]
+     * @param minP smallest kept ratio to the most probable token, in [0, 1]
+     */
+    public record Rollout(int prompts, int samples, double temperature, int topK, double topP, double minP) {
+        /**
+         * Checks ranges.
+         *
+         * @throws IllegalArgumentException if a value is out of range
+         */
+        public Rollout {
+            atLeast("prompts", prompts, 1);
+            atLeast("samples", samples, 2);
+            positive("temperature", temperature);
+            SamplingOptions checked = new SamplingOptions((float) temperature, topK, (float) topP, (float) minP);
+            if (checked.temperature() == 0) {
+                throw new IllegalArgumentException("temperature is too small: " + temperature);
+            }
+        }
+
+        /**
+         * The sampler's options.
+         *
+         * @return options
+         */
+        @JsonIgnore
+        public SamplingOptions sampling() {
+            return new SamplingOptions((float) temperature, topK, (float) topP, (float) minP);
+        }
+    }
+
+    /**
+     * What is optimised: a preset, and what is changed in it. Null keeps the preset's value.
+     *
+     * @param preset name of a {@link Preset}
+     * @param clipLow lower clip bound
+     * @param clipHigh upper clip bound
+     * @param aggregation name of an {@link Aggregation}
+     * @param normConstant divisor of {@code seq-mean-token-sum-norm}
+     * @param dualClip largest ratio for negative advantages
+     * @param logRatioClamp largest magnitude of a log-ratio
+     * @param klCoefficient β, zero or more; 0 for no reference policy
+     * @param klEstimator {@code k1}, {@code k2} or {@code k3}
+     * @param advantages name of an advantage estimator
+     * @param importanceCap largest weight of truncated importance sampling between sampler and trainer, or null for none
+     */
+    public record Objective(
+            String preset,
+            @Nullable Double clipLow,
+            @Nullable Double clipHigh,
+            @Nullable String aggregation,
+            @Nullable Double normConstant,
+            @Nullable Double dualClip,
+            @Nullable Double logRatioClamp,
+            double klCoefficient,
+            String klEstimator,
+            @Nullable String advantages,
+            @Nullable Double importanceCap) {
+
+        /**
+         * Checks that the parts fit together.
+         *
+         * @throws IllegalArgumentException if they do not
+         */
+        public Objective {
+            if (importanceCap != null) {
+                positive("importanceCap", importanceCap);
+            }
+            resolve(
+                    preset,
+                    clipLow,
+                    clipHigh,
+                    aggregation,
+                    normConstant,
+                    dualClip,
+                    logRatioClamp,
+                    klCoefficient,
+                    klEstimator);
+            estimator(preset, advantages);
+        }
+
+        /**
+         * A preset as published.
+         *
+         * @param preset name of a {@link Preset}
+         * @return the objective
+         */
+        public static Objective of(String preset) {
+            return new Objective(preset, null, null, null, null, null, null, 0, "k3", null, null);
+        }
+
+        /**
+         * The objective.
+         *
+         * @return preset with changes
+         */
+        @JsonIgnore
+        public PolicyObjective policyObjective() {
+            return resolve(
+                    preset,
+                    clipLow,
+                    clipHigh,
+                    aggregation,
+                    normConstant,
+                    dualClip,
+                    logRatioClamp,
+                    klCoefficient,
+                    klEstimator);
+        }
+
+        /**
+         * How rewards become advantages.
+         *
+         * @return the estimator
+         */
+        @JsonIgnore
+        public AdvantageEstimator advantageEstimator() {
+            return estimator(preset, advantages);
+        }
+
+        private static AdvantageEstimator estimator(String preset, @Nullable String advantages) {
+            return advantages == null ? Preset.named(preset).advantages() : AdvantageEstimator.named(advantages);
+        }
+
+        private static PolicyObjective resolve(
+                String preset,
+                @Nullable Double clipLow,
+                @Nullable Double clipHigh,
+                @Nullable String aggregation,
+                @Nullable Double normConstant,
+                @Nullable Double dualClip,
+                @Nullable Double logRatioClamp,
+                double klCoefficient,
+                String klEstimator) {
+            PolicyObjective objective = Preset.named(preset).objective();
+            if ((clipLow == null) != (clipHigh == null)) {
+                throw new IllegalArgumentException("clipLow and clipHigh must be given together");
+            }
+            if (clipLow != null && clipHigh != null) {
+                objective = objective.withClip(clipLow, clipHigh);
+            }
+            if (aggregation != null) {
+                objective =
+                        objective.withAggregation(
+                                Aggregation.named(aggregation, normConstant == null ? 1 : normConstant));
+            } else if (normConstant != null) {
+                objective = objective.withAggregation(
+                        new Aggregation(objective.aggregation().mode(), normConstant));
+            }
+            if (dualClip != null) {
+                objective = objective.withDualClip(dualClip);
+            }
+            if (logRatioClamp != null) {
+                objective = objective.withLogRatioClamp(logRatioClamp);
+            }
+            KlPenalty.Estimator estimator =
+                    switch (klEstimator) {
+                        case "k1" -> KlPenalty.Estimator.K1;
+                        case "k2" -> KlPenalty.Estimator.K2;
+                        case "k3" -> KlPenalty.Estimator.K3;
+                        default -> throw new IllegalArgumentException(
+                                "unknown KL estimator '" + klEstimator + "'; known are k1, k2, k3");
+                    };
+            return objective.withKl(new KlPenalty(estimator, klCoefficient));
+        }
+    }
+
+    /**
+     * How the policy is moved after each rollout.
+     *
+     * @param miniBatches updates per epoch: the responses are shuffled and cut into so many parts
+     * @param epochs passes over the responses of a round
+     * @param learningRate peak learning rate
+     * @param schedule {@code constant}, {@code linear} or {@code cosine}
+     * @param rampSteps updates over which the learning rate rises
+     * @param beta1 decay of AdamW's first moment
+     * @param beta2 decay of AdamW's second moment
+     * @param epsilon AdamW's epsilon
+     * @param weightDecay decoupled weight decay, not applied to norms, biases and embeddings
+     * @param maxGradNorm largest global gradient norm
+     */
+    public record Update(
+            int miniBatches,
+            int epochs,
+            double learningRate,
+            String schedule,
+            int rampSteps,
+            double beta1,
+            double beta2,
+            double epsilon,
+            double weightDecay,
+            double maxGradNorm) {
+        /**
+         * Checks ranges.
+         *
+         * @throws IllegalArgumentException if a value is out of range
+         */
+        public Update {
+            atLeast("miniBatches", miniBatches, 1);
+            atLeast("epochs", epochs, 1);
+            atLeast("rampSteps", rampSteps, 0);
+            positive("learningRate", learningRate);
+            positive("maxGradNorm", maxGradNorm);
+            decay(schedule);
+        }
+
+        /**
+         * Learning rate over the updates of a run.
+         *
+         * @param updates number of updates of the whole run
+         * @return the schedule
+         */
+        public LearningRateSchedule learningRateSchedule(int updates) {
+            return new LearningRateSchedule(
+                    (float) learningRate, rampSteps, Math.max(updates, rampSteps), 0, decay(schedule));
+        }
+
+        private static LearningRateSchedule.Decay decay(String name) {
+            for (var decay : LearningRateSchedule.Decay.values()) {
+                if (decay.name().toLowerCase(Locale.ROOT).equals(name)) {
+                    return decay;
+                }
+            }
+            throw new IllegalArgumentException(
+                    "unknown schedule '" + name + "'; known are constant, linear, cosine");
+        }
+    }
+
+    /**
+     * How progress is measured on held-out prompts.
+     *
+     * @param every rounds between evaluations; the first and the last round are always followed by one
+     * @param prompts held-out prompts
+     * @param samples completions per prompt for pass@k, at least {@code k}; 0 for greedy accuracy only
+     * @param k the k of pass@k
+     * @param heldOutFraction part of all prompts that is never trained on
+     */
+    public record Evaluation(int every, int prompts, int samples, int k, double heldOutFraction) {
+        /**
+         * Checks ranges.
+         *
+         * @throws IllegalArgumentException if a value is out of range
+         */
+        public Evaluation {
+            atLeast("evaluation every", every, 1);
+            atLeast("evaluation prompts", prompts, 1);
+            atLeast("evaluation samples", samples, 0);
+            atLeast("evaluation k", k, 1);
+            if (samples != 0 && samples < k) {
+                throw new IllegalArgumentException("pass@" + k + " needs at least " + k + " samples, not " + samples);
+            }
+            if (!(heldOutFraction > 0 && heldOutFraction < 1)) {
+                throw new IllegalArgumentException("heldOutFraction must be in (0, 1), not " + heldOutFraction);
+            }
+        }
+    }
+
+    /**
+     * The default run: three-digit addition with a network of a third of a million parameters.
+     *
+     * @param preset name of the objective
+     * @return the configuration
+     */
+    public static RunConfig defaults(String preset) {
+        return new RunConfig(
+                "addition",
+                0,
+                new Model("gpt2", 3, 96, 4, 4, 384),
+                new Warmup(280, 128, 3e-3, 50),
+                new Rollout(64, 8, 1, 0, 1, 0),
+                Objective.of(preset),
+                new Update(8, 1, 3e-4, "constant", 0, 0.9, 0.95, 1e-8, 0, 1),
+                new Evaluation(10, 256, 8, 8, 0.1),
+                250,
+                4);
+    }
+
+    /**
+     * Number of policy updates of the whole run.
+     *
+     * @return rounds · epochs · miniBatches
+     */
+    @JsonIgnore
+    public int totalUpdates() {
+        return rounds * update.epochs() * update.miniBatches();
+    }
+
+    private static void atLeast(String name, int value, int least) {
+        if (value < least) {
+            throw new IllegalArgumentException(name + " must be at least " + least + ", not " + value);
+        }
+    }
+
+    private static void positive(String name, double value) {
+        if (!(value > 0) || Double.isInfinite(value)) {
+            throw new IllegalArgumentException(name + " must be positive and finite, not " + value);
+        }
+    }
+}

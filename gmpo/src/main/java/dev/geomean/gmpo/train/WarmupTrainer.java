@@ -1,0 +1,101 @@
+package dev.geomean.gmpo.train;
+
+import dev.geomean.engine.optim.LearningRateSchedule;
+import dev.geomean.engine.optim.Optimizer;
+import dev.geomean.engine.optim.UpdateRule;
+import dev.geomean.gmpo.task.Problem;
+import dev.geomean.gmpo.task.Task;
+import dev.geomean.gmpo.task.TaskSplit;
+import dev.geomean.model.tokenizer.Tokenizer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * Supervised warm-up on a task's demonstrations, so that the policy solves some problems by chance and groups of samples
+ * are not all alike.
+ */
+public final class WarmupTrainer implements AutoCloseable {
+    private static final long SEED_SALT = 0x7761726D757021L;
+
+    private final RunConfig config;
+    private final Policy policy;
+    private final TaskSplit split;
+    private final ParameterUpdate update;
+    private final SupervisedStep step;
+    private final LearningRateSchedule schedule;
+
+    /**
+     * Prepares the warm-up.
+     *
+     * @param config what to do
+     * @param task demonstrations
+     * @param policy what is trained
+     */
+    public WarmupTrainer(RunConfig config, Task task, Policy policy) {
+        RunConfig.Warmup warmup = config.warmup();
+        this.config = config;
+        this.policy = policy;
+        this.split = new TaskSplit(task, config.evaluation().heldOutFraction());
+        this.update = new ParameterUpdate(
+                policy.decoder(), config.shards(), new UpdateRule.AdamW(0.9f, 0.999f, 1e-8f, 0.01f), 1);
+        this.step = new SupervisedStep(policy.decoder(), update);
+        this.schedule = new LearningRateSchedule(
+                (float) warmup.learningRate(),
+                warmup.rampSteps(),
+                Math.max(warmup.steps(), warmup.rampSteps()),
+                0,
+                LearningRateSchedule.Decay.CONSTANT);
+    }
+
+    /**
+     * Takes one supervised step.
+     *
+     * @param number number of the step, from 0
+     * @return what was measured
+     * @throws IllegalArgumentException if the task has no demonstrations
+     */
+    public WarmupMetrics step(int number) {
+        long started = System.nanoTime();
+        int count = config.warmup().batch();
+        Tokenizer tokenizer = policy.tokenizer();
+        List<SequenceBatch.Sequence> sequences = new ArrayList<>(count);
+        long tokens = 0;
+        for (int i = 0; i < count; i++) {
+            Problem problem = split.training(config.seed() ^ SEED_SALT, (long) number * count + i);
+            String demonstration = problem.demonstration();
+            if (demonstration == null) {
+                throw new IllegalArgumentException(
+                        "task " + config.task() + " has no demonstrations to warm up on; use 0 warm-up steps");
+            }
+            int[] text = tokenizer.encode(demonstration);
+            int[] response = Arrays.copyOf(text, text.length + 1);
+            response[text.length] = tokenizer.eosId();
+            tokens += response.length;
+            sequences.add(new SequenceBatch.Sequence(tokenizer.encode(problem.prompt()), response));
+        }
+        float learningRate = schedule.at(number);
+        SupervisedStep.Result result = step.run(SequenceBatch.of(sequences), learningRate);
+        return new WarmupMetrics(
+                number,
+                result.loss(),
+                result.outcome().gradNorm(),
+                learningRate,
+                tokens / ((System.nanoTime() - started) * 1e-9));
+    }
+
+    /**
+     * The optimizer, whose state belongs into checkpoints.
+     *
+     * @return the live optimizer
+     */
+    public Optimizer optimizer() {
+        return update.optimizer();
+    }
+
+    @Override
+    public void close() {
+        step.close();
+        update.close();
+    }
+}

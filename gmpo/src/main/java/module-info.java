@@ -1,0 +1,22 @@
+/** Policy objectives, rollouts, tasks, the trainer, the report and the command line. */
+module dev.geomean.gmpo {
+    requires transitive dev.geomean.model;
+    requires static transitive org.jspecify;
+    requires info.picocli;
+    requires me.tongfei.progressbar;
+    requires tools.jackson.databind;
+
+    exports dev.geomean.gmpo.advantage;
+    exports dev.geomean.gmpo.metrics;
+    exports dev.geomean.gmpo.objective;
+    exports dev.geomean.gmpo.run;
+    exports dev.geomean.gmpo.task;
+    exports dev.geomean.gmpo.train;
+
+    opens dev.geomean.gmpo.run to
+            tools.jackson.databind;
+    opens dev.geomean.gmpo.train to
+            tools.jackson.databind;
+    opens dev.geomean.gmpo.cli to
+            info.picocli;
+}

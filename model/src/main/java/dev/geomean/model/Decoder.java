@@ -1,0 +1,315 @@
+package dev.geomean.model;
+
+import dev.geomean.engine.Engine;
+import dev.geomean.engine.Parameters;
+import dev.geomean.engine.Scope;
+import dev.geomean.engine.Tensor;
+import dev.geomean.engine.op.RotaryOp;
+import dev.geomean.engine.random.CounterRandom;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A decoder-only transformer whose configuration covers GPT-2, Llama, Qwen2 and Qwen3 shapes.
+ *
+ * <p>One method, {@link #hidden}, is the whole network; training and cached generation differ only in how a layer's
+ * queries meet keys and values, which is the {@link Attention} they pass in. The decoder knows nothing about tokenizers,
+ * sampling or objectives.
+ */
+public final class Decoder implements AutoCloseable {
+    private final Engine engine;
+    private final DecoderConfig config;
+    private final Parameters parameters;
+    private final Scope constants;
+    private final @Nullable Tensor rotaryTable;
+
+    /** How the queries of a layer meet keys and values. */
+    public interface Attention {
+
+        /**
+         * Attends.
+         *
+         * @param layer number of the layer, from 0
+         * @param query {@code [batch, time, heads, headDim]}, positions not yet applied
+         * @param key {@code [batch, time, kvHeads, headDim]}, positions not yet applied
+         * @param value {@code [batch, time, kvHeads, headDim]}
+         * @param rotaryTable {@code [maxPositions, headDim]}, or null without rotary positions
+         * @return {@code [batch, time, heads, headDim]}
+         */
+        Tensor attend(int layer, Tensor query, Tensor key, Tensor value, @Nullable Tensor rotaryTable);
+    }
+
+    private Decoder(Engine engine, DecoderConfig config) {
+        this.engine = engine;
+        this.config = config;
+        this.parameters = declare(config).build(engine);
+        this.constants = engine.persistent("decoder constants");
+        this.rotaryTable = config.positions() == DecoderConfig.Positions.ROTARY
+                ? RotaryOp.table(constants, config.maxPositions(), config.headDim(), config.ropeTheta())
+                : null;
+    }
+
+    /**
+     * A decoder with all parameters zero, to be filled from a checkpoint.
+     *
+     * @param engine the engine
+     * @param config the shape
+     * @return a new decoder
+     */
+    public static Decoder zeros(Engine engine, DecoderConfig config) {
+        return new Decoder(engine, config);
+    }
+
+    /**
+     * A decoder with random parameters: norms 1, biases 0, embeddings normal with standard deviation 0.02, matrices normal
+     * with {@code 1/√in}, those that write to the residual stream divided by {@code √(2·layers)} (Radford et al., GPT-2,
+     * section 2.3).
+     *
+     * @param engine the engine
+     * @param config the shape
+     * @param seed any number; the same seed gives the same parameters
+     * @return a new decoder
+     */
+    public static Decoder random(Engine engine, DecoderConfig config, long seed) {
+        var decoder = new Decoder(engine, config);
+        int stream = 0;
+        for (String name : decoder.parameters.names()) {
+            decoder.initialise(name, seed, stream++);
+        }
+        return decoder;
+    }
+
+    private void initialise(String name, long seed, int stream) {
+        Tensor parameter = parameters.get(name);
+        if (name.endsWith("norm.weight")) {
+            parameter.fill(1);
+        } else if (!name.endsWith(".bias")) {
+            boolean table = name.equals(ParameterNames.EMBEDDING) || name.equals(ParameterNames.POSITIONS);
+            double deviation = table ? 0.02 : 1 / Math.sqrt(parameter.shape().dim(1));
+            if (name.endsWith("attention_output.weight") || name.endsWith("mlp_out.weight")) {
+                deviation /= Math.sqrt(2.0 * config.layers());
+            }
+            var random = new CounterRandom(seed, stream);
+            float[] values = new float[parameter.shape().size()];
+            for (int i = 0; i < values.length; i++) {
+                values[i] = (float) (deviation * random.normal(i));
+            }
+            parameter.set(values);
+        }
+    }
+
+    private static Parameters.Builder declare(DecoderConfig config) {
+        int dim = config.dim();
+        int heads = config.heads() * config.headDim();
+        int kvHeads = config.kvHeads() * config.headDim();
+        boolean layerNorm = config.norm() == DecoderConfig.Norm.LAYER;
+        boolean gated = config.activation() == DecoderConfig.Activation.SWIGLU;
+        var builder = new Parameters.Builder();
+        builder.add(ParameterNames.EMBEDDING, config.vocabSize(), dim);
+        if (config.positions() == DecoderConfig.Positions.LEARNED) {
+            builder.add(ParameterNames.POSITIONS, config.maxPositions(), dim);
+        }
+        for (int i = 0; i < config.layers(); i++) {
+            norm(builder, ParameterNames.layer(i, "attention_norm"), dim, layerNorm);
+            linear(builder, ParameterNames.layer(i, "qkv"), heads + 2 * kvHeads, dim, config.attentionBias());
+            if (config.queryKeyNorm()) {
+                builder.add(ParameterNames.layer(i, "query_norm.weight"), config.headDim());
+                builder.add(ParameterNames.layer(i, "key_norm.weight"), config.headDim());
+            }
+            linear(builder, ParameterNames.layer(i, "attention_output"), dim, heads, config.outputBias());
+            norm(builder, ParameterNames.layer(i, "mlp_norm"), dim, layerNorm);
+            if (gated) {
+                linear(builder, ParameterNames.layer(i, "gate_up"), 2 * config.ffnDim(), dim, config.mlpBias());
+            } else {
+                linear(builder, ParameterNames.layer(i, "mlp_in"), config.ffnDim(), dim, config.mlpBias());
+            }
+            linear(builder, ParameterNames.layer(i, "mlp_out"), dim, config.ffnDim(), config.mlpBias());
+        }
+        norm(builder, "final_norm", dim, layerNorm);
+        if (!config.tiedEmbeddings()) {
+            builder.add(ParameterNames.HEAD, config.vocabSize(), dim);
+        }
+        return builder;
+    }
+
+    private static void norm(Parameters.Builder builder, String name, int dim, boolean bias) {
+        builder.add(name + ".weight", dim);
+        if (bias) {
+            builder.add(name + ".bias", dim);
+        }
+    }
+
+    private static void linear(Parameters.Builder builder, String name, int out, int in, boolean bias) {
+        builder.add(name + ".weight", out, in);
+        if (bias) {
+            builder.add(name + ".bias", out);
+        }
+    }
+
+    /**
+     * The shape.
+     *
+     * @return the configuration
+     */
+    public DecoderConfig config() {
+        return config;
+    }
+
+    /**
+     * The trainable parameters.
+     *
+     * @return live parameters
+     */
+    public Parameters parameters() {
+        return parameters;
+    }
+
+    /**
+     * The engine it runs on.
+     *
+     * @return the engine
+     */
+    public Engine engine() {
+        return engine;
+    }
+
+    /**
+     * A decoder of the same shape with parameters of its own, now equal to these.
+     *
+     * @return a new decoder
+     */
+    public Decoder copy() {
+        var copy = new Decoder(engine, config);
+        copy.parameters.copyFrom(parameters);
+        return copy;
+    }
+
+    /**
+     * Logits of the next token at every position.
+     *
+     * @param scope where the operations happen
+     * @param ids int32 {@code [batch, time]}, each in [0, vocab)
+     * @return {@code [batch, time, vocab]}
+     * @throws IllegalArgumentException if there are more tokens than positions
+     */
+    public Tensor logits(Scope scope, Tensor ids) {
+        return head(scope, hidden(scope, ids, null, this::attendToAll));
+    }
+
+    /**
+     * Final hidden states, normalised.
+     *
+     * @param scope where the operations happen
+     * @param ids int32 {@code [batch, time]}, each in [0, vocab)
+     * @return {@code [batch, time, dim]}
+     * @throws IllegalArgumentException if there are more tokens than positions
+     */
+    public Tensor hidden(Scope scope, Tensor ids) {
+        return hidden(scope, ids, null, this::attendToAll);
+    }
+
+    /**
+     * Final hidden states, normalised, with attention of the caller's choice.
+     *
+     * @param scope where the operations happen
+     * @param ids int32 {@code [batch, time]}, each in [0, vocab)
+     * @param positions int32 {@code [batch, time]}: position of each token, for learned positions only; null for 0, 1, …
+     * @param attention how queries meet keys and values
+     * @return {@code [batch, time, dim]}
+     * @throws IllegalArgumentException if there are more tokens than positions
+     */
+    public Tensor hidden(Scope scope, Tensor ids, @Nullable Tensor positions, Attention attention) {
+        if (ids.shape().rank() != 2 || ids.shape().dim(1) > config.maxPositions()) {
+            throw new IllegalArgumentException("decoder: expected ids [batch, time <= " + config.maxPositions()
+                    + "], not " + ids.shape());
+        }
+        Tensor x = parameter(scope, ParameterNames.EMBEDDING).embedding(ids);
+        if (config.positions() == DecoderConfig.Positions.LEARNED) {
+            Tensor table = parameter(scope, ParameterNames.POSITIONS);
+            x = x.add(positions == null ? table.slice(0, 0, ids.shape().dim(1)) : table.embedding(positions));
+        }
+        for (int i = 0; i < config.layers(); i++) {
+            x = x.add(attentionBlock(scope, i, norm(scope, ParameterNames.layer(i, "attention_norm"), x), attention));
+            x = x.add(mlp(scope, i, norm(scope, ParameterNames.layer(i, "mlp_norm"), x)));
+        }
+        return norm(scope, "final_norm", x);
+    }
+
+    /**
+     * Projects hidden states onto the vocabulary.
+     *
+     * @param scope where the operation happens
+     * @param hidden {@code [..., dim]} from {@link #hidden(Scope, Tensor)}
+     * @return {@code [..., vocab]}
+     */
+    public Tensor head(Scope scope, Tensor hidden) {
+        String name = config.tiedEmbeddings() ? ParameterNames.EMBEDDING : ParameterNames.HEAD;
+        return hidden.linear(parameter(scope, name), null);
+    }
+
+    private Tensor attendToAll(int layer, Tensor query, Tensor key, Tensor value, @Nullable Tensor table) {
+        return table == null
+                ? query.causalAttention(key, value, null)
+                : query.rotary(table, null).causalAttention(key.rotary(table, null), value, null);
+    }
+
+    private Tensor attentionBlock(Scope scope, int layer, Tensor x, Attention attention) {
+        int batch = x.shape().dim(0);
+        int time = x.shape().dim(1);
+        int headDim = config.headDim();
+        int width = config.heads() * headDim;
+        int kvWidth = config.kvHeads() * headDim;
+        List<Tensor> qkv = linear(scope, ParameterNames.layer(layer, "qkv"), x).split(width, kvWidth, kvWidth);
+        Tensor query = qkv.get(0).reshape(batch, time, config.heads(), headDim);
+        Tensor key = qkv.get(1).reshape(batch, time, config.kvHeads(), headDim);
+        Tensor value = qkv.get(2).reshape(batch, time, config.kvHeads(), headDim);
+        if (config.queryKeyNorm()) {
+            query = query.rmsNorm(
+                    parameter(scope, ParameterNames.layer(layer, "query_norm.weight")), config.normEpsilon());
+            key = key.rmsNorm(parameter(scope, ParameterNames.layer(layer, "key_norm.weight")), config.normEpsilon());
+        }
+        Tensor attended = attention.attend(layer, query, key, value, rotaryTable);
+        return linear(
+                scope, ParameterNames.layer(layer, "attention_output"), attended.reshape(batch, time, width));
+    }
+
+    private Tensor mlp(Scope scope, int layer, Tensor x) {
+        Tensor inner =
+                switch (config.activation()) {
+                    case SWIGLU -> linear(scope, ParameterNames.layer(layer, "gate_up"), x).swiGlu();
+                    case GELU_TANH -> linear(scope, ParameterNames.layer(layer, "mlp_in"), x).gelu();
+                    case GELU_ERF -> linear(scope, ParameterNames.layer(layer, "mlp_in"), x).geluErf();
+                    case RELU -> linear(scope, ParameterNames.layer(layer, "mlp_in"), x).relu();
+                };
+        return linear(scope, ParameterNames.layer(layer, "mlp_out"), inner);
+    }
+
+    private Tensor norm(Scope scope, String name, Tensor x) {
+        Tensor weight = parameter(scope, name + ".weight");
+        return config.norm() == DecoderConfig.Norm.RMS
+                ? x.rmsNorm(weight, config.normEpsilon())
+                : x.layerNorm(weight, parameter(scope, name + ".bias"), config.normEpsilon());
+    }
+
+    private Tensor linear(Scope scope, String name, Tensor x) {
+        String bias = name + ".bias";
+        return x.linear(
+                parameter(scope, name + ".weight"), parameters.contains(bias) ? parameter(scope, bias) : null);
+    }
+
+    private Tensor parameter(Scope scope, String name) {
+        return scope.use(parameters.get(name));
+    }
+
+    /** Frees the parameters. */
+    @Override
+    public void close() {
+        parameters.close();
+        constants.close();
+    }
+
+    @Override
+    public String toString() {
+        return "Decoder[" + config + ", " + parameters.count() + " parameters]";
+    }
+}

@@ -1,0 +1,209 @@
+package dev.geomean.model;
+
+import java.util.List;
+
+/**
+ * Shape of a decoder-only transformer.
+ *
+ * @param vocabSize tokens in the vocabulary
+ * @param dim width of the residual stream
+ * @param layers number of layers
+ * @param heads query heads
+ * @param kvHeads key/value heads, a divisor of {@code heads}
+ * @param headDim size of a head; even with rotary positions
+ * @param ffnDim inner width of the feed-forward part
+ * @param maxPositions longest sequence
+ * @param norm kind of normalisation
+ * @param normEpsilon added to the variance or mean square, greater than 0
+ * @param positions kind of position information
+ * @param ropeTheta base of the rotary frequencies, greater than 0; ignored with learned positions
+ * @param activation feed-forward activation
+ * @param attentionBias whether queries, keys and values have biases
+ * @param outputBias whether the attention's output projection has a bias
+ * @param mlpBias whether the feed-forward projections have biases
+ * @param queryKeyNorm whether queries and keys are normalised per head
+ * @param tiedEmbeddings whether the output projection is the embedding table
+ * @param bosTokenId token that begins a text, or -1
+ * @param eosTokenIds tokens that end a text
+ */
+public record DecoderConfig(
+        int vocabSize,
+        int dim,
+        int layers,
+        int heads,
+        int kvHeads,
+        int headDim,
+        int ffnDim,
+        int maxPositions,
+        Norm norm,
+        float normEpsilon,
+        Positions positions,
+        double ropeTheta,
+        Activation activation,
+        boolean attentionBias,
+        boolean outputBias,
+        boolean mlpBias,
+        boolean queryKeyNorm,
+        boolean tiedEmbeddings,
+        int bosTokenId,
+        List<Integer> eosTokenIds) {
+
+    /** Kind of normalisation. */
+    public enum Norm {
+        /** Layer normalisation with bias (GPT-2). */
+        LAYER,
+        /** Root-mean-square normalisation (Llama). */
+        RMS
+    }
+
+    /** Kind of position information. */
+    public enum Positions {
+        /** A table added to the embeddings (GPT-2). */
+        LEARNED,
+        /** Rotation of queries and keys (Llama). */
+        ROTARY
+    }
+
+    /** Feed-forward activation. */
+    public enum Activation {
+        /** GELU, tanh approximation (GPT-2). */
+        GELU_TANH,
+        /** GELU, exact. */
+        GELU_ERF,
+        /** Gated SiLU (Llama). */
+        SWIGLU,
+        /** Rectifier. */
+        RELU
+    }
+
+    /**
+     * Checks ranges.
+     *
+     * @throws IllegalArgumentException if a value is out of range
+     */
+    public DecoderConfig {
+        positive("vocabSize", vocabSize);
+        positive("dim", dim);
+        positive("layers", layers);
+        positive("heads", heads);
+        positive("kvHeads", kvHeads);
+        positive("headDim", headDim);
+        positive("ffnDim", ffnDim);
+        positive("maxPositions", maxPositions);
+        if (heads % kvHeads != 0) {
+            throw new IllegalArgumentException("kvHeads must divide heads: " + kvHeads + " and " + heads);
+        }
+        if (heads + 2L * kvHeads > Integer.MAX_VALUE / headDim || ffnDim > Integer.MAX_VALUE / 2) {
+            throw new IllegalArgumentException("too wide: heads " + heads + ", kvHeads " + kvHeads + ", headDim "
+                    + headDim + ", ffnDim " + ffnDim);
+        }
+        if (positions == Positions.ROTARY && headDim % 2 != 0) {
+            throw new IllegalArgumentException("headDim must be even with rotary positions, not " + headDim);
+        }
+        if (!(normEpsilon > 0)) {
+            throw new IllegalArgumentException("normEpsilon must be positive, not " + normEpsilon);
+        }
+        if (positions == Positions.ROTARY && !(ropeTheta > 0)) {
+            throw new IllegalArgumentException("ropeTheta must be positive, not " + ropeTheta);
+        }
+        if (bosTokenId < -1 || bosTokenId >= vocabSize) {
+            throw new IllegalArgumentException(
+                    "bosTokenId " + bosTokenId + " is outside the vocabulary of " + vocabSize);
+        }
+        eosTokenIds = List.copyOf(eosTokenIds);
+        for (int id : eosTokenIds) {
+            if (id < 0 || id >= vocabSize) {
+                throw new IllegalArgumentException("eosTokenId " + id + " is outside the vocabulary of " + vocabSize);
+            }
+        }
+    }
+
+    private static void positive(String name, int value) {
+        if (value < 1) {
+            throw new IllegalArgumentException(name + " must be at least 1, not " + value);
+        }
+    }
+
+    /**
+     * A small Llama shape: RMS norm, rotary positions, SwiGLU, no biases, tied embeddings.
+     *
+     * @param vocabSize tokens in the vocabulary
+     * @param dim width
+     * @param layers layers
+     * @param heads query heads, a divisor of {@code dim}
+     * @param kvHeads key/value heads
+     * @param ffnDim inner width
+     * @param maxPositions longest sequence
+     * @param eosTokenId token that ends a text
+     * @return the configuration
+     * @throws IllegalArgumentException if a value is out of range
+     */
+    public static DecoderConfig llama(
+            int vocabSize, int dim, int layers, int heads, int kvHeads, int ffnDim, int maxPositions, int eosTokenId) {
+        return new DecoderConfig(
+                vocabSize,
+                dim,
+                layers,
+                heads,
+                kvHeads,
+                headDim(dim, heads),
+                ffnDim,
+                maxPositions,
+                Norm.RMS,
+                1e-5f,
+                Positions.ROTARY,
+                10_000,
+                Activation.SWIGLU,
+                false,
+                false,
+                false,
+                false,
+                true,
+                -1,
+                List.of(eosTokenId));
+    }
+
+    /**
+     * A small GPT-2 shape: layer norm, learned positions, GELU, biases, tied embeddings.
+     *
+     * @param vocabSize tokens in the vocabulary
+     * @param dim width
+     * @param layers layers
+     * @param heads heads, a divisor of {@code dim}
+     * @param maxPositions longest sequence
+     * @param eosTokenId token that ends a text
+     * @return the configuration, with an inner width of {@code 4 · dim}
+     * @throws IllegalArgumentException if a value is out of range
+     */
+    public static DecoderConfig gpt2(
+            int vocabSize, int dim, int layers, int heads, int maxPositions, int eosTokenId) {
+        return new DecoderConfig(
+                vocabSize,
+                dim,
+                layers,
+                heads,
+                heads,
+                headDim(dim, heads),
+                4 * dim,
+                maxPositions,
+                Norm.LAYER,
+                1e-5f,
+                Positions.LEARNED,
+                10_000,
+                Activation.GELU_TANH,
+                true,
+                true,
+                true,
+                false,
+                true,
+                -1,
+                List.of(eosTokenId));
+    }
+
+    private static int headDim(int dim, int heads) {
+        if (heads < 1 || dim % heads != 0) {
+            throw new IllegalArgumentException("heads must divide dim: " + heads + " and " + dim);
+        }
+        return dim / heads;
+    }
+}

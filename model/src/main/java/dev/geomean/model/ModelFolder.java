@@ -1,0 +1,68 @@
+package dev.geomean.model;
+
+import dev.geomean.engine.Engine;
+import dev.geomean.engine.io.Safetensors;
+import dev.geomean.engine.io.TensorType;
+import dev.geomean.model.huggingface.HuggingFaceConfig;
+import dev.geomean.model.huggingface.WeightMapping;
+import dev.geomean.model.tokenizer.Tokenizer;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** Decoders on disk, in the folder layout of the Hugging Face hub: {@code config.json} and {@code model.safetensors}. */
+public final class ModelFolder {
+    private ModelFolder() {}
+
+    /**
+     * Reads a decoder.
+     *
+     * @param engine where it will run
+     * @param folder holds {@code config.json} and {@code model.safetensors}, or an index of several such files
+     * @return the decoder, in float32
+     * @throws IOException if a file is missing, damaged or describes an unsupported model
+     */
+    public static Decoder load(Engine engine, Path folder) throws IOException {
+        DecoderConfig config = HuggingFaceConfig.read(folder).decoder();
+        try (var tensors = Safetensors.openFolder(folder)) {
+            WeightMapping.checkComplete(tensors, config);
+            Decoder decoder = Decoder.zeros(engine, config);
+            try {
+                WeightMapping.load(tensors, config, decoder.parameters());
+                return decoder;
+            } catch (IOException | RuntimeException e) {
+                decoder.close();
+                throw e;
+            }
+        }
+    }
+
+    /**
+     * Overwrites the parameters of a decoder with those in a folder.
+     *
+     * @param decoder a decoder of the same shape
+     * @param folder as for {@link #load}
+     * @throws IOException if a file is missing or damaged, or the shapes differ
+     */
+    public static void restore(Decoder decoder, Path folder) throws IOException {
+        try (var tensors = Safetensors.openFolder(folder)) {
+            WeightMapping.load(tensors, decoder.config(), decoder.parameters());
+        }
+    }
+
+    /**
+     * Writes a decoder, in float32, and its tokenizer. Each file is replaced as a whole.
+     *
+     * @param decoder the decoder
+     * @param tokenizer its tokenizer
+     * @param folder created if missing
+     * @throws IOException if a file cannot be written
+     */
+    public static void save(Decoder decoder, Tokenizer tokenizer, Path folder) throws IOException {
+        Files.createDirectories(folder);
+        HuggingFaceConfig.of(decoder.config(), TensorType.F32).write(folder);
+        tokenizer.write(folder);
+        WeightMapping.save(decoder.config(), decoder.parameters(), TensorType.F32)
+                .write(folder.resolve(Safetensors.FILE_NAME));
+    }
+}

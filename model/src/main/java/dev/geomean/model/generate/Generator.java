@@ -1,0 +1,128 @@
+package dev.geomean.model.generate;
+
+import dev.geomean.engine.Engine;
+import dev.geomean.model.Decoder;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * Generates completions for many prompts at once: prompts are cut into shards that workers take on side by side, each
+ * shard decodes its rows as one batch with a key/value cache, and rows that are finished drop out of the work.
+ *
+ * <p>Reads the decoder's parameters as they are at each call. How prompts are cut into shards depends only on their
+ * number, so completions do not depend on the number of workers.
+ */
+public final class Generator implements AutoCloseable {
+    private static final int MAX_ROWS = 128;
+    private static final int MIN_SHARDS = 4;
+
+    private final Decoder decoder;
+    private final Limits limits;
+    private final List<Shard> shards = new ArrayList<>();
+
+    /**
+     * What a generator is made for.
+     *
+     * @param maxPromptTokens longest prompt, at least 1
+     * @param maxNewTokens most tokens generated for a prompt, at least 1
+     * @param sampling how tokens are drawn
+     * @param stopTokens tokens that end a completion
+     */
+    public record Limits(int maxPromptTokens, int maxNewTokens, SamplingOptions sampling, List<Integer> stopTokens) {
+        /**
+         * Checks ranges.
+         *
+         * @throws IllegalArgumentException if a value is out of range
+         */
+        public Limits {
+            if (maxPromptTokens < 1 || maxNewTokens < 1) {
+                throw new IllegalArgumentException(
+                        "generator: maxPromptTokens and maxNewTokens must be at least 1, not "
+                                + maxPromptTokens + " and " + maxNewTokens);
+            }
+            stopTokens = List.copyOf(stopTokens);
+        }
+    }
+
+    /**
+     * Makes a generator; memory is reserved at the first call.
+     *
+     * @param decoder the network
+     * @param limits sizes and sampling
+     * @throws IllegalArgumentException if prompt and completion exceed the decoder's positions
+     */
+    public Generator(Decoder decoder, Limits limits) {
+        int positions = decoder.config().maxPositions();
+        if (limits.maxPromptTokens() + limits.maxNewTokens() > positions) {
+            throw new IllegalArgumentException("generator: " + limits.maxPromptTokens() + " prompt tokens and "
+                    + limits.maxNewTokens() + " new tokens exceed the model's " + positions + " positions");
+        }
+        this.decoder = decoder;
+        this.limits = limits;
+    }
+
+    /**
+     * Sizes and sampling.
+     *
+     * @return what the generator was made for
+     */
+    public Limits limits() {
+        return limits;
+    }
+
+    /**
+     * Generates one completion per prompt.
+     *
+     * @param prompts any number of prompts
+     * @param seed random seed; the same seed, streams and parameters give the same completions
+     * @return completions in the order of the prompts
+     * @throws IllegalArgumentException if a prompt is too long or has a token outside the vocabulary
+     */
+    public List<Completion> generate(List<Prompt> prompts, long seed) {
+        for (Prompt prompt : prompts) {
+            check(prompt);
+        }
+        if (prompts.isEmpty()) {
+            return List.of();
+        }
+        Engine engine = decoder.engine();
+        int rows = Math.clamp((prompts.size() + MIN_SHARDS - 1) / MIN_SHARDS, 1, MAX_ROWS);
+        int pieces = (prompts.size() + rows - 1) / rows;
+        int workers = Math.min(pieces, engine.workers().count());
+        while (shards.size() < workers) {
+            shards.add(new Shard(decoder, limits, MAX_ROWS));
+        }
+        var completions = new Completion[prompts.size()];
+        engine.workers().forEach(workers, (worker, lane) -> {
+            for (int piece = worker; piece < pieces; piece += workers) {
+                int from = piece * rows;
+                List<Prompt> part = prompts.subList(from, Math.min(from + rows, prompts.size()));
+                shards.get(worker).generate(part, seed, lane, completions, from);
+            }
+        });
+        return Arrays.asList(completions);
+    }
+
+    private void check(Prompt prompt) {
+        int vocab = decoder.config().vocabSize();
+        int[] tokens = prompt.tokens();
+        if (tokens.length > limits.maxPromptTokens()) {
+            throw new IllegalArgumentException("generator: prompt of " + tokens.length + " tokens exceeds the limit of "
+                    + limits.maxPromptTokens());
+        }
+        for (int token : tokens) {
+            if (token < 0 || token >= vocab) {
+                throw new IllegalArgumentException(
+                        "generator: token " + token + " is outside the vocabulary of " + vocab);
+            }
+        }
+    }
+
+    /** Frees caches and programs. */
+    @Override
+    public void close() {
+        shards.forEach(Shard::close);
+        shards.clear();
+    }
+}

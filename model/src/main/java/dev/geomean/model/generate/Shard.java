@@ -1,0 +1,263 @@
+package dev.geomean.model.generate;
+
+import dev.geomean.engine.Backend;
+import dev.geomean.engine.Engine;
+import dev.geomean.engine.Program;
+import dev.geomean.engine.Scope;
+import dev.geomean.engine.Shape;
+import dev.geomean.engine.Tensor;
+import dev.geomean.engine.kernel.IndexKernel.Increment;
+import dev.geomean.engine.kernel.SamplingKernel.SampleTokens;
+import dev.geomean.model.Decoder;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * One batch of sequences being decoded by one worker: a cache, one captured program per batch size for the prompts and
+ * one for a decoding step.
+ *
+ * <p>Row {@code r} of the batch is a sequence; {@code slots[r]} says where its cache is. When enough rows have finished,
+ * the live ones move to the front and a smaller program takes over; the cache stays where it is. Rows that pad the batch
+ * to a program's size work on slots of finished sequences, where they do no harm.
+ */
+final class Shard implements AutoCloseable {
+    private static final int PROMPT_STEP = 4;
+
+    private final Decoder decoder;
+    private final Generator.Limits limits;
+    private final int maxRows;
+    private final Scope scope;
+    private final KvCache cache;
+    private final Tensor seed;
+    private final Tensor streams;
+    private final Tensor slots;
+    private final Tensor starts;
+    private final Tensor draws;
+    private final Tensor tokens;
+    private final Tensor logProbs;
+    private final Tensor lastRows;
+    private final Map<Integer, Prefill> prefills = new HashMap<>();
+    private final Map<Integer, Program<Tensor>> decodes = new HashMap<>();
+
+    private record Prefill(Tensor ids, Program<Tensor> program) {}
+
+    Shard(Decoder decoder, Generator.Limits limits, int maxRows) {
+        Engine engine = decoder.engine();
+        this.decoder = decoder;
+        this.limits = limits;
+        this.maxRows = maxRows;
+        this.scope = engine.persistent("generation");
+        int capacity = promptBucket(limits.maxPromptTokens()) + limits.maxNewTokens();
+        this.cache = new KvCache(engine, decoder.config(), maxRows, capacity);
+        this.seed = ints(2);
+        this.streams = ints(maxRows, 2);
+        this.slots = ints(maxRows);
+        this.starts = ints(maxRows);
+        this.draws = ints(maxRows);
+        this.tokens = ints(maxRows);
+        this.logProbs = scope.zeros(maxRows);
+        this.lastRows = ints(maxRows);
+    }
+
+    private Tensor ints(int... dims) {
+        return scope.ints(new int[Shape.of(dims).size()], dims);
+    }
+
+    /** The smallest supported batch size that holds some rows: the full size, three quarters, a half, a quarter, … */
+    private int rowBucket(int rows) {
+        int bucket = maxRows;
+        for (int size = maxRows; size >= 1; size /= 2) {
+            if (size >= rows) {
+                bucket = size;
+            }
+            if (size * 3 % 4 == 0 && size * 3 / 4 >= rows) {
+                bucket = size * 3 / 4;
+            }
+        }
+        return bucket;
+    }
+
+    private int promptBucket(int length) {
+        int rounded = (length + PROMPT_STEP - 1) / PROMPT_STEP * PROMPT_STEP;
+        return Math.min(rounded, Math.max(decoder.config().maxPositions() - limits.maxNewTokens(), length));
+    }
+
+    void generate(List<Prompt> prompts, long seedValue, Backend.Lane lane, Completion[] results, int offset) {
+        int count = prompts.size();
+        int[] rowOf = new int[maxRows];
+        int[] slotOf = new int[maxRows];
+        int[] position = new int[maxRows];
+        int[] streamWords = new int[2 * maxRows];
+        for (int row = 0; row < maxRows; row++) {
+            rowOf[row] = row;
+            slotOf[row] = row;
+        }
+        for (int row = 0; row < count; row++) {
+            streamWords[2 * row] = (int) prompts.get(row).stream();
+            streamWords[2 * row + 1] = (int) (prompts.get(row).stream() >>> 32);
+        }
+        seed.set(new int[] {(int) seedValue, (int) (seedValue >>> 32)});
+        streams.set(streamWords);
+        slots.set(slotOf);
+        draws.set(new int[maxRows]);
+        prefill(prompts, lane);
+        for (int row = 0; row < count; row++) {
+            position[row] = prompts.get(row).tokens().length;
+        }
+        starts.set(position);
+
+        int[][] produced = new int[count][limits.maxNewTokens()];
+        float[][] producedLogProbs = new float[count][limits.maxNewTokens()];
+        int active = count;
+        int batch = rowBucket(count);
+        for (int step = 0;; step++) {
+            int[] drawn = tokens.toInts();
+            float[] drawnLogProbs = logProbs.toFloats();
+            int live = 0;
+            boolean last = step == limits.maxNewTokens() - 1;
+            for (int i = 0; i < active; i++) {
+                int row = rowOf[i];
+                produced[row][step] = drawn[i];
+                producedLogProbs[row][step] = drawnLogProbs[i];
+                boolean stopped = limits.stopTokens().contains(drawn[i]);
+                if (stopped || last) {
+                    results[offset + row] = new Completion(
+                            Arrays.copyOf(produced[row], step + 1),
+                            Arrays.copyOf(producedLogProbs[row], step + 1),
+                            stopped);
+                } else {
+                    swap(rowOf, live, i);
+                    swap(slotOf, live, i);
+                    swap(position, live, i);
+                    swap(drawn, live, i);
+                    live++;
+                }
+            }
+            if (live == 0) {
+                return;
+            }
+            if (live < active) {
+                active = live;
+                batch = rowBucket(live);
+                for (int i = 0; i < maxRows; i++) {
+                    long stream = i < active ? prompts.get(rowOf[i]).stream() : 0;
+                    streamWords[2 * i] = (int) stream;
+                    streamWords[2 * i + 1] = (int) (stream >>> 32);
+                    if (i >= active) {
+                        position[i] = 0;
+                    }
+                }
+                int[] drawIndex = new int[maxRows];
+                Arrays.fill(drawIndex, step + 1);
+                draws.set(drawIndex);
+                streams.set(streamWords);
+                slots.set(slotOf);
+                starts.set(position);
+                tokens.set(drawn);
+            }
+            decode(batch).run(lane);
+            for (int i = 0; i < batch; i++) {
+                position[i]++;
+            }
+        }
+    }
+
+    private static void swap(int[] values, int a, int b) {
+        int kept = values[a];
+        values[a] = values[b];
+        values[b] = kept;
+    }
+
+    private void prefill(List<Prompt> prompts, Backend.Lane lane) {
+        int longest = 1;
+        for (Prompt prompt : prompts) {
+            longest = Math.max(longest, prompt.tokens().length);
+        }
+        int time = promptBucket(longest);
+        int batch = rowBucket(prompts.size());
+        Prefill prefill =
+                prefills.computeIfAbsent(batch * (cache.capacity() + 1) + time, key -> capturePrefill(batch, time));
+        int[] ids = new int[batch * time];
+        int[] last = new int[maxRows];
+        for (int row = 0; row < batch; row++) {
+            last[row] = row * time;
+        }
+        for (int row = 0; row < prompts.size(); row++) {
+            int[] prompt = prompts.get(row).tokens();
+            System.arraycopy(prompt, 0, ids, row * time, prompt.length);
+            last[row] = row * time + prompt.length - 1;
+        }
+        prefill.ids().set(ids);
+        lastRows.set(last);
+        starts.set(new int[maxRows]);
+        prefill.program().run(lane);
+    }
+
+    private Prefill capturePrefill(int batch, int time) {
+        Tensor ids = ints(batch, time);
+        Program<Tensor> program = decoder.engine().capture("prefill " + batch + "x" + time, step -> {
+            try (var _ = step.noGrad()) {
+                int[] positions = new int[batch * time];
+                for (int i = 0; i < positions.length; i++) {
+                    positions[i] = i % time;
+                }
+                Tensor hidden = decoder.hidden(
+                        step,
+                        step.use(ids),
+                        step.ints(positions, batch, time),
+                        cache.attention(step, first(slots, batch), first(starts, batch)));
+                Tensor last = hidden.reshape(batch * time, hidden.shape().dim(2)).embedding(first(lastRows, batch));
+                sample(step, decoder.head(step, last), batch);
+                return tokens;
+            }
+        });
+        return new Prefill(ids, program);
+    }
+
+    private Program<Tensor> decode(int batch) {
+        return decodes.computeIfAbsent(batch, size -> decoder.engine().capture("decode " + size, step -> {
+            try (var _ = step.noGrad()) {
+                Tensor ids = step.use(first(tokens, size)).reshape(size, 1);
+                Tensor rowStarts = first(starts, size);
+                Tensor hidden = decoder.hidden(
+                        step, ids, step.use(rowStarts).reshape(size, 1),
+                        cache.attention(step, first(slots, size), rowStarts));
+                sample(step, decoder.head(step, hidden.reshape(size, hidden.shape().dim(2))), size);
+                step.run(new Increment(rowStarts.buffer(), 1));
+                return tokens;
+            }
+        }));
+    }
+
+    private void sample(Scope step, Tensor logits, int batch) {
+        SamplingOptions sampling = limits.sampling();
+        step.run(new SampleTokens(
+                logits.buffer(),
+                seed.buffer(),
+                first(streams, batch).buffer(),
+                first(draws, batch).buffer(),
+                first(tokens, batch).buffer(),
+                first(logProbs, batch).buffer(),
+                batch,
+                logits.shape().dim(1),
+                sampling.temperature(),
+                sampling.topK(),
+                sampling.topP(),
+                sampling.minP()));
+        step.run(new Increment(first(draws, batch).buffer(), 1));
+    }
+
+    private static Tensor first(Tensor rows, int count) {
+        return rows.slice(0, 0, count);
+    }
+
+    @Override
+    public void close() {
+        prefills.values().forEach(prefill -> prefill.program().close());
+        decodes.values().forEach(Program::close);
+        cache.close();
+        scope.close();
+    }
+}
