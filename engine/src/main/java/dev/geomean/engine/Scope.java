@@ -324,4 +324,9 @@ public final class Scope implements AutoCloseable {
         tape.clear();
         region.close();
     }
+
+    @Override
+    public String toString() {
+        return "Scope[" + region.name() + ", " + reservedBytes() + " bytes]";
+    }
 }

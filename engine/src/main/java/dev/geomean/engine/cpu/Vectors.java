@@ -68,6 +68,29 @@ final class Vectors {
         vector.intoMemorySegment(ALL, address, Native.ORDER, Native.INTS.indexInRange(0, count));
     }
 
+    /** Stores as many lanes as there are elements {@code left}: the store of a loop too large to have its end written out. */
+    static void storeUpTo(long left, FloatVector vector, long address) {
+        if (left >= LANES) {
+            Native.store(vector, address);
+        } else {
+            storeFirst(vector, address, (int) left);
+        }
+    }
+
+    /** As {@link #storeUpTo}, {@code out (+)= vector}. */
+    static void putUpTo(long left, FloatVector vector, long address, boolean accumulate) {
+        if (left >= LANES) {
+            put(vector, address, accumulate);
+        } else {
+            putFirst(vector, address, (int) left, accumulate);
+        }
+    }
+
+    /** {@code sum + vector}, of the last vector only the elements that are {@code left}. */
+    static FloatVector addUpTo(long left, FloatVector sum, FloatVector vector) {
+        return left >= LANES ? sum.add(vector) : sum.add(vector, first((int) left));
+    }
+
     /** {@code out (+)= vector}. */
     static void put(FloatVector vector, long address, boolean accumulate) {
         if (accumulate) {
