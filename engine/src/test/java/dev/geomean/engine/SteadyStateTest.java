@@ -95,7 +95,7 @@ class SteadyStateTest {
                                 MethodType.methodType(long.class, long.class))
                         .bindTo(threads);
             } catch (ReflectiveOperationException e) {
-                throw new AssertionError(e);
+                throw new LinkageError(e.getMessage(), e);
             }
         }
 
