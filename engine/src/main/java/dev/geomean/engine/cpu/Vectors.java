@@ -22,9 +22,7 @@ final class Vectors {
     /** Bytes of a vector. */
     static final long BYTES = 4L * LANES;
 
-    // Spans all memory, like the segment of Native: the callers have checked their buffers.
-    @SuppressWarnings("restricted")
-    private static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
+    private static final MemorySegment ALL = Native.ALL;
 
     private static final VectorShuffle<Float> FOLD_8 = fold(8);
     private static final VectorShuffle<Float> FOLD_4 = fold(4);
