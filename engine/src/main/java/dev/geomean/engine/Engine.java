@@ -114,7 +114,9 @@ public final class Engine implements AutoCloseable {
         var scope = new Scope(this, region, recorder);
         try {
             R outputs = step.apply(scope);
-            return Program.plan(name, this, region, recorder, outputs);
+            Program<R> program = Program.plan(name, this, region, recorder, outputs);
+            scope.endCapture();
+            return program;
         } catch (RuntimeException | Error e) {
             region.close();
             recorder.constants().close();

@@ -76,6 +76,8 @@ final class MemoryPlan {
             } else if (first[i] != -1) {
                 int end = kept.contains(storages.get(i)) ? kernels.size() : last[i];
                 lives.add(new Life(i, Region.Planned.footprintOf(storages.get(i)), first[i], end));
+            } else if (kept.contains(storages.get(i))) {
+                throw new IllegalStateException("'" + storages.get(i) + "' is to be kept, but no kernel writes it");
             }
         }
         plan.place(lives);

@@ -25,6 +25,7 @@ public final class Scope implements AutoCloseable {
     private final Executor executor;
     private final List<Recorded> tape = new ArrayList<>();
     private int noGrad;
+    private boolean captured;
 
     /** What happens to a kernel that an operation issues. */
     sealed interface Executor {}
@@ -217,12 +218,15 @@ public final class Scope implements AutoCloseable {
      * Executes a kernel: at once in an eager scope, on every run of the program in a capturing one.
      *
      * @param kernel the kernel
-     * @throws IllegalStateException if a buffer's memory is gone, or this scope only holds data
+     * @throws IllegalStateException if a buffer's memory is gone, this scope only holds data, or its program is captured
      */
     public void run(Kernel kernel) {
         switch (executor) {
             case Eager eager -> eager.lane().run(kernel);
             case Recorder recorder -> {
+                if (captured) {
+                    throw new IllegalStateException("program '" + region.name() + "' is already captured");
+                }
                 kernel.reads().forEach(buffer -> buffer.storage().checkAlive());
                 kernel.writes().forEach(buffer -> buffer.storage().checkAlive());
                 recorder.kernels().add(kernel);
@@ -285,6 +289,12 @@ public final class Scope implements AutoCloseable {
         }
     }
 
+    /** Ends a capture: the tape has served, and the program takes no more kernels. */
+    void endCapture() {
+        captured = true;
+        tape.clear();
+    }
+
     List<Recorded> tape() {
         return tape;
     }
@@ -313,5 +323,10 @@ public final class Scope implements AutoCloseable {
     public void close() {
         tape.clear();
         region.close();
+    }
+
+    @Override
+    public String toString() {
+        return "Scope[" + region.name() + ", " + reservedBytes() + " bytes]";
     }
 }

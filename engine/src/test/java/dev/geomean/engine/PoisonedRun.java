@@ -21,7 +21,7 @@ final class PoisonedRun {
 
     private final Engine engine;
     private final List<Kernel> kernels;
-    private final Map<Storage, int[]> lives = new IdentityHashMap<>();
+    private final IdentityHashMap<Storage, int[]> lives = new IdentityHashMap<>();
 
     PoisonedRun(Engine engine, List<Kernel> kernels, Collection<Tensor> kept) {
         this.engine = engine;

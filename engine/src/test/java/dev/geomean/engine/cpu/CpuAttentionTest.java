@@ -37,7 +37,7 @@ class CpuAttentionTest {
     }
 
     /** Sizes of one test; row strides of query, key and value are their widths plus {@code gap}. */
-    private record Case(int batch, int time, int heads, int kvHeads, int headDim, int gap, int @Nullable [] lengths) {
+    record Case(int batch, int time, int heads, int kvHeads, int headDim, int gap, int @Nullable [] lengths) {
         AttentionShape shape() {
             return new AttentionShape(
                     batch,

@@ -29,7 +29,7 @@ class CpuMatMulTest {
     }
 
     /** What a product is given; gaps between rows and batch elements hold NaN in operands and a sentinel in the result. */
-    private record Case(
+    record Case(
             int batch,
             int m,
             int n,

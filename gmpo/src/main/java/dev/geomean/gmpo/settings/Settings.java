@@ -72,11 +72,14 @@ public final class Settings {
             new Setting("weight-decay", "update.weightDecay", "Update", "Decoupled weight decay."),
             new Setting("max-grad-norm", "update.maxGradNorm", "Update", "Largest global gradient norm."),
             // Warm-up
-            new Setting("warmup-steps", "warmup.steps", "Warm-up", "Supervised steps before the first round."),
+            new Setting("warmup-steps", "warmup.steps", "Warm-up",
+                    "Largest number of supervised steps before the first round."),
             new Setting("warmup-batch", "warmup.batch", "Warm-up", "Demonstrations per step."),
             new Setting("warmup-learning-rate", "warmup.learningRate", "Warm-up", "Peak learning rate."),
             new Setting("warmup-ramp-steps", "warmup.rampSteps", "Warm-up",
                     "Steps over which the learning rate rises."),
+            new Setting("warmup-target-accuracy", "warmup.targetAccuracy", "Warm-up",
+                    "Sampled accuracy at which the warm-up ends early; 1 to take all steps."),
             // Model
             new Setting("architecture", "model.architecture", "Model", "Shape of the network: llama or gpt2."),
             new Setting("layers", "model.layers", "Model", "Layers."),

@@ -3,7 +3,6 @@ package dev.geomean.model.huggingface;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
-import static org.assertj.core.api.Assertions.within;
 
 import dev.geomean.engine.Engine;
 import dev.geomean.engine.Parameters;
@@ -21,7 +20,6 @@ import dev.geomean.model.DecoderConfig.Positions;
 import dev.geomean.model.huggingface.WeightMapping.Entry;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.BitSet;
@@ -37,8 +35,6 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.FieldSource;
 import org.junit.jupiter.params.provider.MethodSource;
-import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
 
 class WeightMappingTest {
     @TempDir
@@ -144,33 +140,6 @@ class WeightMappingTest {
 
     @Nested
     class GoldenCheckpoints {
-
-        @ParameterizedTest
-        @FieldSource("dev.geomean.model.huggingface.GoldenModels#NAMES")
-        void giveTheLogitsOfPyTorch(String name) throws IOException {
-            Path golden = GoldenModels.folder(name);
-            DecoderConfig config = HuggingFaceConfig.read(golden).decoder();
-            JsonNode expected = new JsonMapper().readTree(Files.readString(golden.resolve("expected.json")));
-            int batch = expected.get("input_ids").size();
-            int time = expected.get("input_ids").get(0).size();
-            try (var decoder = Decoder.zeros(engine, config);
-                    var tensors = Safetensors.openFolder(golden);
-                    var scope = engine.scope()) {
-                WeightMapping.load(tensors, config, decoder.parameters());
-                int[] ids = floats(expected.get("input_ids")).mapToInt(Double::intValue).toArray();
-                float[] logits = decoder.logits(scope, scope.ints(ids, batch, time)).toFloats();
-                double[] want = floats(expected.get("logits")).mapToDouble(Double::doubleValue).toArray();
-                assertThat(logits).hasSameSizeAs(want);
-                for (int i = 0; i < want.length; i++) {
-                    assertThat((double) logits[i]).as("logit %d", i).isCloseTo(want[i], within(2e-5));
-                }
-            }
-        }
-
-        private static Stream<Double> floats(JsonNode node) {
-            return node.isArray() ? node.valueStream().flatMap(GoldenCheckpoints::floats)
-                    : Stream.of(node.doubleValue());
-        }
 
         @ParameterizedTest
         @FieldSource("dev.geomean.model.huggingface.GoldenModels#NAMES")
