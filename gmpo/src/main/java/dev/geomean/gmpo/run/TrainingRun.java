@@ -1,6 +1,7 @@
 package dev.geomean.gmpo.run;
 
 import dev.geomean.engine.Engine;
+import dev.geomean.engine.io.Safetensors;
 import dev.geomean.engine.optim.Optimizer;
 import dev.geomean.gmpo.run.Checkpoint.Phase;
 import dev.geomean.gmpo.task.Task;
@@ -75,6 +76,10 @@ public final class TrainingRun {
                 ModelFolder.restore(policy.decoder(), new RunFolder(warmStart).result());
             }
             Files.createDirectories(path);
+            if (warmStart != null) {
+                // Before there is a configuration to resume: a reference without a checkpoint marks a warm start.
+                ModelFolder.save(policy.decoder(), policy.tokenizer(), folder.reference());
+            }
             folder.writeConfig(config);
             return run.execute(policy, Optional.empty(), warmStart != null);
         }
@@ -97,7 +102,12 @@ public final class TrainingRun {
         RunConfig config = folder.readConfig();
         var run = new TrainingRun(engine, config, folder, listener);
         try (Policy policy = Policy.create(engine, run.task, config.model(), config.seed())) {
-            return run.execute(policy, Checkpoint.latest(folder.checkpoints()), false);
+            Optional<Checkpoint> from = Checkpoint.latest(folder.checkpoints());
+            boolean warm = from.isEmpty() && Files.exists(folder.reference().resolve(Safetensors.FILE_NAME));
+            if (warm) {
+                ModelFolder.restore(policy.decoder(), folder.reference());
+            }
+            return run.execute(policy, from, warm);
         }
     }
 
@@ -143,7 +153,7 @@ public final class TrainingRun {
                 metrics.append("warmup", measured);
                 listener.warmedUp(measured);
                 boolean stop = listener.stopRequested();
-                if (stop || (step + 1) % WARMUP_CHECKPOINT_STEPS == 0) {
+                if (stop || (step + 1) % WARMUP_CHECKPOINT_STEPS == 0 || step + 1 == steps) {
                     save(new CheckpointPlace(Phase.WARMUP, step + 1), policy, trainer.optimizer(), metrics, samples);
                 }
                 if (stop) {
