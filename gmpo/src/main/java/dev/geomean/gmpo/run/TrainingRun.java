@@ -4,7 +4,9 @@ import dev.geomean.engine.Engine;
 import dev.geomean.engine.io.Safetensors;
 import dev.geomean.engine.optim.Optimizer;
 import dev.geomean.gmpo.run.Checkpoint.Phase;
+import dev.geomean.gmpo.task.Problem;
 import dev.geomean.gmpo.task.Task;
+import dev.geomean.gmpo.task.TaskSplit;
 import dev.geomean.gmpo.task.Tasks;
 import dev.geomean.gmpo.train.Policy;
 import dev.geomean.gmpo.train.Rollouts;
@@ -47,6 +49,22 @@ public final class TrainingRun {
         this.task = Tasks.byName(config.task());
     }
 
+    /** Finds out before anything is written or trained, not after the warm-up. */
+    private void checkTask(boolean warmUp) {
+        var split = new TaskSplit(task, config.evaluation().heldOutFraction());
+        Problem example;
+        try {
+            example = split.training(config.seed(), 0);
+            split.heldOutSet(config.seed(), config.evaluation().prompts());
+        } catch (IllegalStateException e) {
+            throw new IllegalArgumentException(e.getMessage(), e);
+        }
+        if (warmUp && config.warmup().steps() > 0 && example.demonstration() == null) {
+            throw new IllegalArgumentException(
+                    "task " + task.name() + " has no demonstrations to warm up on; use 0 warm-up steps");
+        }
+    }
+
     /**
      * Starts a new run.
      *
@@ -71,6 +89,7 @@ public final class TrainingRun {
                 }
             }
         }
+        run.checkTask(warmStart == null);
         try (Policy policy = Policy.create(engine, run.task, config.model(), config.seed())) {
             if (warmStart != null) {
                 ModelFolder.restore(policy.decoder(), new RunFolder(warmStart).result());
