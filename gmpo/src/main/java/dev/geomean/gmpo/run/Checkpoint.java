@@ -82,7 +82,7 @@ record Checkpoint(Path folder, State state) {
         if (!Files.isDirectory(parent)) {
             return Optional.empty();
         }
-        Optional<Path> last = list(parent).max(Comparator.comparing(Checkpoint::order));
+        Optional<Path> last = list(parent).max(Comparator.comparingLong(Checkpoint::order));
         return last.isEmpty() ? Optional.empty() : Optional.of(read(last.get()));
     }
 
@@ -105,7 +105,7 @@ record Checkpoint(Path folder, State state) {
     }
 
     private static void prune(Path parent, Path newest) throws IOException {
-        List<Path> all = list(parent).sorted(Comparator.comparing(Checkpoint::order).reversed()).toList();
+        List<Path> all = list(parent).sorted(Comparator.comparingLong(Checkpoint::order).reversed()).toList();
         for (int i = KEPT; i < all.size(); i++) {
             if (!all.get(i).equals(newest)) {
                 delete(all.get(i));
@@ -122,7 +122,7 @@ record Checkpoint(Path folder, State state) {
     /** By phase, then number. */
     private static long order(Path folder) {
         String name = folder.getFileName().toString();
-        long number = Integer.parseInt(name.substring(name.indexOf('-') + 1));
+        long number = Long.parseLong(name.substring(name.indexOf('-') + 1));
         return name.startsWith("policy") ? number + Integer.MAX_VALUE + 1L : number;
     }
 
