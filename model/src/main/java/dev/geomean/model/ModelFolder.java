@@ -1,6 +1,7 @@
 package dev.geomean.model;
 
 import dev.geomean.engine.Engine;
+import dev.geomean.engine.io.FileFormatException;
 import dev.geomean.engine.io.Safetensors;
 import dev.geomean.engine.io.TensorType;
 import dev.geomean.model.huggingface.HuggingFaceConfig;
@@ -38,16 +39,34 @@ public final class ModelFolder {
     }
 
     /**
-     * Overwrites the parameters of a decoder with those in a folder.
+     * Overwrites the parameters of a decoder with those in a folder. Vocabulary and parameters must have the same sizes;
+     * special tokens and, with rotary positions, the number of positions may differ.
      *
      * @param decoder a decoder of the same shape
      * @param folder as for {@link #load}
-     * @throws IOException if a file is missing or damaged, or the shapes differ
+     * @throws IOException if a file is missing or damaged, or the shapes differ; the decoder is then unchanged unless
+     *     reading itself failed half-way
      */
     public static void restore(Decoder decoder, Path folder) throws IOException {
+        // Decoders with other heads or norms may have tensors of the same sizes, and compute something else.
+        String stored = computation(HuggingFaceConfig.read(folder).decoder());
+        String own = computation(decoder.config());
+        if (!stored.equals(own)) {
+            throw new FileFormatException(
+                    folder.resolve(HuggingFaceConfig.FILE_NAME), "the model has " + stored + " instead of " + own);
+        }
         try (var tensors = Safetensors.openFolder(folder)) {
             WeightMapping.load(tensors, decoder.config(), decoder.parameters());
         }
+    }
+
+    /** What the sizes of the parameters do not tell. */
+    private static String computation(DecoderConfig config) {
+        String positions = config.positions() == DecoderConfig.Positions.ROTARY
+                ? "rotary positions of base " + config.ropeTheta()
+                : "learned positions";
+        return config.heads() + " heads, " + config.kvHeads() + " key/value heads, " + config.norm() + " norm with "
+                + config.normEpsilon() + ", " + positions + ", activation " + config.activation();
     }
 
     /**

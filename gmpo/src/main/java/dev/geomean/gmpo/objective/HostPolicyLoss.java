@@ -2,34 +2,36 @@ package dev.geomean.gmpo.objective;
 
 import dev.geomean.engine.memory.Buffer;
 import dev.geomean.gmpo.objective.Surrogate.ClipLevel;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@link PolicyLoss} on host memory: one object per run, which walks over the rows and adds up.
+ * {@link PolicyLoss} on host memory: walks over the rows of a kernel and adds up. Each thread keeps one object, so that a
+ * run allocates nothing.
  *
  * <p>Each objective is one method that returns the value of a row, to be maximised and already weighted, and stores the
  * gradient of the loss, so value and gradient stand side by side. Clipping is decided on log-ratios; {@code exp} only ever
  * sees a log-ratio that counts. Comparisons are written so that NaN at a position that counts reaches the loss.
  */
 final class HostPolicyLoss {
-    private final PolicyObjective objective;
-    private final MemorySegment logProbs;
-    private final MemorySegment oldLogProbs;
-    private final @Nullable MemorySegment refLogProbs;
-    private final MemorySegment mask;
-    private final MemorySegment advantages;
-    private final @Nullable MemorySegment tokenWeights;
-    private final MemorySegment gradients;
-    private final Buffer denominators;
-    private final Buffer loss;
-    private final @Nullable Buffer sequenceRatios;
-    private final Buffer metrics;
-    private final int batch;
-    private final int time;
-    private final boolean advantagePerToken;
-    private final double logRatioClamp;
+    private static final ThreadLocal<@Nullable HostPolicyLoss> OF_THREAD = new ThreadLocal<>();
+
+    // The kernel at hand.
+    private PolicyObjective objective;
+    private Buffer logProbs;
+    private Buffer oldLogProbs;
+    private @Nullable Buffer refLogProbs;
+    private Buffer mask;
+    private Buffer advantages;
+    private @Nullable Buffer tokenWeights;
+    private Buffer gradients;
+    private Buffer denominators;
+    private Buffer loss;
+    private @Nullable Buffer sequenceRatios;
+    private Buffer metrics;
+    private int batch;
+    private int time;
+    private boolean advantagePerToken;
+    private double logRatioClamp;
 
     // What means divide by.
     private double globalTokens;
@@ -51,20 +53,35 @@ final class HostPolicyLoss {
     private double logRatioSum;
     private double k3Sum;
     private double refKlSum;
-    private double logRatioMin = Double.POSITIVE_INFINITY;
-    private double logRatioMax = Double.NEGATIVE_INFINITY;
-    private double sequenceLogRatioMin = Double.POSITIVE_INFINITY;
-    private double sequenceLogRatioMax = Double.NEGATIVE_INFINITY;
+    private double logRatioMin;
+    private double logRatioMax;
+    private double sequenceLogRatioMin;
+    private double sequenceLogRatioMax;
 
-    HostPolicyLoss(PolicyLoss kernel) {
+    private HostPolicyLoss(PolicyLoss kernel) {
+        start(kernel);
+    }
+
+    static void run(PolicyLoss kernel) {
+        HostPolicyLoss host = OF_THREAD.get();
+        if (host == null) {
+            host = new HostPolicyLoss(kernel);
+            OF_THREAD.set(host);
+        } else {
+            host.start(kernel);
+        }
+        host.run();
+    }
+
+    private void start(PolicyLoss kernel) {
         objective = kernel.objective();
-        logProbs = kernel.logProbs().segment();
-        oldLogProbs = kernel.oldLogProbs().segment();
-        refLogProbs = segment(kernel.refLogProbs());
-        mask = kernel.mask().segment();
-        advantages = kernel.advantages().segment();
-        tokenWeights = segment(kernel.tokenWeights());
-        gradients = kernel.tokenGradients().segment();
+        logProbs = kernel.logProbs();
+        oldLogProbs = kernel.oldLogProbs();
+        refLogProbs = kernel.refLogProbs();
+        mask = kernel.mask();
+        advantages = kernel.advantages();
+        tokenWeights = kernel.tokenWeights();
+        gradients = kernel.tokenGradients();
         denominators = kernel.denominators();
         loss = kernel.loss();
         sequenceRatios = kernel.sequenceRatios();
@@ -73,13 +90,22 @@ final class HostPolicyLoss {
         time = kernel.time();
         advantagePerToken = kernel.advantages().length() != batch;
         logRatioClamp = objective.logRatioClamp();
+        policyValue = 0;
+        klLoss = 0;
+        tokens = 0;
+        sequences = 0;
+        clippedLow = 0;
+        clippedHigh = 0;
+        logRatioSum = 0;
+        k3Sum = 0;
+        refKlSum = 0;
+        logRatioMin = Double.POSITIVE_INFINITY;
+        logRatioMax = Double.NEGATIVE_INFINITY;
+        sequenceLogRatioMin = Double.POSITIVE_INFINITY;
+        sequenceLogRatioMax = Double.NEGATIVE_INFINITY;
     }
 
-    private static @Nullable MemorySegment segment(@Nullable Buffer buffer) {
-        return buffer == null ? null : buffer.segment();
-    }
-
-    void run() {
+    private void run() {
         findDenominators();
         for (int row = 0; row < batch; row++) {
             begin = row * time;
@@ -253,7 +279,7 @@ final class HostPolicyLoss {
     // ---- objectives per response
 
     private double gspo(Surrogate.Gspo g, int row) {
-        double a = advantages.getAtIndex(ValueLayout.JAVA_FLOAT, row);
+        double a = advantages.getFloat(row);
         if (a == 0) {
             return withoutValue();
         }
@@ -282,7 +308,7 @@ final class HostPolicyLoss {
     }
 
     private double gmpo(Surrogate.Gmpo g, int row) {
-        double a = advantages.getAtIndex(ValueLayout.JAVA_FLOAT, row);
+        double a = advantages.getFloat(row);
         if (a == 0) {
             return withoutValue();
         }
@@ -311,7 +337,7 @@ final class HostPolicyLoss {
     }
 
     private double hmpo(Surrogate.Hmpo h, int row) {
-        double a = advantages.getAtIndex(ValueLayout.JAVA_FLOAT, row);
+        double a = advantages.getFloat(row);
         if (a == 0) {
             return withoutValue();
         }
@@ -368,7 +394,7 @@ final class HostPolicyLoss {
     // ---- penalty
 
     /** Weighted sum of the KL estimates of the row. */
-    private double penaltyOfRow(MemorySegment reference) {
+    private double penaltyOfRow(Buffer reference) {
         KlPenalty kl = objective.kl();
         double sum = 0;
         for (int i = begin; i < end; i++) {
@@ -382,7 +408,7 @@ final class HostPolicyLoss {
     }
 
     /** Gradient of the penalty with respect to the log-probability of a token that counts. */
-    private double penaltyGradient(MemorySegment reference, int i) {
+    private double penaltyGradient(Buffer reference, int i) {
         KlPenalty kl = objective.kl();
         double x = distance(reference, i);
         if (Math.abs(x) > kl.inputClamp() || Math.abs(estimate(kl.estimator(), x)) > kl.outputClamp()) {
@@ -405,8 +431,8 @@ final class HostPolicyLoss {
         };
     }
 
-    private double distance(MemorySegment reference, int i) {
-        return reference.getAtIndex(ValueLayout.JAVA_FLOAT, i) - logProb(i);
+    private double distance(Buffer reference, int i) {
+        return reference.getFloat(i) - logProb(i);
     }
 
     private double penaltyShare() {
@@ -416,15 +442,15 @@ final class HostPolicyLoss {
     // ---- elements
 
     private boolean counts(int i) {
-        return mask.getAtIndex(ValueLayout.JAVA_INT, i) != 0;
+        return mask.getInt(i) != 0;
     }
 
     private double logProb(int i) {
-        return logProbs.getAtIndex(ValueLayout.JAVA_FLOAT, i);
+        return logProbs.getFloat(i);
     }
 
     private double rawLogRatio(int i) {
-        return logProb(i) - oldLogProbs.getAtIndex(ValueLayout.JAVA_FLOAT, i);
+        return logProb(i) - oldLogProbs.getFloat(i);
     }
 
     private double logRatio(int i) {
@@ -441,11 +467,11 @@ final class HostPolicyLoss {
 
     /** The token's advantage; 0 where the token does not count. */
     private double advantage(int row, int i) {
-        return counts(i) ? advantages.getAtIndex(ValueLayout.JAVA_FLOAT, advantagePerToken ? i : row) : 0;
+        return counts(i) ? advantages.getFloat(advantagePerToken ? i : row) : 0;
     }
 
     private double weight(int i) {
-        return tokenWeights == null ? 1 : tokenWeights.getAtIndex(ValueLayout.JAVA_FLOAT, i);
+        return tokenWeights == null ? 1 : tokenWeights.getFloat(i);
     }
 
     /** Geometric mean of the row's importance weights. */
@@ -477,7 +503,7 @@ final class HostPolicyLoss {
         if (refLogProbs != null && objective.kl().isActive() && counts(i)) {
             sum += penaltyGradient(refLogProbs, i);
         }
-        gradients.setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) sum);
+        gradients.setFloat(i, (float) sum);
     }
 
     private void storeMetrics() {

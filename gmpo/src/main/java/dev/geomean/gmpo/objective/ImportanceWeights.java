@@ -3,8 +3,6 @@ package dev.geomean.gmpo.objective;
 import dev.geomean.engine.kernel.CustomKernel;
 import dev.geomean.engine.memory.Buffer;
 import dev.geomean.engine.memory.DType;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.List;
 
 /**
@@ -47,20 +45,16 @@ public record ImportanceWeights(
 
     @Override
     public void runOnHost() {
-        MemorySegment old = oldLogProbs.segment();
-        MemorySegment rollout = rolloutLogProbs.segment();
-        MemorySegment valid = mask.segment();
-        MemorySegment out = weights.segment();
         double logCap = Math.log(cap);
         long size = oldLogProbs.length();
         for (long i = 0; i < size; i++) {
             float weight = 0;
-            if (valid.getAtIndex(ValueLayout.JAVA_INT, i) != 0) {
-                double d = (double) old.getAtIndex(ValueLayout.JAVA_FLOAT, i)
-                        - rollout.getAtIndex(ValueLayout.JAVA_FLOAT, i);
+            if (mask.getInt(i) != 0) {
+                double d = (double) oldLogProbs.getFloat(i)
+                        - rolloutLogProbs.getFloat(i);
                 weight = (float) (d > logCap ? cap : Math.exp(d));
             }
-            out.setAtIndex(ValueLayout.JAVA_FLOAT, i, weight);
+            weights.setFloat(i, weight);
         }
     }
 }

@@ -122,9 +122,8 @@ public record PolicyLoss(
                 : List.of(loss, tokenGradients, sequenceRatios, metrics);
     }
 
-    /** Computes the kernel. Allocates a few small objects per call, none per row or token. */
     @Override
     public void runOnHost() {
-        new HostPolicyLoss(this).run();
+        HostPolicyLoss.run(this);
     }
 }

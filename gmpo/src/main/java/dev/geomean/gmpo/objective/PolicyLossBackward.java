@@ -3,8 +3,6 @@ package dev.geomean.gmpo.objective;
 import dev.geomean.engine.kernel.CustomKernel;
 import dev.geomean.engine.memory.Buffer;
 import dev.geomean.engine.memory.DType;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.List;
 
 /**
@@ -45,14 +43,12 @@ public record PolicyLossBackward(Buffer gradLoss, Buffer tokenGradients, Buffer 
     @Override
     public void runOnHost() {
         float upstream = gradLoss.getFloat(0);
-        MemorySegment from = tokenGradients.segment();
-        MemorySegment to = gradLogProbs.segment();
         long size = tokenGradients.length();
         for (long i = 0; i < size; i++) {
-            float gradient = from.getAtIndex(ValueLayout.JAVA_FLOAT, i);
+            float gradient = tokenGradients.getFloat(i);
             float scaled = gradient == 0 ? 0 : upstream * gradient;
-            float before = accumulate ? to.getAtIndex(ValueLayout.JAVA_FLOAT, i) : 0;
-            to.setAtIndex(ValueLayout.JAVA_FLOAT, i, before + scaled);
+            float before = accumulate ? gradLogProbs.getFloat(i) : 0;
+            gradLogProbs.setFloat(i, before + scaled);
         }
     }
 }

@@ -5,6 +5,7 @@ import dev.geomean.engine.Operation;
 import dev.geomean.engine.Scope;
 import dev.geomean.engine.Shape;
 import dev.geomean.engine.Tensor;
+import dev.geomean.engine.memory.Buffer;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -24,7 +25,7 @@ public record PolicyLossOp(Tensor logProbs, Tensor loss, Tensor tokenGradients) 
      * @param oldLogProbs {@code [batch, time]}
      * @param refLogProbs {@code [batch, time]}, or null
      * @param mask int32 {@code [batch, time]}
-     * @param advantages {@code [batch]}
+     * @param advantages {@code [batch]}; token-level objectives also take {@code [batch, time]}
      * @param tokenWeights {@code [batch, time]}, or null
      * @param denominators {@code [2]}: tokens and responses of the whole batch
      */
@@ -59,6 +60,9 @@ public record PolicyLossOp(Tensor logProbs, Tensor loss, Tensor tokenGradients) 
         }
         Tensor logProbs = current.contiguous();
         Scope scope = logProbs.scope();
+        Shape matrix = logProbs.shape();
+        Shape rows = Shape.of(matrix.dim(0));
+        Shape advantageShape = inputs.advantages().shape().rank() == 2 ? matrix : rows;
         Tensor loss = scope.allocate("policy_loss", Shape.of());
         Tensor tokenGradients = scope.allocate("policy_loss gradients", logProbs.shape());
         Tensor metrics = scope.allocate("policy_loss metrics", Shape.of(PolicyMetrics.SIZE));
@@ -67,12 +71,12 @@ public record PolicyLossOp(Tensor logProbs, Tensor loss, Tensor tokenGradients) 
         scope.run(new PolicyLoss(
                 objective,
                 logProbs.buffer(),
-                inputs.oldLogProbs().buffer(),
-                reference == null ? null : reference.buffer(),
-                inputs.mask().buffer(),
-                inputs.advantages().buffer(),
-                weights == null ? null : weights.buffer(),
-                inputs.denominators().buffer(),
+                buffer("oldLogProbs", scope, inputs.oldLogProbs(), matrix),
+                reference == null ? null : buffer("refLogProbs", scope, reference, matrix),
+                buffer("mask", scope, inputs.mask(), matrix),
+                buffer("advantages", scope, inputs.advantages(), advantageShape),
+                weights == null ? null : buffer("tokenWeights", scope, weights, matrix),
+                buffer("denominators", scope, inputs.denominators(), Shape.of(2)),
                 loss.buffer(),
                 tokenGradients.buffer(),
                 null,
@@ -81,6 +85,14 @@ public record PolicyLossOp(Tensor logProbs, Tensor loss, Tensor tokenGradients) 
                 logProbs.shape().dim(1)));
         scope.record(new PolicyLossOp(logProbs, loss, tokenGradients), loss);
         return new Result(loss, metrics);
+    }
+
+    private static Buffer buffer(String name, Scope scope, Tensor tensor, Shape shape) {
+        if (!tensor.shape().equals(shape)) {
+            throw new IllegalArgumentException(
+                    "policyLoss: " + name + " must have shape " + shape + ", not " + tensor.shape());
+        }
+        return scope.use(tensor).contiguous().buffer();
     }
 
     @Override

@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.regex.Pattern;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import tools.jackson.core.JacksonException;
@@ -34,6 +35,7 @@ record Checkpoint(Path folder, State state) {
     private static final JsonMapper JSON = JsonMapper.builder().build();
     private static final String OPTIMIZER = "optimizer.safetensors";
     private static final String STATE = "state.json";
+    private static final Pattern NAME = Pattern.compile("(warmup|policy)-\\d{6,10}");
     private static final int KEPT = 2;
 
     /** Part of a run. */
@@ -80,7 +82,7 @@ record Checkpoint(Path folder, State state) {
         if (!Files.isDirectory(parent)) {
             return Optional.empty();
         }
-        Optional<Path> last = list(parent).max(Comparator.comparing(Checkpoint::order));
+        Optional<Path> last = list(parent).max(Comparator.comparingLong(Checkpoint::order));
         return last.isEmpty() ? Optional.empty() : Optional.of(read(last.get()));
     }
 
@@ -103,7 +105,7 @@ record Checkpoint(Path folder, State state) {
     }
 
     private static void prune(Path parent, Path newest) throws IOException {
-        List<Path> all = list(parent).sorted(Comparator.comparing(Checkpoint::order).reversed()).toList();
+        List<Path> all = list(parent).sorted(Comparator.comparingLong(Checkpoint::order).reversed()).toList();
         for (int i = KEPT; i < all.size(); i++) {
             if (!all.get(i).equals(newest)) {
                 delete(all.get(i));
@@ -113,14 +115,15 @@ record Checkpoint(Path folder, State state) {
 
     private static Stream<Path> list(Path parent) throws IOException {
         try (Stream<Path> files = Files.list(parent)) {
-            return files.filter(file -> !file.getFileName().toString().startsWith(".")).toList().stream();
+            return files.filter(file -> NAME.matcher(file.getFileName().toString()).matches()).toList().stream();
         }
     }
 
-    /** Names sort by phase, then number. */
-    private static String order(Path folder) {
+    /** By phase, then number. */
+    private static long order(Path folder) {
         String name = folder.getFileName().toString();
-        return (name.startsWith("policy") ? "1" : "0") + name;
+        long number = Long.parseLong(name.substring(name.indexOf('-') + 1));
+        return name.startsWith("policy") ? number + Integer.MAX_VALUE + 1L : number;
     }
 
     private static void delete(Path folder) throws IOException {

@@ -1,9 +1,12 @@
 package dev.geomean.gmpo.run;
 
 import dev.geomean.engine.Engine;
+import dev.geomean.engine.io.Safetensors;
 import dev.geomean.engine.optim.Optimizer;
 import dev.geomean.gmpo.run.Checkpoint.Phase;
+import dev.geomean.gmpo.task.Problem;
 import dev.geomean.gmpo.task.Task;
+import dev.geomean.gmpo.task.TaskSplit;
 import dev.geomean.gmpo.task.Tasks;
 import dev.geomean.gmpo.train.Policy;
 import dev.geomean.gmpo.train.Rollouts;
@@ -46,6 +49,22 @@ public final class TrainingRun {
         this.task = Tasks.byName(config.task());
     }
 
+    /** Finds out before anything is written or trained, not after the warm-up. */
+    private void checkTask(boolean warmUp) {
+        var split = new TaskSplit(task, config.evaluation().heldOutFraction());
+        Problem example;
+        try {
+            example = split.training(config.seed(), 0);
+            split.heldOutSet(config.seed(), config.evaluation().prompts());
+        } catch (IllegalStateException e) {
+            throw new IllegalArgumentException(e.getMessage(), e);
+        }
+        if (warmUp && config.warmup().steps() > 0 && example.demonstration() == null) {
+            throw new IllegalArgumentException(
+                    "task " + task.name() + " has no demonstrations to warm up on; use 0 warm-up steps");
+        }
+    }
+
     /**
      * Starts a new run.
      *
@@ -70,11 +89,16 @@ public final class TrainingRun {
                 }
             }
         }
+        run.checkTask(warmStart == null);
         try (Policy policy = Policy.create(engine, run.task, config.model(), config.seed())) {
             if (warmStart != null) {
                 ModelFolder.restore(policy.decoder(), new RunFolder(warmStart).result());
             }
             Files.createDirectories(path);
+            if (warmStart != null) {
+                // Before there is a configuration to resume: a reference without a checkpoint marks a warm start.
+                ModelFolder.save(policy.decoder(), policy.tokenizer(), folder.reference());
+            }
             folder.writeConfig(config);
             return run.execute(policy, Optional.empty(), warmStart != null);
         }
@@ -97,7 +121,12 @@ public final class TrainingRun {
         RunConfig config = folder.readConfig();
         var run = new TrainingRun(engine, config, folder, listener);
         try (Policy policy = Policy.create(engine, run.task, config.model(), config.seed())) {
-            return run.execute(policy, Checkpoint.latest(folder.checkpoints()), false);
+            Optional<Checkpoint> from = Checkpoint.latest(folder.checkpoints());
+            boolean warm = from.isEmpty() && Files.exists(folder.reference().resolve(Safetensors.FILE_NAME));
+            if (warm) {
+                ModelFolder.restore(policy.decoder(), folder.reference());
+            }
+            return run.execute(policy, from, warm);
         }
     }
 
@@ -146,7 +175,7 @@ public final class TrainingRun {
                     break;
                 }
                 boolean stop = listener.stopRequested();
-                if (stop || (step + 1) % WARMUP_CHECKPOINT_STEPS == 0) {
+                if (stop || (step + 1) % WARMUP_CHECKPOINT_STEPS == 0 || step + 1 == steps) {
                     save(new CheckpointPlace(Phase.WARMUP, step + 1), policy, trainer.optimizer(), metrics, samples);
                 }
                 if (stop) {

@@ -5,6 +5,7 @@ import dev.geomean.engine.Program;
 import dev.geomean.engine.Tensor;
 import dev.geomean.model.Decoder;
 import java.util.Arrays;
+import java.util.List;
 
 /** Log-probabilities and entropies of given responses under a decoder, without gradients. */
 final class LogProbScorer implements AutoCloseable {
@@ -42,13 +43,11 @@ final class LogProbScorer implements AutoCloseable {
         int rows = Math.clamp((batch.rows() + shards - 1) / shards, 1, MAX_ROWS);
         int pieces = (batch.rows() + rows - 1) / rows;
         int used = Math.min(shards, pieces);
-        for (int shard = 0; shard < used; shard++) {
-            programs.get(shard, rows, time);
-        }
+        List<Program<Memory>> programsOf = programs.first(used, rows, time);
         float[] logProbs = new float[batch.rows() * time];
         float[] entropy = new float[batch.rows() * time];
         engine.workers().forEach(used, (shard, lane) -> {
-            Program<Memory> program = programs.get(shard, rows, time);
+            Program<Memory> program = programsOf.get(shard);
             Memory memory = program.outputs();
             for (int piece = shard; piece < pieces; piece += used) {
                 int from = piece * rows * time;

@@ -1,5 +1,6 @@
 package dev.geomean.gmpo.train;
 
+import dev.geomean.engine.Program;
 import dev.geomean.engine.Tensor;
 import dev.geomean.engine.optim.Optimizer;
 import dev.geomean.gmpo.objective.PolicyLossOp;
@@ -7,6 +8,7 @@ import dev.geomean.gmpo.objective.PolicyMetrics;
 import dev.geomean.gmpo.objective.PolicyObjective;
 import dev.geomean.model.Decoder;
 import java.util.Arrays;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** One update of the policy from a mini-batch of scored responses. */
@@ -103,16 +105,15 @@ final class PolicyStep implements AutoCloseable {
         int time = batch.time();
         int rows = update.rowsPerShard(chosen.length);
         float[] denominators = {batch.tokens(chosen), sequences};
-        for (int shard = 0; shard < update.shards(); shard++) {
-            fill(programs.get(shard, rows, time).outputs(), scored, chosen, shard * rows, rows, denominators);
+        List<Program<Memory>> shards = programs.first(update.shards(), rows, time);
+        for (int shard = 0; shard < shards.size(); shard++) {
+            fill(shards.get(shard).outputs(), scored, chosen, shard * rows, rows, denominators);
         }
-        update.engine()
-                .workers()
-                .forEach(update.shards(), (shard, lane) -> programs.get(shard, rows, time).run(lane));
+        update.engine().workers().forEach(shards.size(), (shard, lane) -> shards.get(shard).run(lane));
         double loss = 0;
         PolicyMetrics metrics = PolicyMetrics.EMPTY;
-        for (int shard = 0; shard < update.shards(); shard++) {
-            Memory memory = programs.get(shard, rows, time).outputs();
+        for (Program<Memory> shard : shards) {
+            Memory memory = shard.outputs();
             loss += memory.loss().item();
             metrics = metrics.combine(PolicyMetrics.of(memory.metrics().buffer()));
         }

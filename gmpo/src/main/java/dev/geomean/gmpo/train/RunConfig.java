@@ -2,6 +2,7 @@ package dev.geomean.gmpo.train;
 
 import com.fasterxml.jackson.annotation.JsonIgnore;
 import dev.geomean.engine.optim.LearningRateSchedule;
+import dev.geomean.engine.optim.UpdateRule;
 import dev.geomean.gmpo.advantage.AdvantageEstimator;
 import dev.geomean.gmpo.objective.Aggregation;
 import dev.geomean.gmpo.objective.KlPenalty;
@@ -45,8 +46,25 @@ public record RunConfig(
      * @throws IllegalArgumentException if a value is out of range
      */
     public RunConfig {
+        present("task", task);
+        present("model", model);
+        present("warmup", warmup);
+        present("rollout", rollout);
+        present("objective", objective);
+        present("update", update);
+        present("evaluation", evaluation);
         atLeast("rounds", rounds, 0);
         atLeast("shards", shards, 1);
+        long responses = (long) rollout.prompts() * rollout.samples();
+        if (update.miniBatches() > responses) {
+            throw new IllegalArgumentException("miniBatches must be at most the " + responses
+                    + " responses of a round, not " + update.miniBatches());
+        }
+        if (responses > Integer.MAX_VALUE
+                || (double) rounds * update.epochs() * update.miniBatches() > Integer.MAX_VALUE) {
+            throw new IllegalArgumentException("too many responses or updates: " + rounds + " rounds of " + responses
+                    + " responses, " + update.epochs() + " epochs and " + update.miniBatches() + " mini-batches");
+        }
     }
 
     /**
@@ -66,6 +84,7 @@ public record RunConfig(
          * @throws IllegalArgumentException if a value is out of range
          */
         public Model {
+            present("architecture", architecture);
             if (!architecture.equals("llama") && !architecture.equals("gpt2")) {
                 throw new IllegalArgumentException(
                         "unknown architecture '" + architecture + "'; known are llama, gpt2");
@@ -75,6 +94,11 @@ public record RunConfig(
             atLeast("heads", heads, 1);
             atLeast("kvHeads", kvHeads, 1);
             atLeast("ffnDim", ffnDim, 1);
+            if (architecture.equals("gpt2") && kvHeads != heads) {
+                throw new IllegalArgumentException(
+                        "kvHeads must equal heads with gpt2: " + kvHeads + " and " + heads);
+            }
+            decoder(architecture, layers, dim, heads, kvHeads, ffnDim, 1, 1, 0);
         }
 
         /**
@@ -87,6 +111,19 @@ public record RunConfig(
          * @throws IllegalArgumentException if the sizes do not fit together
          */
         public DecoderConfig decoder(int vocabSize, int maxPositions, int eosTokenId) {
+            return decoder(architecture, layers, dim, heads, kvHeads, ffnDim, vocabSize, maxPositions, eosTokenId);
+        }
+
+        private static DecoderConfig decoder(
+                String architecture,
+                int layers,
+                int dim,
+                int heads,
+                int kvHeads,
+                int ffnDim,
+                int vocabSize,
+                int maxPositions,
+                int eosTokenId) {
             return architecture.equals("gpt2")
                     ? DecoderConfig.gpt2(vocabSize, dim, layers, heads, maxPositions, eosTokenId)
                     : DecoderConfig.llama(vocabSize, dim, layers, heads, kvHeads, ffnDim, maxPositions, eosTokenId);
@@ -192,6 +229,8 @@ public record RunConfig(
          * @throws IllegalArgumentException if they do not
          */
         public Objective {
+            present("preset", preset);
+            present("klEstimator", klEstimator);
             if (importanceCap != null) {
                 positive("importanceCap", importanceCap);
             }
@@ -330,7 +369,9 @@ public record RunConfig(
             atLeast("rampSteps", rampSteps, 0);
             positive("learningRate", learningRate);
             positive("maxGradNorm", maxGradNorm);
+            present("schedule", schedule);
             decay(schedule);
+            new UpdateRule.AdamW((float) beta1, (float) beta2, (float) epsilon, (float) weightDecay);
         }
 
         /**
@@ -358,7 +399,7 @@ public record RunConfig(
     /**
      * How progress is measured on held-out prompts.
      *
-     * @param every rounds between evaluations; the first and the last round are always followed by one
+     * @param every rounds between evaluations; there is always one before the first round and one after the last
      * @param prompts held-out prompts
      * @param samples completions per prompt for pass@k, at least {@code k}; 0 for greedy accuracy only
      * @param k the k of pass@k
@@ -412,6 +453,13 @@ public record RunConfig(
     @JsonIgnore
     public int totalUpdates() {
         return rounds * update.epochs() * update.miniBatches();
+    }
+
+    /** For what is read from a file, where anything may be missing. */
+    private static void present(String name, @Nullable Object value) {
+        if (value == null) {
+            throw new IllegalArgumentException(name + " is missing");
+        }
     }
 
     private static void atLeast(String name, int value, int least) {

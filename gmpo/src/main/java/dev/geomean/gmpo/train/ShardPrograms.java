@@ -4,7 +4,9 @@ import dev.geomean.engine.Engine;
 import dev.geomean.engine.Program;
 import dev.geomean.engine.Scope;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 
 /**
  * Captured programs, one per shard and shape, each with inputs of its own so that shards can run side by side.
@@ -46,7 +48,12 @@ final class ShardPrograms<M> implements AutoCloseable {
         this.inputs = engine.persistent(name + " inputs");
     }
 
-    Program<M> get(int shard, int rows, int time) {
+    /** The programs of the first shards, captured if need be. Not from within a piece of work: the map has one user. */
+    List<Program<M>> first(int shards, int rows, int time) {
+        return IntStream.range(0, shards).mapToObj(shard -> get(shard, rows, time)).toList();
+    }
+
+    private Program<M> get(int shard, int rows, int time) {
         return programs.computeIfAbsent(
                 new Key(shard, rows, time),
                 key -> engine.capture(

@@ -1,10 +1,12 @@
 package dev.geomean.gmpo.train;
 
+import dev.geomean.engine.Program;
 import dev.geomean.engine.Tensor;
 import dev.geomean.engine.op.CrossEntropy;
 import dev.geomean.engine.optim.Optimizer;
 import dev.geomean.model.Decoder;
 import java.util.Arrays;
+import java.util.List;
 
 /** One update towards demonstrations: the mean negative log-likelihood of their tokens. */
 final class SupervisedStep implements AutoCloseable {
@@ -43,8 +45,9 @@ final class SupervisedStep implements AutoCloseable {
             tokens += target >= 0 ? 1 : 0;
         }
         float denominator = Math.max(tokens, 1);
+        List<Program<Memory>> shards = programs.first(update.shards(), rows, time);
         for (int shard = 0; shard < update.shards(); shard++) {
-            Memory memory = programs.get(shard, rows, time).outputs();
+            Memory memory = shards.get(shard).outputs();
             int from = Math.min(shard * rows * time, batch.ids().length);
             int to = Math.min(from + rows * time, batch.ids().length);
             int[] targets = new int[rows * time];
@@ -54,12 +57,10 @@ final class SupervisedStep implements AutoCloseable {
             memory.targets().set(targets);
             memory.denominator().fill(denominator);
         }
-        update.engine()
-                .workers()
-                .forEach(update.shards(), (shard, lane) -> programs.get(shard, rows, time).run(lane));
+        update.engine().workers().forEach(shards.size(), (shard, lane) -> shards.get(shard).run(lane));
         double loss = 0;
-        for (int shard = 0; shard < update.shards(); shard++) {
-            loss += programs.get(shard, rows, time).outputs().loss().item();
+        for (Program<Memory> shard : shards) {
+            loss += shard.outputs().loss().item();
         }
         return new Result(loss, update.optimizer().step(learningRate, Double.isFinite(loss)));
     }

@@ -3,7 +3,6 @@ package dev.geomean.model.generate;
 import dev.geomean.engine.Engine;
 import dev.geomean.model.Decoder;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -20,6 +19,7 @@ public final class Generator implements AutoCloseable {
     private final Decoder decoder;
     private final Limits limits;
     private final List<Shard> shards = new ArrayList<>();
+    private boolean closed;
 
     /**
      * What a generator is made for.
@@ -50,13 +50,21 @@ public final class Generator implements AutoCloseable {
      *
      * @param decoder the network
      * @param limits sizes and sampling
-     * @throws IllegalArgumentException if prompt and completion exceed the decoder's positions
+     * @throws IllegalArgumentException if prompt and completion exceed the decoder's positions, or a stop token is
+     *     outside the vocabulary
      */
     public Generator(Decoder decoder, Limits limits) {
         int positions = decoder.config().maxPositions();
-        if (limits.maxPromptTokens() + limits.maxNewTokens() > positions) {
+        if ((long) limits.maxPromptTokens() + limits.maxNewTokens() > positions) {
             throw new IllegalArgumentException("generator: " + limits.maxPromptTokens() + " prompt tokens and "
                     + limits.maxNewTokens() + " new tokens exceed the model's " + positions + " positions");
+        }
+        int vocab = decoder.config().vocabSize();
+        for (int token : limits.stopTokens()) {
+            if (token < 0 || token >= vocab) {
+                throw new IllegalArgumentException(
+                        "generator: stop token " + token + " is outside the vocabulary of " + vocab);
+            }
         }
         this.decoder = decoder;
         this.limits = limits;
@@ -78,8 +86,12 @@ public final class Generator implements AutoCloseable {
      * @param seed random seed; the same seed, streams and parameters give the same completions
      * @return completions in the order of the prompts
      * @throws IllegalArgumentException if a prompt is too long or has a token outside the vocabulary
+     * @throws IllegalStateException if the generator is closed
      */
     public List<Completion> generate(List<Prompt> prompts, long seed) {
+        if (closed) {
+            throw new IllegalStateException("generator is closed");
+        }
         for (Prompt prompt : prompts) {
             check(prompt);
         }
@@ -101,7 +113,7 @@ public final class Generator implements AutoCloseable {
                 shards.get(worker).generate(part, seed, lane, completions, from);
             }
         });
-        return Arrays.asList(completions);
+        return List.of(completions);
     }
 
     private void check(Prompt prompt) {
@@ -119,9 +131,15 @@ public final class Generator implements AutoCloseable {
         }
     }
 
+    /** Native memory of caches and programs, in bytes. */
+    long memoryBytes() {
+        return shards.stream().mapToLong(Shard::memoryBytes).sum();
+    }
+
     /** Frees caches and programs. */
     @Override
     public void close() {
+        closed = true;
         shards.forEach(Shard::close);
         shards.clear();
     }

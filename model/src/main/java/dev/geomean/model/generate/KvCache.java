@@ -125,6 +125,10 @@ final class KvCache implements AutoCloseable {
                 capacity));
     }
 
+    long memoryBytes() {
+        return scope.reservedBytes();
+    }
+
     @Override
     public void close() {
         scope.close();

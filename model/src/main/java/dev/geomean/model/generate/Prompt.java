@@ -7,7 +7,9 @@ import java.util.Objects;
  * Tokens to continue, and the random stream that draws the continuation.
  *
  * @param tokens at least one token
- * @param stream number of the random stream; the same seed, stream and weights give the same completion
+ * @param stream number of the random stream; the same seed, stream and weights draw with the same random numbers,
+ *     whatever other prompts there are. Log-probabilities may differ in the last bits if their number differs, since
+ *     batches of other sizes are summed in another order
  */
 public record Prompt(int[] tokens, long stream) {
 

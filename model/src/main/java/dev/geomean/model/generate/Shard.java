@@ -265,6 +265,14 @@ final class Shard implements AutoCloseable {
         return rows.slice(0, 0, count);
     }
 
+    /** Native memory of the cache, inputs and programs, in bytes. */
+    long memoryBytes() {
+        return cache.memoryBytes()
+                + scope.reservedBytes()
+                + prefills.values().stream().mapToLong(prefill -> prefill.program().memoryBytes()).sum()
+                + decodes.values().stream().mapToLong(Program::memoryBytes).sum();
+    }
+
     @Override
     public void close() {
         prefills.values().forEach(prefill -> prefill.program().close());
