@@ -26,6 +26,7 @@ final class AttentionBackward {
     private final Transposer transposer = new Transposer();
     private final float[] queries = new float[Panels.leftSize(BLOCK)];
     private final float[] gradOuts = new float[Panels.leftSize(BLOCK)];
+    private final float[] lanes = new float[LANES];
     private final float[] deltas = new float[BLOCK];
     private float[] queryPanels = {};
     private float[] gradOutPanels = {};
@@ -158,11 +159,17 @@ final class AttentionBackward {
     }
 
     /** Dot products of corresponding rows. */
-    private static void dots(long x, long y, int stride, int rows, int length, float[] results) {
+    private void dots(long x, long y, int stride, int rows, int length, float[] results) {
         int whole = length / LANES * LANES;
         for (int i = 0; i < rows; i++) {
             long offset = 4L * i * stride;
-            float sum = whole == 0 ? 0 : dot(x + offset, y + offset, whole);
+            dot(x + offset, y + offset, whole, lanes);
+            for (int half = LANES / 2; half > 0; half /= 2) {
+                for (int j = 0; j < half; j++) {
+                    lanes[j] += lanes[j + half];
+                }
+            }
+            float sum = lanes[0];
             for (int j = whole; j < length; j++) {
                 sum += Native.get(x + offset + 4L * j) * Native.get(y + offset + 4L * j);
             }
@@ -170,12 +177,17 @@ final class AttentionBackward {
         }
     }
 
-    /** Dot product of whole vectors. */
-    private static float dot(long x, long y, int length) {
+    /**
+     * Dot product of whole vectors, lane by lane: with only such calls as C2 always inlines, for the reason given in
+     * {@link Tiles}.
+     */
+    private static void dot(long x, long y, int length, float[] lanes) {
         FloatVector sum = FloatVector.zero(Native.FLOATS);
         for (int j = 0; j < length; j += LANES) {
-            sum = Native.load(x + 4L * j).fma(Native.load(y + 4L * j), sum);
+            FloatVector u = FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, x + 4L * j, Native.ORDER);
+            FloatVector v = FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, y + 4L * j, Native.ORDER);
+            sum = u.fma(v, sum);
         }
-        return Vectors.sum(sum);
+        sum.intoArray(lanes, 0);
     }
 }

@@ -155,10 +155,9 @@ final class AttentionForward {
     }
 
     private void storeLogSums(long to, int rows) {
-        for (int r = 0; r < rows; r += LANES) {
-            FloatVector logarithm = VectorMath.log(FloatVector.fromArray(Native.FLOATS, sums, r));
-            logarithm.add(FloatVector.fromArray(Native.FLOATS, maxima, r)).intoArray(maxima, r);
+        // Not with VectorMath: its logarithm is too large to be inlined here, and would allocate.
+        for (int r = 0; r < rows; r++) {
+            Native.set(to + 4L * r, maxima[r] + (float) Math.log(sums[r]));
         }
-        Native.copyOut(maxima, 0, to, rows);
     }
 }
