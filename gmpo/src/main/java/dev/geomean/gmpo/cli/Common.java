@@ -19,9 +19,6 @@ final class Common {
             description = "Threads that compute. Changes the time, not the results. Default: one per processor.")
     private int workers = Runtime.getRuntime().availableProcessors();
 
-    @Option(names = "--verbose", description = "More progress; the stack trace of an error.")
-    private boolean verbose;
-
     int workers() {
         if (workers < 1) {
             throw new ParameterException(spec.commandLine(), "--workers must be at least 1, not " + workers);
@@ -30,6 +27,6 @@ final class Common {
     }
 
     boolean verbose() {
-        return verbose;
+        return spec.root().userObject() instanceof Main main && main.verbose();
     }
 }

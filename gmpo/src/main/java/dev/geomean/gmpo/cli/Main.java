@@ -6,12 +6,15 @@ import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.Charset;
 import java.nio.file.NoSuchFileException;
+import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
 import picocli.CommandLine.UnmatchedArgumentException;
 
@@ -47,7 +50,17 @@ public final class Main implements Runnable {
     @Spec
     private CommandSpec spec;
 
+    @Option(
+            names = "--verbose",
+            scope = ScopeType.INHERIT,
+            description = "More progress; the stack trace of an error.")
+    private boolean verbose;
+
     private Main() {}
+
+    boolean verbose() {
+        return verbose;
+    }
 
     @Override
     public void run() {
@@ -63,7 +76,8 @@ public final class Main implements Runnable {
      * @return the exit code
      */
     public static int run(PrintWriter out, PrintWriter err, String... args) {
-        var commandLine = new CommandLine(new Main());
+        var main = new Main();
+        var commandLine = new CommandLine(main);
         ConfigOptions.addTo(command(commandLine, "train"));
         ConfigOptions.addTo(command(commandLine, "compare"), "objective", "seed");
         return commandLine
@@ -72,7 +86,7 @@ public final class Main implements Runnable {
                 .setUsageHelpWidth(100)
                 .setUsageHelpLongOptionsMaxWidth(34)
                 .setParameterExceptionHandler(Main::badInput)
-                .setExecutionExceptionHandler((e, command, parsed) -> failed(e, command))
+                .setExecutionExceptionHandler((e, command, parsed) -> failed(e, command, main.verbose()))
                 .execute(args);
     }
 
@@ -112,17 +126,18 @@ public final class Main implements Runnable {
         }
         message.setCharAt(0, Character.toLowerCase(message.charAt(0)));
         err.println("geomean: " + message + " (see " + command.getCommandSpec().qualifiedName() + " --help)");
-        if (isVerbose(args)) {
+        // The option may stand behind the one that is wrong.
+        if (List.of(args).contains("--verbose")) {
             e.printStackTrace(err);
         }
         err.flush();
         return CommandLine.ExitCode.USAGE;
     }
 
-    private static int failed(Exception e, CommandLine command) {
+    private static int failed(Exception e, CommandLine command, boolean isVerbose) {
         PrintWriter err = command.getErr();
         err.println("geomean: " + describe(e));
-        if (isVerbose(command.getParseResult().originalArgs().toArray(String[]::new))) {
+        if (isVerbose) {
             e.printStackTrace(err);
         }
         err.flush();
@@ -147,14 +162,5 @@ public final class Main implements Runnable {
 
     private static String firstLine(@Nullable String message) {
         return message == null ? "" : message.lines().findFirst().orElse("");
-    }
-
-    private static boolean isVerbose(String[] args) {
-        for (String arg : args) {
-            if (arg.equals("--verbose")) {
-                return true;
-            }
-        }
-        return false;
     }
 }

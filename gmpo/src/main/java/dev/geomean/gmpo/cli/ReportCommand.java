@@ -41,9 +41,6 @@ final class ReportCommand implements Callable<Integer> {
             description = "The file. Default: report.html in the folder, or here if there are several.")
     private @Nullable Path out;
 
-    @Option(names = "--verbose", description = "The stack trace of an error.")
-    private boolean verbose;
-
     @Override
     public Integer call() throws IOException {
         List<RunLog> logs = new ArrayList<>();

@@ -20,6 +20,9 @@ public record RunGroup(String label, List<RunLog> runs) {
     private static final String SEED = "seed";
     private static final String PRESET = "objective.preset";
 
+    /** All settings but the seed. */
+    private record Key(Map<String, @Nullable Object> values) {}
+
     /** Copies the list. */
     public RunGroup {
         runs = List.copyOf(runs);
@@ -32,16 +35,15 @@ public record RunGroup(String label, List<RunLog> runs) {
      * @return groups, in the order in which they first appear
      */
     public static List<RunGroup> of(List<RunLog> logs) {
-        Map<Map<String, @Nullable Object>, List<RunLog>> groups = new LinkedHashMap<>();
+        Map<Key, List<RunLog>> groups = new LinkedHashMap<>();
         for (RunLog log : logs) {
-            Map<String, @Nullable Object> key = Settings.values(log.config());
-            key.remove(SEED);
+            var key = new Key(Settings.values(log.config()));
+            key.values().remove(SEED);
             groups.computeIfAbsent(key, values -> new ArrayList<>()).add(log);
         }
-        List<Map<String, @Nullable Object>> keys = new ArrayList<>(groups.keySet());
-        List<String> varying = varying(keys);
+        List<String> varying = varying(List.copyOf(groups.keySet()));
         List<RunGroup> result = new ArrayList<>();
-        groups.forEach((values, runs) -> result.add(new RunGroup(label(values, varying), runs)));
+        groups.forEach((key, runs) -> result.add(new RunGroup(label(key, varying), runs)));
         return result;
     }
 
@@ -56,24 +58,24 @@ public record RunGroup(String label, List<RunLog> runs) {
     }
 
     /** Paths of the settings, other than objective and seed, in which the groups are not all alike. */
-    private static List<String> varying(List<Map<String, @Nullable Object>> groups) {
+    private static List<String> varying(List<Key> groups) {
         List<String> paths = new ArrayList<>();
         for (Setting setting : Settings.all()) {
             String path = setting.path();
+            Object first = groups.getFirst().values().get(path);
             if (!path.equals(PRESET)
-                    && groups.stream().anyMatch(values -> !Objects.equals(
-                            values.get(path), groups.getFirst().get(path)))) {
+                    && groups.stream().anyMatch(key -> !Objects.equals(key.values().get(path), first))) {
                 paths.add(path);
             }
         }
         return paths;
     }
 
-    private static String label(Map<String, @Nullable Object> values, List<String> varying) {
-        var label = new StringBuilder(Settings.text(values.get(PRESET)));
+    private static String label(Key key, List<String> varying) {
+        var label = new StringBuilder(Settings.text(key.values().get(PRESET)));
         for (String path : varying) {
             String option = Settings.at(path).map(Setting::option).orElse(path);
-            label.append(", ").append(option).append(' ').append(Settings.text(values.get(path)));
+            label.append(", ").append(option).append(' ').append(Settings.text(key.values().get(path)));
         }
         return label.toString();
     }
