@@ -316,12 +316,13 @@ class PolicyLossTest {
                     PolicyLoss kernel =
                             KernelRun.kernel(region, Preset.named(name).objective(), random(0, 8, time, 1), 0, 0);
                     kernel.runOnHost();
-                    long unrelated = -allocatedBytes() + allocatedBytes();
+                    allocatedBytes();
                     long before = allocatedBytes();
-                    for (int i = 0; i < 100; i++) {
+                    for (int i = 0; i < 1000; i++) {
                         kernel.runOnHost();
                     }
-                    assertThat(allocatedBytes() - before).isLessThanOrEqualTo(Math.max(unrelated, 99));
+                    // The counter itself allocates a little; the smallest object has 16 bytes.
+                    assertThat(allocatedBytes() - before).isLessThan(8 * 1000);
                 }
             }
         }

@@ -34,7 +34,7 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 class TrainingRunTest {
-    /** 5 warm-up steps and 4 rounds, evaluated after the second and the fourth. */
+    /** 10 warm-up steps and 4 rounds, evaluated after the second and the fourth. */
     private static final RunConfig CONFIG = Tiny.config("gmpo");
 
     @TempDir
@@ -159,7 +159,8 @@ class TrainingRunTest {
             assertThat(folder.readConfig()).isEqualTo(CONFIG);
             assertThat(lines(folder.metricsFile()).stream().map(line -> line.get("type").asString()))
                     .containsExactly(
-                            "warmup", "warmup", "warmup", "warmup", "warmup", "start", "round", "round", "round",
+                            "warmup", "warmup", "warmup", "warmup", "warmup", "warmup", "warmup", "warmup", "warmup",
+                            "warmup", "start", "round", "round", "round",
                             "round");
             assertThat(lines(folder.samplesFile()).stream().map(line -> line.get("round").asInt()))
                     .containsExactly(-1, -1, -1, -1, -1, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3);
@@ -214,7 +215,8 @@ class TrainingRunTest {
                 }
             });
             assertThat(heard).containsExactly(
-                    "step 0", "step 1", "step 2", "step 3", "step 4", "start", "round 0", "round 1", "round 2",
+                    "step 0", "step 1", "step 2", "step 3", "step 4", "step 5", "step 6", "step 7", "step 8",
+                    "step 9", "start", "round 0", "round 1", "round 2",
                     "round 3");
         }
 
@@ -234,12 +236,12 @@ class TrainingRunTest {
     @Nested
     class ARunThatStopped {
 
-        @ParameterizedTest(name = "at question {0} of 9")
-        @ValueSource(ints = {1, 2, 3, 4, 5, 6, 7, 8, 9})
+        @ParameterizedTest(name = "at question {0} of 14")
+        @ValueSource(ints = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14})
         void continuesToTheSameBytes(int number) throws IOException {
             Path folder = temporary.resolve("run");
             boolean done = start(1, CONFIG, folder, null, new StopAt(number));
-            assertThat(done).isEqualTo(number == 9);
+            assertThat(done).isEqualTo(number == 14);
             assertThat(new RunFolder(folder).isComplete()).isEqualTo(done);
             assertThat(resume(folder, new TrainingListener() {})).isTrue();
             assertSameEnd(folder);
@@ -254,7 +256,7 @@ class TrainingRunTest {
                 done = resume(folder, new StopAt(1));
                 sessions++;
             }
-            assertThat(sessions).isEqualTo(9);
+            assertThat(sessions).isEqualTo(14);
             assertSameEnd(folder);
         }
     }
@@ -262,8 +264,8 @@ class TrainingRunTest {
     @Nested
     class ARunThatDied {
 
-        @ParameterizedTest(name = "at event {0} of 10")
-        @ValueSource(ints = {1, 3, 5, 6, 7, 8, 9, 10})
+        @ParameterizedTest(name = "at event {0} of 15")
+        @ValueSource(ints = {1, 4, 10, 11, 12, 13, 14, 15})
         void continuesToTheSameBytes(int number) throws IOException {
             Path folder = temporary.resolve("run");
             assertThatThrownBy(() -> start(2, CONFIG, folder, null, new DieAt(number))).hasMessage("died");
@@ -274,7 +276,7 @@ class TrainingRunTest {
         @Test
         void whileItWroteACheckpointIgnoresThePart() throws IOException {
             Path folder = temporary.resolve("run");
-            start(2, CONFIG, folder, null, new StopAt(7));
+            start(2, CONFIG, folder, null, new StopAt(12));
             Path part = Files.createDirectories(folder.resolve("checkpoints").resolve(".policy-000003.tmp"));
             Files.writeString(part.resolve("model.safetensors"), "half");
             Files.writeString(part.resolve("state.json"), "{");
@@ -402,7 +404,7 @@ class TrainingRunTest {
         @Test
         void ifTheMetricsWereShortened() throws IOException {
             Path folder = temporary.resolve("run");
-            start(1, CONFIG, folder, null, new StopAt(7));
+            start(1, CONFIG, folder, null, new StopAt(12));
             Path metrics = folder.resolve("metrics.jsonl");
             byte[] bytes = Files.readAllBytes(metrics);
             Files.write(metrics, java.util.Arrays.copyOf(bytes, bytes.length - 10));
@@ -417,7 +419,7 @@ class TrainingRunTest {
         @ValueSource(strings = {"model.safetensors", "optimizer.safetensors", "state.json", "config.json"})
         void ifTheCheckpointIsDamaged(String name) throws IOException {
             Path folder = temporary.resolve("run");
-            start(1, CONFIG, folder, null, new StopAt(7));
+            start(1, CONFIG, folder, null, new StopAt(12));
             Path file = folder.resolve("checkpoints").resolve("policy-000002").resolve(name);
             byte[] bytes = Files.readAllBytes(file);
             Files.write(file, java.util.Arrays.copyOf(bytes, bytes.length / 2));

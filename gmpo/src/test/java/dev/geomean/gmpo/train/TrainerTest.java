@@ -206,14 +206,14 @@ class TrainerTest {
         private RunConfig config(double coefficient) {
             var objective = new RunConfig.Objective(
                     "gmpo", null, null, null, null, null, null, coefficient, "k3", null, null);
-            var update = new RunConfig.Update(2, 1, 1e-2, "constant", 0, 0.9, 0.95, 1e-8, 0, 1);
+            var update = new RunConfig.Update(2, 1, 4e-3, "constant", 0, 0.9, 0.95, 1e-8, 0, 1);
             return Tiny.with(Tiny.with(CONFIG, objective), update);
         }
 
         @Test
         void drawsThePolicyToTheReference() {
             Task nothing = new Tiny.Rewarded((problem, completion) -> 0);
-            List<RoundMetrics> rounds = train(config(1), nothing, 12).rounds();
+            List<RoundMetrics> rounds = train(config(1), nothing, 20).rounds();
             assertThat(rounds.getFirst().skippedUpdates()).isZero();
             assertThat(rounds.getFirst().klToReference()).isGreaterThan(0.02);
             assertThat(rounds.getLast().klToReference())
@@ -234,7 +234,7 @@ class TrainerTest {
         private RunConfig config(int topK, Double cap) {
             var objective = new RunConfig.Objective("dapo", null, null, null, null, null, null, 0, "k3", null, cap);
             return Tiny.with(
-                    Tiny.with(CONFIG, objective), new RunConfig.Rollout(6, 4, 1, topK, 1, 0));
+                    Tiny.with(CONFIG, objective), new RunConfig.Rollout(16, 6, 1, topK, 1, 0));
         }
 
         @Test
@@ -286,8 +286,8 @@ class TrainerTest {
 
         @Test
         void canBeAsManyAsThereAreResponses() {
-            Outcome outcome = train(config(24, 1, "constant", 0), BY_FIRST_CHARACTER, 1);
-            assertThat(outcome.steps() + outcome.last().skippedUpdates()).isEqualTo(24);
+            Outcome outcome = train(config(96, 1, "constant", 0), BY_FIRST_CHARACTER, 1);
+            assertThat(outcome.steps() + outcome.last().skippedUpdates()).isEqualTo(96);
         }
 
         @ParameterizedTest
@@ -315,12 +315,12 @@ class TrainerTest {
 
         @Test
         void risesToItsLearningRateAndLowersTheLoss() {
-            try (Policy policy = Tiny.policy(engine, CONFIG);
+            try (Policy policy = Policy.create(engine, ADDITION, CONFIG.model(), CONFIG.seed());
                     var trainer = new WarmupTrainer(CONFIG, ADDITION, policy)) {
                 List<WarmupMetrics> steps = IntStream.range(0, 30).mapToObj(trainer::step).toList();
-                assertThat(steps.get(0).learningRate()).isCloseTo(5e-3, within(1e-8));
-                assertThat(steps.get(1).learningRate()).isCloseTo(1e-2, within(1e-8));
-                assertThat(steps.get(29).learningRate()).isCloseTo(1e-2, within(1e-8));
+                assertThat(steps.get(0).learningRate()).isCloseTo(1.5e-2, within(1e-8));
+                assertThat(steps.get(1).learningRate()).isCloseTo(3e-2, within(1e-8));
+                assertThat(steps.get(29).learningRate()).isCloseTo(3e-2, within(1e-8));
                 assertThat(steps.get(29).loss()).isLessThan(0.7 * steps.get(0).loss());
                 assertThat(trainer.optimizer().steps()).isEqualTo(30);
             }
