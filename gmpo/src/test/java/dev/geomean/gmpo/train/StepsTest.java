@@ -19,6 +19,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
@@ -26,7 +27,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.jspecify.annotations.Nullable;
 
 /** Scoring, supervised steps and policy steps, each of which cuts its batch into shards. */
 class StepsTest {
@@ -271,8 +271,8 @@ class StepsTest {
 
         @ParameterizedTest
         @CsvSource({
-                "grpo, 2", "grpo, 4", "grpo, 9", "gmpo, 3", "gmpo, 7", "dapo, 4", "gspo, 4", "hmpo, 4", "cispo, 4",
-                "sapo, 4", "dr_grpo, 4"})
+            "grpo, 2", "grpo, 4", "grpo, 9", "gmpo, 3", "gmpo, 7", "dapo, 4", "gspo, 4", "hmpo, 4", "cispo, 4",
+            "sapo, 4", "dr_grpo, 4"})
         void movesTheSameWithAnyNumberOfShards(String preset, int shards) {
             PolicyObjective objective =
                     Preset.named(preset).objective().withKl(new KlPenalty(KlPenalty.Estimator.K3, 0.1));

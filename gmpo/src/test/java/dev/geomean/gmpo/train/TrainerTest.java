@@ -303,8 +303,7 @@ class TrainerTest {
             double last = rounds.getLast().learningRate();
             switch (schedule) {
                 case "linear" -> assertThat(last).isCloseTo(2e-3 / 13, within(1e-8));
-                case "cosine" ->
-                    assertThat(last).isCloseTo(1e-3 * (1 + Math.cos(Math.PI * 12 / 13)), within(1e-8));
+                case "cosine" -> assertThat(last).isCloseTo(1e-3 * (1 + Math.cos(Math.PI * 12 / 13)), within(1e-8));
                 default -> assertThat(last).isEqualTo(2e-3f);
             }
         }
