@@ -3,16 +3,22 @@ module dev.geomean.gmpo {
     requires transitive dev.geomean.model;
     requires static transitive org.jspecify;
     requires info.picocli;
+    requires jdk.management;
     requires me.tongfei.progressbar;
     requires tools.jackson.databind;
 
     exports dev.geomean.gmpo.advantage;
+    exports dev.geomean.gmpo.compare;
     exports dev.geomean.gmpo.metrics;
     exports dev.geomean.gmpo.objective;
+    exports dev.geomean.gmpo.report;
     exports dev.geomean.gmpo.run;
+    exports dev.geomean.gmpo.settings;
     exports dev.geomean.gmpo.task;
     exports dev.geomean.gmpo.train;
 
+    opens dev.geomean.gmpo.compare to
+            tools.jackson.databind;
     opens dev.geomean.gmpo.run to
             tools.jackson.databind;
     opens dev.geomean.gmpo.train to

@@ -1,5 +1,6 @@
 package dev.geomean.engine;
 
+import dev.geomean.engine.kernel.ElementwiseKernel.Affine;
 import dev.geomean.engine.kernel.ElementwiseKernel.Copy;
 import dev.geomean.engine.kernel.ElementwiseKernel.Fill;
 import dev.geomean.engine.kernel.Layout;
@@ -83,7 +84,12 @@ public final class Gradients {
         loss.buffer().storage().checkAlive();
         Scope scope = loss.scope();
         var gradients = new Gradients(scope, parameters);
-        scope.run(new Fill(gradients.target(loss).buffer(), 1));
+        Target start = gradients.target(loss);
+        if (start.accumulate()) {
+            scope.run(new Affine(scope.scalar(1).buffer(), start.buffer(), 1, 0, true));
+        } else {
+            scope.run(new Fill(start.buffer(), 1));
+        }
         for (Scope.Recorded recorded : scope.tape().reversed()) {
             if (recorded.outputs().stream().anyMatch(gradients::has)) {
                 recorded.operation().backward(gradients);

@@ -7,6 +7,7 @@ import dev.geomean.engine.memory.Storage;
 import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 
 /**
@@ -121,7 +122,7 @@ public final class Program<R> implements AutoCloseable {
         var text = new StringBuilder("program " + name + ", " + kernels.length + " kernels, " + memoryBytes()
                 + " bytes\n");
         for (int i = 0; i < kernels.length; i++) {
-            text.append(String.format("%4d  %s%n", i, kernels[i]));
+            text.append(String.format(Locale.ROOT, "%4d  %s\n", i, kernels[i]));
         }
         return text.toString();
     }

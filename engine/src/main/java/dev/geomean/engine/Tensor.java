@@ -32,6 +32,7 @@ import dev.geomean.engine.op.TokenLogProbsOp;
 import dev.geomean.engine.op.UnaryOp;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -885,7 +886,7 @@ public final class Tensor {
         if (axis == shape.rank()) {
             text.append(
                     values instanceof float[] floats
-                            ? String.format("%.6g", floats[start])
+                            ? String.format(Locale.ROOT, "%.6g", floats[start])
                             : String.valueOf(((int[]) values)[start]));
             return;
         }

@@ -96,14 +96,14 @@ public final class Workers implements AutoCloseable {
         if (busy) {
             throw new IllegalStateException("workers are busy: forEach was called from within a piece of work");
         }
-        if (count == 1 || threads.length == 0) {
-            for (int i = 0; i < count; i++) {
-                work.run(i, lanes[0]);
-            }
-            return;
-        }
         busy = true;
         try {
+            if (count == 1 || threads.length == 0) {
+                for (int i = 0; i < count; i++) {
+                    work.run(i, lanes[0]);
+                }
+                return;
+            }
             task = work;
             failure.set(null);
             unfinished.set(count);

@@ -190,7 +190,8 @@ public final class GradientCheck {
         return Math.sqrt(error) / Math.max(Math.sqrt(norm), FLOOR);
     }
 
-    static int[] bits(float[] values) {
+    /** The values as bits, so that NaN and the sign of zero count. */
+    public static int[] bits(float[] values) {
         int[] bits = new int[values.length];
         Arrays.setAll(bits, i -> Float.floatToRawIntBits(values[i]));
         return bits;

@@ -4,6 +4,7 @@ import dev.geomean.engine.op.RotaryOp;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import org.jspecify.annotations.Nullable;
 
 /** Small networks with parameters, data and a loss, for tests of whole training steps. */
 public enum TestNetwork {
@@ -29,41 +30,56 @@ public enum TestNetwork {
                     .gelu()
                     .linear(parameters.get("second.weight"), parameters.get("second.bias"));
         }
+
+        @Override
+        int classes() {
+            return 5;
+        }
     },
 
-    /** A transformer block with rotary positions, grouped heads, a gated layer and tied embeddings. */
-    BLOCK {
-        @Override
+    /** A small {@link Block}, whose sizes are no multiples of a vector. */
+    BLOCK(new Block(13, 6, 2, 6, 10)),
+
+    /** A larger {@link Block}, whose sizes are multiples of every vector. */
+    WIDE_BLOCK(new Block(64, 16, 4, 16, 96));
+
+    private final @Nullable Block block;
+
+    TestNetwork() {
+        this(null);
+    }
+
+    TestNetwork(@Nullable Block block) {
+        this.block = block;
+    }
+
+    /** A transformer block with rotary positions, one key/value head, a gated layer and tied embeddings. */
+    private record Block(int vocab, int time, int heads, int headDim, int hidden) {
         Parameters.Builder shapes() {
+            int width = heads * headDim;
             return new Parameters.Builder()
-                    .add("embedding", 13, 12)
-                    .add("norm", 12)
-                    .add("qkv.weight", 24, 12)
-                    .add("qkv.bias", 24)
-                    .add("out.weight", 12, 12)
-                    .add("norm2", 12)
-                    .add("up.weight", 20, 12)
-                    .add("down.weight", 12, 10);
+                    .add("embedding", vocab, width)
+                    .add("norm", width)
+                    .add("qkv.weight", width + 2 * headDim, width)
+                    .add("qkv.bias", width + 2 * headDim)
+                    .add("out.weight", width, width)
+                    .add("norm2", width)
+                    .add("up.weight", 2 * hidden, width)
+                    .add("down.weight", width, hidden);
         }
 
-        @Override
-        int[] inputShape(int batch) {
-            return new int[] {batch, 6};
-        }
-
-        @Override
         Tensor logits(Scope scope, Parameters parameters, Tensor inputs) {
             int batch = inputs.shape().dim(0);
-            int time = inputs.shape().dim(1);
-            Tensor table = RotaryOp.table(scope, time, 6, 1000);
+            int width = heads * headDim;
+            Tensor table = RotaryOp.table(scope, time, headDim, 1000);
             Tensor x = parameters.get("embedding").embedding(inputs);
             List<Tensor> qkv = x.rmsNorm(parameters.get("norm"), 1e-6f)
                     .linear(parameters.get("qkv.weight"), parameters.get("qkv.bias"))
-                    .split(12, 6, 6);
-            Tensor query = qkv.get(0).reshape(batch, time, 2, 6).rotary(table, null);
-            Tensor key = qkv.get(1).reshape(batch, time, 1, 6).rotary(table, null);
-            Tensor value = qkv.get(2).reshape(batch, time, 1, 6);
-            Tensor mixed = query.causalAttention(key, value, null).reshape(batch, time, 12);
+                    .split(width, headDim, headDim);
+            Tensor query = qkv.get(0).reshape(batch, time, heads, headDim).rotary(table, null);
+            Tensor key = qkv.get(1).reshape(batch, time, 1, headDim).rotary(table, null);
+            Tensor value = qkv.get(2).reshape(batch, time, 1, headDim);
+            Tensor mixed = query.causalAttention(key, value, null).reshape(batch, time, width);
             x = x.add(mixed.linear(parameters.get("out.weight"), null));
             Tensor gated = x.rmsNorm(parameters.get("norm2"), 1e-6f)
                     .linear(parameters.get("up.weight"), null)
@@ -71,13 +87,23 @@ public enum TestNetwork {
             x = x.add(gated.linear(parameters.get("down.weight"), null));
             return x.linear(parameters.get("embedding"), null);
         }
-    };
+    }
 
-    abstract Parameters.Builder shapes();
+    Parameters.Builder shapes() {
+        return block.shapes();
+    }
 
-    abstract int[] inputShape(int batch);
+    int[] inputShape(int batch) {
+        return new int[] {batch, block.time};
+    }
 
-    abstract Tensor logits(Scope scope, Parameters parameters, Tensor inputs);
+    Tensor logits(Scope scope, Parameters parameters, Tensor inputs) {
+        return block.logits(scope, parameters, inputs);
+    }
+
+    int classes() {
+        return block.vocab;
+    }
 
     /** Parameters with random values that depend on nothing but their names. */
     public Parameters parameters(Engine engine) {
@@ -96,8 +122,8 @@ public enum TestNetwork {
     /** Memory for a batch. */
     public Batch batch(Scope scope, int size) {
         int[] shape = inputShape(size);
-        int[] targets = this == BLOCK ? shape : new int[] {size};
-        Tensor inputs = this == BLOCK
+        int[] targets = block != null ? shape : new int[] {size};
+        Tensor inputs = block != null
                 ? scope.ints(new int[Doubles.sizeOf(shape)], shape)
                 : scope.tensor(new float[Doubles.sizeOf(shape)], shape);
         return new Batch(inputs, scope.ints(new int[Doubles.sizeOf(targets)], targets));
@@ -106,8 +132,8 @@ public enum TestNetwork {
     /** Fills a batch with the data of a step. */
     public void fill(Batch batch, int step) {
         var random = new Random(step);
-        int classes = this == BLOCK ? 13 : 5;
-        if (this == BLOCK) {
+        int classes = classes();
+        if (block != null) {
             batch.inputs().set(random.ints(batch.inputs().shape().size(), 0, classes).toArray());
         } else {
             batch.inputs()

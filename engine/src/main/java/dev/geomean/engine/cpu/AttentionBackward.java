@@ -14,8 +14,8 @@ import jdk.incubator.vector.FloatVector;
  *   dP = dO · Vᵀ        delta = rowsum(dO ∘ O)        dS = P ∘ (dP - delta)
  *   dQ = scale · dS·K   dK = dSᵀ · (scale · Q)        dV = Pᵀ · dO
  * </pre>
- * Probabilities are recomputed for {@link AttentionForward#BLOCK} queries at a time; the gradients of the shared keys and
- * values are gathered in scratch over all blocks and heads and written once.
+ * Probabilities are recomputed for {@link AttentionForward#BLOCK} queries at a time; the gradients of the shared keys
+ * and values are gathered in scratch over all blocks and heads and written once.
  */
 final class AttentionBackward {
     private static final int BLOCK = AttentionForward.BLOCK;
@@ -26,6 +26,7 @@ final class AttentionBackward {
     private final Transposer transposer = new Transposer();
     private final float[] queries = new float[Panels.leftSize(BLOCK)];
     private final float[] gradOuts = new float[Panels.leftSize(BLOCK)];
+    private final float[] deltas = new float[BLOCK];
     private float[] queryPanels = {};
     private float[] gradOutPanels = {};
     private float[] keyColumns = {};
@@ -106,11 +107,11 @@ final class AttentionBackward {
         Panels.left(gradOut, 4L * outStride, gradOuts, rows, headDim);
         panelsFromLeft(queries, queryPanels, rows, headDim);
         panelsFromLeft(gradOuts, gradOutPanels, rows, headDim);
+        dots(gradOut, out, outStride, rows, headDim, deltas);
         probabilities.multiply(queries, keyColumns, headDim, rows, i);
         gradScores.multiply(gradOuts, valueColumns, headDim, rows, i);
         for (int r = 0; r < rows; r++) {
-            float delta = dot(gradOut + 4L * r * outStride, out + 4L * r * outStride, headDim);
-            softmaxBackward(r, i + r + 1, i + rows, Native.get(logSumExp + 4L * r), delta);
+            softmaxBackward(r, i + r + 1, i + rows, Native.get(logSumExp + 4L * r), deltas[r]);
         }
         probabilities.weighTransposed(gradOutPanels, headDim, rows, i, gradValues);
         gradScores.weighTransposed(queryPanels, headDim, rows, i, gradKeys);
@@ -129,17 +130,19 @@ final class AttentionBackward {
         float[] g = gradScores.values();
         for (int c = 0; c < count; c += Tiles.DEPTH) {
             int at = probabilities.at(row, c);
-            int end = at + Math.min(Tiles.DEPTH, count - c);
-            for (int j = at; j < end; j += LANES) {
-                FloatVector probability = VectorMath.exp(FloatVector.fromArray(Native.FLOATS, p, j).sub(logSumExp));
-                probability.intoArray(p, j);
-                FloatVector gradient = FloatVector.fromArray(Native.FLOATS, g, j);
-                gradient.sub(delta).mul(probability).intoArray(g, j);
-            }
+            gradients(p, g, at, at + Math.min(Tiles.DEPTH, count - c), logSumExp, delta);
         }
-        int end = Scores.roundUp(visible, Tiles.ROWS);
-        probabilities.fill(row, count, end, 0);
-        gradScores.fill(row, count, end, 0);
+        probabilities.clear(row, count, visible);
+        gradScores.clear(row, count, visible);
+    }
+
+    private static void gradients(float[] p, float[] g, int from, int to, float logSumExp, float delta) {
+        for (int j = from; j < to; j += LANES) {
+            FloatVector score = FloatVector.fromArray(Native.FLOATS, p, j);
+            FloatVector probability = VectorMath.expOfNegative(score.sub(logSumExp));
+            probability.intoArray(p, j);
+            FloatVector.fromArray(Native.FLOATS, g, j).sub(delta).mul(probability).intoArray(g, j);
+        }
     }
 
     /** Copies the rows of a left operand to panels {@code [rows, WIDTH]}. */
@@ -154,16 +157,25 @@ final class AttentionBackward {
         }
     }
 
+    /** Dot products of corresponding rows. */
+    private static void dots(long x, long y, int stride, int rows, int length, float[] results) {
+        int whole = length / LANES * LANES;
+        for (int i = 0; i < rows; i++) {
+            long offset = 4L * i * stride;
+            float sum = whole == 0 ? 0 : dot(x + offset, y + offset, whole);
+            for (int j = whole; j < length; j++) {
+                sum += Native.get(x + offset + 4L * j) * Native.get(y + offset + 4L * j);
+            }
+            results[i] = sum;
+        }
+    }
+
+    /** Dot product of whole vectors. */
     private static float dot(long x, long y, int length) {
         FloatVector sum = FloatVector.zero(Native.FLOATS);
-        int j = 0;
-        for (; j <= length - LANES; j += LANES) {
+        for (int j = 0; j < length; j += LANES) {
             sum = Native.load(x + 4L * j).fma(Native.load(y + 4L * j), sum);
         }
-        float total = Vectors.sum(sum);
-        for (; j < length; j++) {
-            total += Native.get(x + 4L * j) * Native.get(y + 4L * j);
-        }
-        return total;
+        return Vectors.sum(sum);
     }
 }

@@ -1,15 +1,14 @@
 package dev.geomean.engine.cpu;
 
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 
 /**
  * Causal attention of the query heads that share one key/value head, over keys and values anywhere in memory.
  *
- * <p>Keys are turned once into panels of {@link Tiles#WIDTH} keys, values once into panels of {@link Tiles#WIDTH} elements
- * of the head. Then {@link #BLOCK} queries at a time: scores of all keys they may see, softmax of each row over the keys it
- * may see (the rest of the row is set to zero), product with the values. Both products run on {@link Tiles}; tiles that lie
- * wholly above the diagonal are skipped. The scratch is {@code BLOCK · keys} scores.
+ * <p>Keys are turned once into panels of {@link Tiles#WIDTH} keys, values once into panels of {@link Tiles#WIDTH}
+ * elements of the head. Then {@link #BLOCK} queries at a time: scores of all keys they may see, softmax of each row
+ * over the keys it may see (the rest of the row is set to zero), product with the values. Both products run on {@link
+ * Tiles}; tiles that lie wholly above the diagonal are skipped. The scratch is {@code BLOCK · keys} scores.
  *
  * <p>The layout of {@link Scores} is shared with {@link AttentionBackward}.
  */
@@ -22,6 +21,7 @@ final class AttentionForward {
     private final Scores scores = new Scores();
     private final Transposer transposer = new Transposer();
     private final float[] queries = new float[Panels.leftSize(BLOCK)];
+    private final float[] maxima = new float[BLOCK];
     private final float[] sums = new float[BLOCK];
     private float[] keyPanels = {};
     private float[] valuePanels = {};
@@ -81,10 +81,10 @@ final class AttentionForward {
                 Scores.packScaled(headRow, queryStride, queries, block, headDim, scale);
                 scores.multiply(queries, keyPanels, headDim, block, first + i);
                 for (int r = 0; r < block; r++) {
-                    float logSum = softmax(r, first + i + r + 1, visible);
-                    if (logSumExp != 0) {
-                        Native.set(logSumExp + 4 * ((long) h * logSumExpStride + i + r), logSum);
-                    }
+                    softmax(r, first + i + r + 1, visible);
+                }
+                if (logSumExp != 0) {
+                    storeLogSums(logSumExp + 4 * ((long) h * logSumExpStride + i), block);
                 }
                 scores.weigh(valuePanels, keys, headDim, block, first + i, result);
                 for (int r = 0; r < block; r++) {
@@ -95,33 +95,70 @@ final class AttentionForward {
         }
     }
 
-    /** Replaces the first {@code count} scores of a row by exponentials and the rest by 0; returns the log of their sum. */
-    private float softmax(int row, int count, int visible) {
-        scores.fill(row, count, Scores.roundUp(count, LANES), Float.NEGATIVE_INFINITY);
+    /**
+     * Replaces the first {@code count} scores of a row by exponentials and the rest by 0; keeps their maximum and
+     * sum.
+     */
+    private void softmax(int row, int count, int visible) {
+        if (count % LANES != 0) {
+            scores.fillVector(row, count, Float.NEGATIVE_INFINITY);
+        }
         float[] s = scores.values();
-        FloatVector maxima = FloatVector.broadcast(Native.FLOATS, Float.NEGATIVE_INFINITY);
+        float max = Float.NEGATIVE_INFINITY;
         for (int c = 0; c < count; c += Tiles.DEPTH) {
             int at = scores.at(row, c);
-            int end = at + Math.min(Tiles.DEPTH, count - c);
-            for (int j = at; j < end; j += LANES) {
-                maxima = maxima.max(FloatVector.fromArray(Native.FLOATS, s, j));
-            }
+            max = Math.max(max, maximum(s, at, at + Math.min(Tiles.DEPTH, count - c)));
         }
-        float max = maxima.reduceLanes(VectorOperators.MAX);
-        FloatVector shift = FloatVector.broadcast(Native.FLOATS, max);
-        FloatVector total = FloatVector.zero(Native.FLOATS);
+        float sum = 0;
         for (int c = 0; c < count; c += Tiles.DEPTH) {
             int at = scores.at(row, c);
-            int end = at + Math.min(Tiles.DEPTH, count - c);
-            for (int j = at; j < end; j += LANES) {
-                FloatVector e = VectorMath.exp(FloatVector.fromArray(Native.FLOATS, s, j).sub(shift));
-                e.intoArray(s, j);
-                total = total.add(e);
-            }
+            sum += exponentials(s, at, at + Math.min(Tiles.DEPTH, count - c), max);
         }
-        float sum = Vectors.sum(total);
-        scores.fill(row, Scores.roundUp(count, LANES), visible, 0);
+        maxima[row] = max;
         sums[row] = sum;
-        return max + (float) Math.log(sum);
+        scores.clear(row, Scores.roundUp(count, LANES), visible);
+    }
+
+    /**
+     * Largest of a range of scores.
+     *
+     * @param scores scores
+     * @param from first
+     * @param to after the last; whole vectors are read
+     * @return the maximum
+     */
+    static float maximum(float[] scores, int from, int to) {
+        FloatVector maximum = FloatVector.broadcast(Native.FLOATS, Float.NEGATIVE_INFINITY);
+        for (int j = from; j < to; j += LANES) {
+            maximum = maximum.max(FloatVector.fromArray(Native.FLOATS, scores, j));
+        }
+        return Vectors.max(maximum);
+    }
+
+    /**
+     * Replaces scores by {@code exp(score - shift)}.
+     *
+     * @param scores scores
+     * @param from first
+     * @param to after the last; whole vectors are replaced
+     * @param shift subtracted before the exponential
+     * @return the sum of the exponentials
+     */
+    static float exponentials(float[] scores, int from, int to, float shift) {
+        FloatVector total = FloatVector.zero(Native.FLOATS);
+        for (int j = from; j < to; j += LANES) {
+            FloatVector e = VectorMath.expOfNegative(FloatVector.fromArray(Native.FLOATS, scores, j).sub(shift));
+            e.intoArray(scores, j);
+            total = total.add(e);
+        }
+        return Vectors.sum(total);
+    }
+
+    private void storeLogSums(long to, int rows) {
+        for (int r = 0; r < rows; r += LANES) {
+            FloatVector logarithm = VectorMath.log(FloatVector.fromArray(Native.FLOATS, sums, r));
+            logarithm.add(FloatVector.fromArray(Native.FLOATS, maxima, r)).intoArray(maxima, r);
+        }
+        Native.copyOut(maxima, 0, to, rows);
     }
 }

@@ -12,10 +12,11 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Attention kernels: checks the arguments, walks over batch elements and heads, and leaves the arithmetic to
- * {@link AttentionForward}, {@link AttentionBackward} and {@link CpuRotary}.
+ * {@link AttentionForward}, {@link AttentionDecode}, {@link AttentionBackward} and {@link CpuRotary}.
  */
 final class CpuAttention {
     private final AttentionForward forward = new AttentionForward();
+    private final AttentionDecode decode = new AttentionDecode();
     private final AttentionBackward backward = new AttentionBackward();
 
     /**
@@ -154,6 +155,20 @@ final class CpuAttention {
             for (int h = 0; h < s.kvHeads(); h++) {
                 long kvOffset = 4L * h * s.headDim();
                 long headOffset = 4L * h * group * s.headDim();
+                if (s.time() == 1) {
+                    decode.run(
+                            query + 4 * row * s.queryRowStride() + headOffset,
+                            keys + 4 * slotRow * s.keyRowStride() + kvOffset,
+                            s.keyRowStride(),
+                            values + 4 * slotRow * s.valueRowStride() + kvOffset,
+                            s.valueRowStride(),
+                            out + 4 * row * queryWidth + headOffset,
+                            group,
+                            s.headDim(),
+                            start + 1,
+                            s.scale());
+                    continue;
+                }
                 forward.run(
                         query + 4 * row * s.queryRowStride() + headOffset,
                         s.queryRowStride(),

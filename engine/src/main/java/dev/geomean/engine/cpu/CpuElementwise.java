@@ -1,5 +1,6 @@
 package dev.geomean.engine.cpu;
 
+import static dev.geomean.engine.cpu.Native.LANES;
 import static dev.geomean.engine.cpu.Native.load;
 import static dev.geomean.engine.cpu.Vectors.BYTES;
 
@@ -18,6 +19,9 @@ import jdk.incubator.vector.FloatVector;
 
 /** {@link ElementwiseKernel}s: the dispatch, and the kernels whose buffers are plain rows. */
 final class CpuElementwise {
+    private final CpuGeluErf geluErf = new CpuGeluErf();
+    private final CpuUnary unary = new CpuUnary(geluErf);
+    private final CpuUnaryBackward unaryBackward = new CpuUnaryBackward(geluErf);
     private final CpuCopy copy = new CpuCopy();
     private final CpuBinary binary = new CpuBinary();
     private final CpuSelect select = new CpuSelect();
@@ -27,8 +31,8 @@ final class CpuElementwise {
             case Fill k -> fill(k);
             case Copy k -> copy.run(k);
             case Affine k -> affine(k);
-            case Unary k -> CpuUnary.run(k);
-            case UnaryBackward k -> CpuUnaryBackward.run(k);
+            case Unary k -> unary.run(k);
+            case UnaryBackward k -> unaryBackward.run(k);
             case Binary k -> binary.run(k);
             case Select k -> select.run(k);
             case Dropout k -> CpuDropout.run(k);
@@ -91,13 +95,9 @@ final class CpuElementwise {
     }
 
     private static void swiGluRow(long gate, long up, long out, int cols) {
-        long end = Vectors.body(cols);
-        for (long at = 0; at < end; at += BYTES) {
-            Native.store(VectorMath.silu(load(gate + at)).mul(load(up + at)), out + at);
-        }
-        if (end < 4L * cols) {
-            FloatVector last = VectorMath.silu(load(gate + end)).mul(load(up + end));
-            Vectors.storeFirst(last, out + end, Vectors.tail(cols));
+        for (long i = 0; i < cols; i += LANES) {
+            long at = 4 * i;
+            Vectors.storeUpTo(cols - i, VectorMath.silu(load(gate + at)).mul(load(up + at)), out + at);
         }
     }
 
@@ -138,22 +138,14 @@ final class CpuElementwise {
             int cols,
             boolean accumulateGate,
             boolean accumulateUp) {
-        long end = Vectors.body(cols);
-        for (long at = 0; at < end; at += BYTES) {
+        for (long i = 0; i < cols; i += LANES) {
+            long at = 4 * i;
             FloatVector x = load(gate + at);
             FloatVector g = load(gradOut + at);
             FloatVector s = VectorMath.sigmoid(x);
-            Vectors.put(g.mul(load(up + at)).mul(VectorMath.siluSlope(x, s)), gradGate + at, accumulateGate);
-            Vectors.put(g.mul(VectorMath.gate(x, s)), gradUp + at, accumulateUp);
-        }
-        if (end < 4L * cols) {
-            int tail = Vectors.tail(cols);
-            FloatVector x = load(gate + end);
-            FloatVector g = load(gradOut + end);
-            FloatVector s = VectorMath.sigmoid(x);
-            FloatVector toGate = g.mul(load(up + end)).mul(VectorMath.siluSlope(x, s));
-            Vectors.putFirst(toGate, gradGate + end, tail, accumulateGate);
-            Vectors.putFirst(g.mul(VectorMath.gate(x, s)), gradUp + end, tail, accumulateUp);
+            FloatVector toGate = g.mul(load(up + at)).mul(VectorMath.siluSlope(x, s));
+            Vectors.putUpTo(cols - i, toGate, gradGate + at, accumulateGate);
+            Vectors.putUpTo(cols - i, g.mul(VectorMath.gate(x, s)), gradUp + at, accumulateUp);
         }
     }
 }

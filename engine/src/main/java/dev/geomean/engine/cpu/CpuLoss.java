@@ -1,7 +1,7 @@
 package dev.geomean.engine.cpu;
 
+import static dev.geomean.engine.cpu.Native.LANES;
 import static dev.geomean.engine.cpu.Native.load;
-import static dev.geomean.engine.cpu.Vectors.BYTES;
 
 import dev.geomean.engine.kernel.Kernel;
 import dev.geomean.engine.kernel.LossKernel;
@@ -127,19 +127,11 @@ final class CpuLoss {
         FloatVector maxima = Vectors.all(max);
         FloatVector sums = Vectors.zero();
         FloatVector products = Vectors.zero();
-        long end = Vectors.body(count);
-        for (long at = 0; at < end; at += BYTES) {
-            FloatVector d = load(logits + at).sub(maxima).mul(scale);
-            FloatVector e = VectorMath.exp(d);
-            sums = sums.add(e);
-            products = finite(d).fma(e, products);
-        }
-        if (end < 4L * count) {
-            var tail = Vectors.first(Vectors.tail(count));
-            FloatVector d = load(logits + end).sub(maxima).mul(scale);
-            FloatVector e = VectorMath.exp(d);
-            sums = sums.add(e, tail);
-            products = products.add(finite(d).mul(e), tail);
+        for (int i = 0; i < count; i += LANES) {
+            FloatVector d = load(logits + 4L * i).sub(maxima).mul(scale);
+            FloatVector e = VectorMath.expOfNegative(d);
+            sums = Vectors.addUpTo(count - i, sums, e);
+            products = Vectors.addUpTo(count - i, products, finite(d).mul(e));
         }
         sum += Vectors.sum(sums);
         weighted += Vectors.sum(products);
@@ -210,15 +202,9 @@ final class CpuLoss {
         FloatVector scales = Vectors.all(scale);
         FloatVector shifts = Vectors.all(-logSumExp);
         FloatVector factors = Vectors.all(factor);
-        long end = Vectors.body(vocab);
-        for (long at = 0; at < end; at += BYTES) {
-            FloatVector logP = load(logits + at).fma(scales, shifts);
-            Vectors.put(VectorMath.exp(logP).mul(factors), grad + at, accumulate);
-        }
-        if (end < 4L * vocab) {
-            FloatVector logP = load(logits + end).fma(scales, shifts);
-            FloatVector last = VectorMath.exp(logP).mul(factors);
-            Vectors.putFirst(last, grad + end, Vectors.tail(vocab), accumulate);
+        for (int i = 0; i < vocab; i += LANES) {
+            FloatVector logP = load(logits + 4L * i).fma(scales, shifts);
+            Vectors.putUpTo(vocab - i, VectorMath.expOfNegative(logP).mul(factors), grad + 4L * i, accumulate);
         }
     }
 
@@ -236,16 +222,10 @@ final class CpuLoss {
         FloatVector shifts = Vectors.all(-logSumExp);
         FloatVector factors = Vectors.all(factor);
         FloatVector slopes = Vectors.all(slope);
-        long end = Vectors.body(vocab);
-        for (long at = 0; at < end; at += BYTES) {
-            FloatVector logP = load(logits + at).fma(scales, shifts);
-            FloatVector p = VectorMath.exp(logP);
-            Vectors.put(finite(logP).fma(slopes, factors).mul(p), grad + at, accumulate);
-        }
-        if (end < 4L * vocab) {
-            FloatVector logP = load(logits + end).fma(scales, shifts);
-            FloatVector last = finite(logP).fma(slopes, factors).mul(VectorMath.exp(logP));
-            Vectors.putFirst(last, grad + end, Vectors.tail(vocab), accumulate);
+        for (int i = 0; i < vocab; i += LANES) {
+            FloatVector logP = load(logits + 4L * i).fma(scales, shifts);
+            FloatVector gradient = finite(logP).fma(slopes, factors).mul(VectorMath.expOfNegative(logP));
+            Vectors.putUpTo(vocab - i, gradient, grad + 4L * i, accumulate);
         }
     }
 

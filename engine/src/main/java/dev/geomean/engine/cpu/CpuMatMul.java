@@ -7,15 +7,16 @@ import jdk.incubator.vector.FloatVector;
 /**
  * Matrix products, after Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008).
  *
- * <p>The product is cut three times so that each operand is read from the cache that can feed it. Slices of the inner dimension
- * of at most {@link Tiles#DEPTH}; in each slice, blocks of {@value #BLOCK_COLUMNS} columns of the right operand, packed
- * into panels of {@link Tiles#WIDTH} columns; for each of them, blocks of {@value #BLOCK_ROWS} rows of the left operand,
- * copied next to each other. One panel then stays in the first-level cache while the rows of the left block pass by, and
- * {@link Tiles} keeps the tile of the result in registers. Every element of the result is a sum in the order of the inner
- * dimension, slice by slice, whatever the position of the element: results do not depend on timing.
+ * <p>The product is cut three times so that each operand is read from the cache that can feed it. Slices of the inner
+ * dimension of at most {@link Tiles#DEPTH}; in each slice, blocks of {@value #BLOCK_COLUMNS} columns of the right
+ * operand, packed into panels of {@link Tiles#WIDTH} columns; for each of them, blocks of {@value #BLOCK_ROWS} rows
+ * of the left operand, copied next to each other. One panel then stays in the first-level cache while the rows of the
+ * left block pass by, and {@link Tiles} keeps the tile of the result in registers. Every element of the result is a
+ * sum in the order of the inner dimension, slice by slice, whatever the position of the element: results do not
+ * depend on timing.
  *
- * <p>Both layouts of both operands take the same path: a left operand is copied as it is stored (there are tiles for either),
- * a right operand that is stored transposed is turned while it is packed.
+ * <p>Both layouts of both operands take the same path: a left operand is copied as it is stored (there are tiles for
+ * either), a right operand that is stored transposed is turned while it is packed.
  *
  * <p>One instance belongs to one lane: its scratch arrays grow to the largest product and are kept.
  */

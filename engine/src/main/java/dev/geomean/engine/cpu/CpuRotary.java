@@ -28,6 +28,7 @@ final class CpuRotary {
         Buffer starts = k.starts();
         long startsAddress = starts == null ? 0 : starts.address();
         int half = k.headDim() / 2;
+        float sign = k.inverse() ? -1 : 1;
         for (int b = 0; b < k.batch(); b++) {
             int start = startsAddress == 0 ? 0 : Native.getInt(startsAddress + 4L * b);
             for (int t = 0; t < k.time(); t++) {
@@ -37,13 +38,13 @@ final class CpuRotary {
                 long to = out + 4 * row * k.outRowStride();
                 for (int h = 0; h < k.heads(); h++) {
                     long offset = 4L * h * k.headDim();
-                    rotate(from + offset, to + offset, cosines, half, k.inverse(), k.accumulate());
+                    rotate(from + offset, to + offset, cosines, half, sign, k.accumulate());
                 }
             }
         }
     }
 
-    private static void rotate(long in, long out, long cosines, int half, boolean inverse, boolean accumulate) {
+    private static void rotate(long in, long out, long cosines, int half, float sign, boolean accumulate) {
         long bytes = 4L * half;
         long sines = cosines + bytes;
         int i = 0;
@@ -52,10 +53,7 @@ final class CpuRotary {
             FloatVector x1 = Native.load(in + at);
             FloatVector x2 = Native.load(in + bytes + at);
             FloatVector cos = Native.load(cosines + at);
-            FloatVector sin = Native.load(sines + at);
-            if (inverse) {
-                sin = sin.neg();
-            }
+            FloatVector sin = Native.load(sines + at).mul(sign);
             FloatVector y1 = x1.mul(cos).sub(x2.mul(sin));
             FloatVector y2 = x2.mul(cos).add(x1.mul(sin));
             if (accumulate) {
@@ -65,12 +63,41 @@ final class CpuRotary {
             Native.store(y1, out + at);
             Native.store(y2, out + bytes + at);
         }
+        if (i < half) {
+            rotateRest(in, out, cosines, half, i, sign, accumulate);
+        }
+    }
+
+    /**
+     * The rest of a head, and all of one whose half is shorter than a vector: with vectors of four lanes, then one by
+     * one.
+     */
+    private static void rotateRest(
+            long in, long out, long cosines, int half, int from, float sign, boolean accumulate) {
+        long bytes = 4L * half;
+        long sines = cosines + bytes;
+        int i = from;
+        for (; i <= half - 4; i += 4) {
+            long at = 4L * i;
+            FloatVector x1 = Native.load4(in + at);
+            FloatVector x2 = Native.load4(in + bytes + at);
+            FloatVector cos = Native.load4(cosines + at);
+            FloatVector sin = Native.load4(sines + at).mul(sign);
+            FloatVector y1 = x1.mul(cos).sub(x2.mul(sin));
+            FloatVector y2 = x2.mul(cos).add(x1.mul(sin));
+            if (accumulate) {
+                y1 = y1.add(Native.load4(out + at));
+                y2 = y2.add(Native.load4(out + bytes + at));
+            }
+            Native.store4(y1, out + at);
+            Native.store4(y2, out + bytes + at);
+        }
         for (; i < half; i++) {
             long at = 4L * i;
             float x1 = Native.get(in + at);
             float x2 = Native.get(in + bytes + at);
             float cos = Native.get(cosines + at);
-            float sin = inverse ? -Native.get(sines + at) : Native.get(sines + at);
+            float sin = Native.get(sines + at) * sign;
             float y1 = x1 * cos - x2 * sin;
             float y2 = x2 * cos + x1 * sin;
             Native.set(out + at, accumulate ? y1 + Native.get(out + at) : y1);

@@ -165,7 +165,7 @@ final class CpuSampling {
             weights = new float[count + LANES];
         }
         for (int i = 0; i < count; i += LANES) {
-            VectorMath.exp(load(logits + 4L * i).sub(max).mul(scale)).intoArray(weights, i);
+            VectorMath.expOfNegative(load(logits + 4L * i).sub(max).mul(scale)).intoArray(weights, i);
         }
     }
 
@@ -228,7 +228,7 @@ final class CpuSampling {
         }
         double sum = 0;
         for (int i = 0; i < candidates; i += LANES) {
-            VectorMath.exp(FloatVector.fromArray(FLOATS, keys, i).sub(max).mul(scale)).intoArray(weights, i);
+            VectorMath.expOfNegative(FloatVector.fromArray(FLOATS, keys, i).sub(max).mul(scale)).intoArray(weights, i);
         }
         for (int i = 0; i < candidates; i++) {
             sum += weights[i];

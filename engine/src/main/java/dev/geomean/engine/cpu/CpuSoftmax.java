@@ -1,5 +1,6 @@
 package dev.geomean.engine.cpu;
 
+import static dev.geomean.engine.cpu.Native.LANES;
 import static dev.geomean.engine.cpu.Native.load;
 import static dev.geomean.engine.cpu.Vectors.BYTES;
 
@@ -40,15 +41,10 @@ final class CpuSoftmax {
     }
 
     private static float sumOfExpChunk(long x, int count, float max, float scale) {
-        FloatVector shift = Vectors.all(max);
         FloatVector sum = Vectors.zero();
-        long end = Vectors.body(count);
-        for (long at = 0; at < end; at += BYTES) {
-            sum = sum.add(VectorMath.exp(load(x + at).sub(shift).mul(scale)));
-        }
-        if (end < 4L * count) {
-            FloatVector last = VectorMath.exp(load(x + end).sub(shift).mul(scale));
-            sum = sum.add(last, Vectors.first(Vectors.tail(count)));
+        for (int i = 0; i < count; i += LANES) {
+            FloatVector e = VectorMath.expOfNegative(load(x + 4L * i).sub(max).mul(scale));
+            sum = Vectors.addUpTo(count - i, sum, e);
         }
         return Vectors.sum(sum);
     }
@@ -64,19 +60,11 @@ final class CpuSoftmax {
     }
 
     private static float storeExpChunk(long x, long out, int count, float max, float scale) {
-        FloatVector shift = Vectors.all(max);
         FloatVector sum = Vectors.zero();
-        long end = Vectors.body(count);
-        for (long at = 0; at < end; at += BYTES) {
-            FloatVector e = VectorMath.exp(load(x + at).sub(shift).mul(scale));
-            sum = sum.add(e);
-            Native.store(e, out + at);
-        }
-        if (end < 4L * count) {
-            int tail = Vectors.tail(count);
-            FloatVector e = VectorMath.exp(load(x + end).sub(shift).mul(scale));
-            sum = sum.add(e, Vectors.first(tail));
-            Vectors.storeFirst(e, out + end, tail);
+        for (int i = 0; i < count; i += LANES) {
+            FloatVector e = VectorMath.expOfNegative(load(x + 4L * i).sub(max).mul(scale));
+            sum = Vectors.addUpTo(count - i, sum, e);
+            Vectors.storeUpTo(count - i, e, out + 4L * i);
         }
         return Vectors.sum(sum);
     }
@@ -138,14 +126,10 @@ final class CpuSoftmax {
 
     private static void logarithmRow(long out, long gradOut, long gradIn, int count, float sum, boolean accumulate) {
         FloatVector minusSum = Vectors.all(-sum);
-        long end = Vectors.body(count);
-        for (long at = 0; at < end; at += BYTES) {
-            FloatVector p = VectorMath.exp(load(out + at));
-            Vectors.put(p.fma(minusSum, load(gradOut + at)), gradIn + at, accumulate);
-        }
-        if (end < 4L * count) {
-            FloatVector last = VectorMath.exp(load(out + end)).fma(minusSum, load(gradOut + end));
-            Vectors.putFirst(last, gradIn + end, Vectors.tail(count), accumulate);
+        for (int i = 0; i < count; i += LANES) {
+            long at = 4L * i;
+            FloatVector gradient = VectorMath.expOfNegative(load(out + at)).fma(minusSum, load(gradOut + at));
+            Vectors.putUpTo(count - i, gradient, gradIn + at, accumulate);
         }
     }
 }

@@ -1,5 +1,6 @@
 package dev.geomean.engine.cpu;
 
+import static dev.geomean.engine.cpu.Native.LANES;
 import static dev.geomean.engine.cpu.Native.load;
 import static dev.geomean.engine.cpu.Vectors.BYTES;
 
@@ -7,9 +8,13 @@ import dev.geomean.engine.kernel.ElementwiseKernel.Unary;
 
 /** {@link Unary}. One small loop per function: a loop whose operator varies would be compiled to calls. */
 final class CpuUnary {
-    private CpuUnary() {}
+    private final CpuGeluErf geluErf;
 
-    static void run(Unary k) {
+    CpuUnary(CpuGeluErf geluErf) {
+        this.geluErf = geluErf;
+    }
+
+    void run(Unary k) {
         long count = k.out().length();
         Require.floats(k, "out", k.out(), count);
         Require.floats(k, "in", k.in(), count);
@@ -24,7 +29,7 @@ final class CpuUnary {
             case SIGMOID -> sigmoid(in, out, count);
             case RELU -> relu(in, out, count);
             case GELU_TANH -> geluTanh(in, out, count);
-            case GELU_ERF -> geluErf(in, out, count);
+            case GELU_ERF -> geluErf.forward(in, out, count);
             case SILU -> silu(in, out, count);
         }
     }
@@ -40,22 +45,14 @@ final class CpuUnary {
     }
 
     private static void exp(long in, long out, long count) {
-        long end = Vectors.body(count);
-        for (long at = 0; at < end; at += BYTES) {
-            Native.store(VectorMath.exp(load(in + at)), out + at);
-        }
-        if (end < 4 * count) {
-            Vectors.storeFirst(VectorMath.exp(load(in + end)), out + end, Vectors.tail(count));
+        for (long i = 0; i < count; i += LANES) {
+            Vectors.storeUpTo(count - i, VectorMath.exp(load(in + 4 * i)), out + 4 * i);
         }
     }
 
     private static void log(long in, long out, long count) {
-        long end = Vectors.body(count);
-        for (long at = 0; at < end; at += BYTES) {
-            Native.store(VectorMath.log(load(in + at)), out + at);
-        }
-        if (end < 4 * count) {
-            Vectors.storeFirst(VectorMath.log(load(in + end)), out + end, Vectors.tail(count));
+        for (long i = 0; i < count; i += LANES) {
+            Vectors.storeUpTo(count - i, VectorMath.log(load(in + 4 * i)), out + 4 * i);
         }
     }
 
@@ -70,22 +67,14 @@ final class CpuUnary {
     }
 
     private static void tanh(long in, long out, long count) {
-        long end = Vectors.body(count);
-        for (long at = 0; at < end; at += BYTES) {
-            Native.store(VectorMath.tanh(load(in + at)), out + at);
-        }
-        if (end < 4 * count) {
-            Vectors.storeFirst(VectorMath.tanh(load(in + end)), out + end, Vectors.tail(count));
+        for (long i = 0; i < count; i += LANES) {
+            Vectors.storeUpTo(count - i, VectorMath.tanh(load(in + 4 * i)), out + 4 * i);
         }
     }
 
     private static void sigmoid(long in, long out, long count) {
-        long end = Vectors.body(count);
-        for (long at = 0; at < end; at += BYTES) {
-            Native.store(VectorMath.sigmoid(load(in + at)), out + at);
-        }
-        if (end < 4 * count) {
-            Vectors.storeFirst(VectorMath.sigmoid(load(in + end)), out + end, Vectors.tail(count));
+        for (long i = 0; i < count; i += LANES) {
+            Vectors.storeUpTo(count - i, VectorMath.sigmoid(load(in + 4 * i)), out + 4 * i);
         }
     }
 
@@ -100,32 +89,14 @@ final class CpuUnary {
     }
 
     private static void geluTanh(long in, long out, long count) {
-        long end = Vectors.body(count);
-        for (long at = 0; at < end; at += BYTES) {
-            Native.store(VectorMath.geluTanh(load(in + at)), out + at);
-        }
-        if (end < 4 * count) {
-            Vectors.storeFirst(VectorMath.geluTanh(load(in + end)), out + end, Vectors.tail(count));
-        }
-    }
-
-    private static void geluErf(long in, long out, long count) {
-        long end = Vectors.body(count);
-        for (long at = 0; at < end; at += BYTES) {
-            Native.store(VectorMath.geluErf(load(in + at)), out + at);
-        }
-        if (end < 4 * count) {
-            Vectors.storeFirst(VectorMath.geluErf(load(in + end)), out + end, Vectors.tail(count));
+        for (long i = 0; i < count; i += LANES) {
+            Vectors.storeUpTo(count - i, VectorMath.geluTanh(load(in + 4 * i)), out + 4 * i);
         }
     }
 
     private static void silu(long in, long out, long count) {
-        long end = Vectors.body(count);
-        for (long at = 0; at < end; at += BYTES) {
-            Native.store(VectorMath.silu(load(in + at)), out + at);
-        }
-        if (end < 4 * count) {
-            Vectors.storeFirst(VectorMath.silu(load(in + end)), out + end, Vectors.tail(count));
+        for (long i = 0; i < count; i += LANES) {
+            Vectors.storeUpTo(count - i, VectorMath.silu(load(in + 4 * i)), out + 4 * i);
         }
     }
 }

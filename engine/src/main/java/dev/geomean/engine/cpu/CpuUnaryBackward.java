@@ -1,5 +1,6 @@
 package dev.geomean.engine.cpu;
 
+import static dev.geomean.engine.cpu.Native.LANES;
 import static dev.geomean.engine.cpu.Native.load;
 import static dev.geomean.engine.cpu.Vectors.BYTES;
 
@@ -9,9 +10,13 @@ import jdk.incubator.vector.VectorOperators;
 
 /** {@link UnaryBackward}, from the input or the output of the forward kernel, whichever is cheaper. */
 final class CpuUnaryBackward {
-    private CpuUnaryBackward() {}
+    private final CpuGeluErf geluErf;
 
-    static void run(UnaryBackward k) {
+    CpuUnaryBackward(CpuGeluErf geluErf) {
+        this.geluErf = geluErf;
+    }
+
+    void run(UnaryBackward k) {
         long count = k.gradIn().length();
         Require.floats(k, "gradIn", k.gradIn(), count);
         Require.floats(k, "gradOut", k.gradOut(), count);
@@ -31,17 +36,17 @@ final class CpuUnaryBackward {
             case SIGMOID -> sigmoid(out, gradOut, gradIn, count, accumulate);
             case RELU -> relu(in, gradOut, gradIn, count, accumulate);
             case GELU_TANH -> geluTanh(in, gradOut, gradIn, count, accumulate);
-            case GELU_ERF -> geluErf(in, gradOut, gradIn, count, accumulate);
+            case GELU_ERF -> geluErf.backward(in, gradOut, gradIn, count, accumulate);
             case SILU -> silu(in, gradOut, gradIn, count, accumulate);
         }
     }
 
     private static FloatVector tanh(FloatVector y, FloatVector g) {
-        return g.mul(Vectors.all(1f).sub(y.mul(y)));
+        return g.mul(VectorMath.ONE.sub(y.mul(y)));
     }
 
     private static FloatVector sigmoid(FloatVector y, FloatVector g) {
-        return g.mul(y).mul(Vectors.all(1f).sub(y));
+        return g.mul(y).mul(VectorMath.ONE.sub(y));
     }
 
     private static FloatVector relu(FloatVector x, FloatVector g) {
@@ -130,35 +135,16 @@ final class CpuUnaryBackward {
     }
 
     private static void geluTanh(long in, long gradOut, long gradIn, long count, boolean accumulate) {
-        long end = Vectors.body(count);
-        for (long at = 0; at < end; at += BYTES) {
-            Vectors.put(VectorMath.geluTanhSlope(load(in + at)).mul(load(gradOut + at)), gradIn + at, accumulate);
-        }
-        if (end < 4 * count) {
-            FloatVector last = VectorMath.geluTanhSlope(load(in + end)).mul(load(gradOut + end));
-            Vectors.putFirst(last, gradIn + end, Vectors.tail(count), accumulate);
-        }
-    }
-
-    private static void geluErf(long in, long gradOut, long gradIn, long count, boolean accumulate) {
-        long end = Vectors.body(count);
-        for (long at = 0; at < end; at += BYTES) {
-            Vectors.put(VectorMath.geluErfSlope(load(in + at)).mul(load(gradOut + at)), gradIn + at, accumulate);
-        }
-        if (end < 4 * count) {
-            FloatVector last = VectorMath.geluErfSlope(load(in + end)).mul(load(gradOut + end));
-            Vectors.putFirst(last, gradIn + end, Vectors.tail(count), accumulate);
+        for (long i = 0; i < count; i += LANES) {
+            FloatVector gradient = VectorMath.geluTanhSlope(load(in + 4 * i)).mul(load(gradOut + 4 * i));
+            Vectors.putUpTo(count - i, gradient, gradIn + 4 * i, accumulate);
         }
     }
 
     private static void silu(long in, long gradOut, long gradIn, long count, boolean accumulate) {
-        long end = Vectors.body(count);
-        for (long at = 0; at < end; at += BYTES) {
-            Vectors.put(silu(load(in + at), load(gradOut + at)), gradIn + at, accumulate);
-        }
-        if (end < 4 * count) {
-            FloatVector last = silu(load(in + end), load(gradOut + end));
-            Vectors.putFirst(last, gradIn + end, Vectors.tail(count), accumulate);
+        for (long i = 0; i < count; i += LANES) {
+            FloatVector gradient = silu(load(in + 4 * i), load(gradOut + 4 * i));
+            Vectors.putUpTo(count - i, gradient, gradIn + 4 * i, accumulate);
         }
     }
 }

@@ -16,7 +16,10 @@ import jdk.incubator.vector.VectorSpecies;
  * memory through one constant segment that spans all of it.
  */
 final class Native {
-    /** Vectors of the widest shape the machine prefers, or of the width in system property {@code geomean.vector.bits}. */
+    /**
+     * Vectors of the widest shape the machine prefers, or of the width in system property {@code
+     * geomean.vector.bits}.
+     */
     static final VectorSpecies<Float> FLOATS = VectorSpecies.of(float.class, shape());
 
     /** Integer vectors with as many lanes as {@link #FLOATS}. */
@@ -28,8 +31,13 @@ final class Native {
     /** Byte order of the machine. */
     static final ByteOrder ORDER = ByteOrder.nativeOrder();
 
+    /**
+     * All of memory. For loops whose methods are also called with nothing to do in the loop: C2 does not inline the
+     * methods of this class into code that the profile says is rare, and then every vector is allocated; those of the
+     * Vector API always.
+     */
     @SuppressWarnings("restricted") // unchecked access is what this class is for
-    private static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
+    static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
 
     private Native() {}
 
@@ -49,6 +57,14 @@ final class Native {
     }
 
     static void store(FloatVector vector, long address) {
+        vector.intoMemorySegment(ALL, address, ORDER);
+    }
+
+    static FloatVector load4(long address) {
+        return FloatVector.fromMemorySegment(FloatVector.SPECIES_128, ALL, address, ORDER);
+    }
+
+    static void store4(FloatVector vector, long address) {
         vector.intoMemorySegment(ALL, address, ORDER);
     }
 

@@ -3,8 +3,8 @@ package dev.geomean.engine.cpu;
 /**
  * Copies operands from native memory into the layouts that {@link Tiles} reads.
  *
- * <p>Whole vectors are read, so a copy may touch up to one vector after the last element of a row; every storage has that much
- * slack. What lands in the padding of a panel is arbitrary: tiles compute it and callers drop it.
+ * <p>Whole vectors are read, so a copy may touch up to one vector after the last element of a row; every storage has
+ * that much slack. What lands in the padding of a panel is arbitrary: tiles compute it and callers drop it.
  */
 final class Panels {
     private static final int LANES = Native.LANES;

@@ -1,14 +1,14 @@
 package dev.geomean.engine.cpu;
 
-import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
 
 /**
  * Scores of a block of queries against many keys, and the products that make and use them.
  *
  * <p>Keys are cut into chunks of {@link Tiles#DEPTH}. Within a chunk the scores are laid out like a left operand of
- * {@link Tiles} (a row per query, rows {@link Tiles#STRIDE} apart), so a product reads them where the softmax left them.
- * Scratch grows and is kept.
+ * {@link Tiles} (a row per query, rows {@link Tiles#STRIDE} apart), so a product reads them where the softmax left
+ * them. Scratch grows and is kept.
  */
 final class Scores {
     private static final int LANES = Native.LANES;
@@ -40,19 +40,33 @@ final class Scores {
     }
 
     /**
-     * Sets a range of a row.
+     * Sets the scores of a row from a key to the end of that key's vector.
      *
      * @param row query of the block
      * @param from first key
-     * @param to key after the last
      * @param value the value
      */
-    void fill(int row, int from, int to, float value) {
-        for (int j = from; j < to;) {
-            int end = Math.min(to, j / DEPTH * DEPTH + DEPTH);
-            int at = at(row, j);
-            Arrays.fill(values, at, at + end - j, value);
-            j = end;
+    void fillVector(int row, int from, float value) {
+        int used = from % LANES;
+        int at = at(row, from - used);
+        VectorMask<Float> keep = Native.FLOATS.indexInRange(0, used);
+        FloatVector filler = FloatVector.broadcast(Native.FLOATS, value);
+        filler.blend(FloatVector.fromArray(Native.FLOATS, values, at), keep).intoArray(values, at);
+    }
+
+    /**
+     * Sets the scores of a row to 0 from a key on.
+     *
+     * @param row query of the block
+     * @param from first key
+     * @param to key after the last; rounded up to a whole vector
+     */
+    void clear(int row, int from, int to) {
+        if (from % LANES != 0) {
+            fillVector(row, from, 0);
+        }
+        for (int j = roundUp(from, LANES); j < to; j += LANES) {
+            FloatVector.zero(Native.FLOATS).intoArray(values, at(row, j));
         }
     }
 
@@ -72,7 +86,11 @@ final class Scores {
             int skip = Math.max(0, j - first) / Tiles.ROWS * Tiles.ROWS;
             for (int i = skip; i < rows; i += Tiles.ROWS) {
                 int at = at(i, j);
-                Tiles.rows(left, i * Tiles.STRIDE, panels, j * headDim, headDim, values, at, Tiles.STRIDE);
+                if (visible - j <= LANES) {
+                    Tiles.rowsNarrow(left, i * Tiles.STRIDE, panels, j * headDim, headDim, values, at, Tiles.STRIDE);
+                } else {
+                    Tiles.rows(left, i * Tiles.STRIDE, panels, j * headDim, headDim, values, at, Tiles.STRIDE);
+                }
             }
         }
     }
@@ -95,12 +113,16 @@ final class Scores {
                 int panel = c * width + d * packed;
                 for (int i = Math.max(0, c - first) / Tiles.ROWS * Tiles.ROWS; i < rows; i += Tiles.ROWS) {
                     int depth = Math.min(packed, Math.min(first + rows, first + i + Tiles.ROWS) - c);
-                    int to = i * width + d;
-                    if (c == 0) {
-                        Tiles.rows(values, at(i, c), panels, panel, depth, result, to, width);
+                    float[] to = c == 0 ? result : tile;
+                    int toAt = c == 0 ? i * width + d : 0;
+                    int stride = c == 0 ? width : WIDTH;
+                    if (headDim - d <= LANES) {
+                        Tiles.rowsNarrow(values, at(i, c), panels, panel, depth, to, toAt, stride);
                     } else {
-                        Tiles.rows(values, at(i, c), panels, panel, depth, tile, 0, WIDTH);
-                        addTile(tile, result, to, width);
+                        Tiles.rows(values, at(i, c), panels, panel, depth, to, toAt, stride);
+                    }
+                    if (c > 0) {
+                        addTile(tile, result, i * width + d, width);
                     }
                 }
             }
@@ -124,7 +146,11 @@ final class Scores {
                 int skip = Math.max(0, j - first);
                 int panel = d * rows + skip * WIDTH;
                 int to = j * width + d;
-                Tiles.columns(values, at(skip, j), panels, panel, rows - skip, tile, 0, WIDTH);
+                if (headDim - d <= LANES) {
+                    Tiles.columnsNarrow(values, at(skip, j), panels, panel, rows - skip, tile, 0, WIDTH);
+                } else {
+                    Tiles.columns(values, at(skip, j), panels, panel, rows - skip, tile, 0, WIDTH);
+                }
                 addTile(tile, result, to, width);
             }
         }
@@ -187,14 +213,31 @@ final class Scores {
      * @param add whether to add to what is there
      */
     static void store(float[] values, int at, long to, int length, float scale, boolean add) {
+        if (add) {
+            add(values, at, to, length, scale);
+        } else {
+            set(values, at, to, length, scale);
+        }
+    }
+
+    private static void set(float[] values, int at, long to, int length, float scale) {
+        int j = 0;
+        for (; j <= length - LANES; j += LANES) {
+            Native.store(FloatVector.fromArray(Native.FLOATS, values, at + j).mul(scale), to + 4L * j);
+        }
+        for (; j < length; j++) {
+            Native.set(to + 4L * j, values[at + j] * scale);
+        }
+    }
+
+    private static void add(float[] values, int at, long to, int length, float scale) {
         int j = 0;
         for (; j <= length - LANES; j += LANES) {
             FloatVector v = FloatVector.fromArray(Native.FLOATS, values, at + j).mul(scale);
-            Native.store(add ? v.add(Native.load(to + 4L * j)) : v, to + 4L * j);
+            Native.store(v.add(Native.load(to + 4L * j)), to + 4L * j);
         }
         for (; j < length; j++) {
-            float v = values[at + j] * scale;
-            Native.set(to + 4L * j, add ? v + Native.get(to + 4L * j) : v);
+            Native.set(to + 4L * j, values[at + j] * scale + Native.get(to + 4L * j));
         }
     }
 

@@ -1,36 +1,44 @@
 package dev.geomean.engine.cpu;
 
+import static dev.geomean.engine.cpu.Native.ALL;
+import static dev.geomean.engine.cpu.Native.FLOATS;
+import static dev.geomean.engine.cpu.Native.LANES;
+import static dev.geomean.engine.cpu.Native.ORDER;
+
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
-import jdk.incubator.vector.VectorOperators;
 
 /**
- * Products in which one operand has only a few rows or columns, as in decoding a single sequence or a head with one output.
+ * Products in which one operand has only a few rows or columns, as in decoding a single sequence or a head with one
+ * output.
  *
- * <p>Each element of the large operand then takes part in only a few multiplications, so packing it would cost more than the
- * product. It is read in place, once, along its rows; the small operand is first copied to the heap, one contiguous row of
- * inner indices per row (or column) of the result. There are two cases:
+ * <p>Each element of the large operand then takes part in only a few multiplications, so packing it would cost more
+ * than the product. It is read in place, once, along its rows; the small operand is first copied to the heap, one
+ * contiguous row of inner indices per row (or column) of the result. There are two cases:
  * <ul>
- *   <li><em>dots</em>: rows of the large operand run along the inner dimension; every result is a dot product of a large and
- *       a small row;
- *   <li><em>sums</em>: rows of the large operand run along the result; every row of the result is a weighted sum of large rows.
+ *   <li><em>dots</em>: rows of the large operand run along the inner dimension; every result is a dot product of a
+ *       large and a small row;
+ *   <li><em>sums</em>: rows of the large operand run along the result; every row of the result is a weighted sum of
+ *       large rows.
  * </ul>
  *
  * <p>One instance belongs to one lane; its scratch grows and is kept.
  */
 final class SkinnyMatMul {
     /** Large rows of one step of dots. */
-    private static final int DOT_ROWS = 4;
+    static final int DOT_ROWS = 4;
+
+    /** Elements that {@link #dots2x4} writes. */
+    static final int PARTIAL = 2 * DOT_ROWS * LANES;
 
     /** Large rows of one step of sums. */
-    private static final int SUM_ROWS = 4;
+    static final int SUM_ROWS = 4;
 
     /** Columns of one block of sums: few enough that {@link #SUM_ROWS} rows of them stay in the first-level cache. */
     private static final int SUM_COLUMNS = 1024;
 
-    private static final int LANES = Native.LANES;
-
+    private final float[] partial = new float[PARTIAL];
     private final float[] results = new float[2 * DOT_ROWS];
     private float[] small = {};
     private float[] sums = {};
@@ -48,7 +56,7 @@ final class SkinnyMatMul {
      * @param depth inner dimension
      */
     void load(long from, long rowStep, long depthStep, int rows, int depth) {
-        int stride = Scores.roundUp(depth, LANES) + LANES;
+        int stride = Scores.roundUp(depth, LANES);
         small = Scores.grow(small, (rows + 1) * stride);
         for (int i = 0; i < rows; i++) {
             if (depthStep == Float.BYTES) {
@@ -58,7 +66,7 @@ final class SkinnyMatMul {
                     small[i * stride + p] = Native.get(from + i * rowStep + p * depthStep);
                 }
             }
-            // Dots multiply one vector past the end, where the large operand is masked to 0.
+            // Dots multiply whole vectors; past the end of a row the large operand is masked to 0.
             Arrays.fill(small, i * stride + depth, (i + 1) * stride, 0);
         }
     }
@@ -79,7 +87,7 @@ final class SkinnyMatMul {
     void dots(
             long large, long stride, int count, int rows, int depth, long out, long largeStep, long smallStep,
             boolean add) {
-        int smallStride = Scores.roundUp(depth, LANES) + LANES;
+        int smallStride = Scores.roundUp(depth, LANES);
         for (int j = 0; j < count; j += DOT_ROWS) {
             int step = Math.min(DOT_ROWS, count - j);
             long row0 = large + j * stride;
@@ -88,7 +96,8 @@ final class SkinnyMatMul {
             long row3 = large + Math.min(j + 3, count - 1) * stride;
             for (int i = 0; i < rows; i += 2) {
                 int next = Math.min(i + 1, rows - 1);
-                dots(row0, row1, row2, row3, small, i * smallStride, next * smallStride, depth, results);
+                dots2x4(row0, row1, row2, row3, small, i * smallStride, next * smallStride, depth, partial);
+                finish(partial, results);
                 put(results, out + j * largeStep + i * smallStep, largeStep, smallStep, step, next - i + 1, add);
             }
         }
@@ -105,25 +114,39 @@ final class SkinnyMatMul {
         }
     }
 
-    /** Two small rows with four large rows; straight-line code around one loop for the reasons given in {@link Tiles}. */
-    private static void dots(
-            long row0, long row1, long row2, long row3, float[] a, int at, int nextAt, int depth, float[] results) {
-        FloatVector x0 = FloatVector.zero(Native.FLOATS);
-        FloatVector x1 = FloatVector.zero(Native.FLOATS);
-        FloatVector x2 = FloatVector.zero(Native.FLOATS);
-        FloatVector x3 = FloatVector.zero(Native.FLOATS);
-        FloatVector y0 = FloatVector.zero(Native.FLOATS);
-        FloatVector y1 = FloatVector.zero(Native.FLOATS);
-        FloatVector y2 = FloatVector.zero(Native.FLOATS);
-        FloatVector y3 = FloatVector.zero(Native.FLOATS);
-        int whole = depth / LANES * LANES;
+    /**
+     * Dot products of two small rows with four large rows; straight-line code around one loop for the reasons given in
+     * {@link Tiles}.
+     *
+     * @param row0 address of a large row
+     * @param row1 address of a large row
+     * @param row2 address of a large row
+     * @param row3 address of a large row
+     * @param a small rows, zero up to a whole vector
+     * @param at first element of the first small row
+     * @param nextAt first element of the second small row
+     * @param depth row length, at least 1
+     * @param partial receives for each result a vector whose lanes add up to it, see {@link #finish}
+     */
+    static void dots2x4(
+            long row0, long row1, long row2, long row3, float[] a, int at, int nextAt, int depth, float[] partial) {
+        FloatVector x0 = FloatVector.zero(FLOATS);
+        FloatVector x1 = FloatVector.zero(FLOATS);
+        FloatVector x2 = FloatVector.zero(FLOATS);
+        FloatVector x3 = FloatVector.zero(FLOATS);
+        FloatVector y0 = FloatVector.zero(FLOATS);
+        FloatVector y1 = FloatVector.zero(FLOATS);
+        FloatVector y2 = FloatVector.zero(FLOATS);
+        FloatVector y3 = FloatVector.zero(FLOATS);
+        // The last vector, whole or not, comes after the loop.
+        int whole = (depth - 1) / LANES * LANES;
         for (int p = 0; p < whole; p += LANES) {
-            FloatVector u = FloatVector.fromArray(Native.FLOATS, a, at + p);
-            FloatVector v = FloatVector.fromArray(Native.FLOATS, a, nextAt + p);
-            FloatVector b0 = Native.load(row0 + 4L * p);
-            FloatVector b1 = Native.load(row1 + 4L * p);
-            FloatVector b2 = Native.load(row2 + 4L * p);
-            FloatVector b3 = Native.load(row3 + 4L * p);
+            FloatVector u = FloatVector.fromArray(FLOATS, a, at + p);
+            FloatVector v = FloatVector.fromArray(FLOATS, a, nextAt + p);
+            FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, ALL, row0 + 4L * p, ORDER);
+            FloatVector b1 = FloatVector.fromMemorySegment(FLOATS, ALL, row1 + 4L * p, ORDER);
+            FloatVector b2 = FloatVector.fromMemorySegment(FLOATS, ALL, row2 + 4L * p, ORDER);
+            FloatVector b3 = FloatVector.fromMemorySegment(FLOATS, ALL, row3 + 4L * p, ORDER);
             x0 = b0.fma(u, x0);
             x1 = b1.fma(u, x1);
             x2 = b2.fma(u, x2);
@@ -134,21 +157,33 @@ final class SkinnyMatMul {
             y3 = b3.fma(v, y3);
         }
         // What follows a large row may be anything, even NaN: selected away, not multiplied by 0.
-        VectorMask<Float> beyond = Native.FLOATS.indexInRange(0, depth - whole).not();
-        FloatVector u = FloatVector.fromArray(Native.FLOATS, a, at + whole);
-        FloatVector v = FloatVector.fromArray(Native.FLOATS, a, nextAt + whole);
-        FloatVector b0 = Native.load(row0 + 4L * whole).blend(0, beyond);
-        FloatVector b1 = Native.load(row1 + 4L * whole).blend(0, beyond);
-        FloatVector b2 = Native.load(row2 + 4L * whole).blend(0, beyond);
-        FloatVector b3 = Native.load(row3 + 4L * whole).blend(0, beyond);
-        results[0] = b0.fma(u, x0).reduceLanes(VectorOperators.ADD);
-        results[1] = b1.fma(u, x1).reduceLanes(VectorOperators.ADD);
-        results[2] = b2.fma(u, x2).reduceLanes(VectorOperators.ADD);
-        results[3] = b3.fma(u, x3).reduceLanes(VectorOperators.ADD);
-        results[4] = b0.fma(v, y0).reduceLanes(VectorOperators.ADD);
-        results[5] = b1.fma(v, y1).reduceLanes(VectorOperators.ADD);
-        results[6] = b2.fma(v, y2).reduceLanes(VectorOperators.ADD);
-        results[7] = b3.fma(v, y3).reduceLanes(VectorOperators.ADD);
+        VectorMask<Float> beyond = FLOATS.indexInRange(0, depth - whole).not();
+        FloatVector u = FloatVector.fromArray(FLOATS, a, at + whole);
+        FloatVector v = FloatVector.fromArray(FLOATS, a, nextAt + whole);
+        FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, ALL, row0 + 4L * whole, ORDER).blend(0, beyond);
+        FloatVector b1 = FloatVector.fromMemorySegment(FLOATS, ALL, row1 + 4L * whole, ORDER).blend(0, beyond);
+        FloatVector b2 = FloatVector.fromMemorySegment(FLOATS, ALL, row2 + 4L * whole, ORDER).blend(0, beyond);
+        FloatVector b3 = FloatVector.fromMemorySegment(FLOATS, ALL, row3 + 4L * whole, ORDER).blend(0, beyond);
+        b0.fma(u, x0).intoArray(partial, 0);
+        b1.fma(u, x1).intoArray(partial, LANES);
+        b2.fma(u, x2).intoArray(partial, 2 * LANES);
+        b3.fma(u, x3).intoArray(partial, 3 * LANES);
+        b0.fma(v, y0).intoArray(partial, 4 * LANES);
+        b1.fma(v, y1).intoArray(partial, 5 * LANES);
+        b2.fma(v, y2).intoArray(partial, 6 * LANES);
+        b3.fma(v, y3).intoArray(partial, 7 * LANES);
+    }
+
+    /**
+     * Adds up the lanes of what {@link #dots2x4} left.
+     *
+     * @param partial one vector for each result
+     * @param results receives the four results of the first small row, then those of the second
+     */
+    static void finish(float[] partial, float[] results) {
+        for (int i = 0; i < 2 * DOT_ROWS; i++) {
+            results[i] = Vectors.sum(FloatVector.fromArray(FLOATS, partial, i * LANES));
+        }
     }
 
     /**
@@ -174,7 +209,7 @@ final class SkinnyMatMul {
             long columnStep,
             long smallStep,
             boolean add) {
-        int smallStride = Scores.roundUp(depth, LANES) + LANES;
+        int smallStride = Scores.roundUp(depth, LANES);
         sums = Scores.grow(sums, rows * SUM_COLUMNS);
         for (int j = 0; j < columns; j += SUM_COLUMNS) {
             int width = Math.min(SUM_COLUMNS, columns - j);
@@ -209,27 +244,47 @@ final class SkinnyMatMul {
         }
     }
 
-    private static void addRows(long row, long stride, float[] weights, int weightsAt, float[] sums, int at,
-            int width) {
-        FloatVector w0 = FloatVector.broadcast(Native.FLOATS, weights[weightsAt]);
-        FloatVector w1 = FloatVector.broadcast(Native.FLOATS, weights[weightsAt + 1]);
-        FloatVector w2 = FloatVector.broadcast(Native.FLOATS, weights[weightsAt + 2]);
-        FloatVector w3 = FloatVector.broadcast(Native.FLOATS, weights[weightsAt + 3]);
+    /**
+     * Adds {@link #SUM_ROWS} weighted large rows to a row of sums.
+     *
+     * @param row address of the first large row
+     * @param stride bytes between large rows
+     * @param weights weights
+     * @param weightsAt weight of the first large row
+     * @param sums sums
+     * @param at first sum
+     * @param width row length; sums are written up to a whole vector
+     */
+    static void addRows(long row, long stride, float[] weights, int weightsAt, float[] sums, int at, int width) {
+        FloatVector w0 = FloatVector.broadcast(FLOATS, weights[weightsAt]);
+        FloatVector w1 = FloatVector.broadcast(FLOATS, weights[weightsAt + 1]);
+        FloatVector w2 = FloatVector.broadcast(FLOATS, weights[weightsAt + 2]);
+        FloatVector w3 = FloatVector.broadcast(FLOATS, weights[weightsAt + 3]);
         for (int j = 0; j < width; j += LANES) {
             long from = row + 4L * j;
-            FloatVector sum = FloatVector.fromArray(Native.FLOATS, sums, at + j);
-            sum = w0.fma(Native.load(from), sum);
-            sum = w1.fma(Native.load(from + stride), sum);
-            sum = w2.fma(Native.load(from + 2 * stride), sum);
-            sum = w3.fma(Native.load(from + 3 * stride), sum);
+            FloatVector sum = FloatVector.fromArray(FLOATS, sums, at + j);
+            sum = w0.fma(FloatVector.fromMemorySegment(FLOATS, ALL, from, ORDER), sum);
+            sum = w1.fma(FloatVector.fromMemorySegment(FLOATS, ALL, from + stride, ORDER), sum);
+            sum = w2.fma(FloatVector.fromMemorySegment(FLOATS, ALL, from + 2 * stride, ORDER), sum);
+            sum = w3.fma(FloatVector.fromMemorySegment(FLOATS, ALL, from + 3 * stride, ORDER), sum);
             sum.intoArray(sums, at + j);
         }
     }
 
-    private static void addRow(long row, float weight, float[] sums, int at, int width) {
+    /**
+     * Adds one weighted large row to a row of sums.
+     *
+     * @param row address of the large row
+     * @param weight its weight
+     * @param sums sums
+     * @param at first sum
+     * @param width row length; sums are written up to a whole vector
+     */
+    static void addRow(long row, float weight, float[] sums, int at, int width) {
         for (int j = 0; j < width; j += LANES) {
-            FloatVector sum = FloatVector.fromArray(Native.FLOATS, sums, at + j);
-            Native.load(row + 4L * j).fma(FloatVector.broadcast(Native.FLOATS, weight), sum).intoArray(sums, at + j);
+            FloatVector sum = FloatVector.fromArray(FLOATS, sums, at + j);
+            FloatVector values = FloatVector.fromMemorySegment(FLOATS, ALL, row + 4L * j, ORDER);
+            values.fma(FloatVector.broadcast(FLOATS, weight), sum).intoArray(sums, at + j);
         }
     }
 }

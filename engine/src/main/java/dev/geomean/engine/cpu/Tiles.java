@@ -5,30 +5,32 @@ import jdk.incubator.vector.FloatVector;
 /**
  * Register-blocked inner products: the innermost level of matrix products and of attention.
  *
- * <p>Every method computes one tile {@code c = a · b} of {@link #ROWS} (or 4) rows and {@link #WIDTH} columns, keeps the
- * whole tile in registers while it walks along the inner dimension, and writes it once at the end. Operands are heap arrays:
- * C2 removes their bounds checks from the loop and compiles it to one broadcast per row and one load per column vector, where
- * native memory gave code that was slower and varied from run to run.
+ * <p>Every method computes one tile {@code c = a · b} of {@link #ROWS} (or 4) rows and {@link #WIDTH} columns, keeps
+ * the whole tile in registers while it walks along the inner dimension, and writes it once at the end. Operands are
+ * heap arrays: C2 removes their bounds checks from the loop and compiles it to one broadcast per row and one load per
+ * column vector, where native memory gave code that was slower and varied from run to run.
  *
  * <p>Operands are laid out as follows.
  * <ul>
  *   <li>{@code a}, for the methods named <em>rows</em>: row {@code i} at {@code a[aAt + i * STRIDE]}, inner dimension
- *       contiguous. For the methods named <em>columns</em> the transpose: inner index {@code p} at
- *       {@code a[aAt + p * STRIDE]}, rows of the tile contiguous. That the stride is a constant makes all addresses of a
- *       tile one register plus a displacement, so an operand is never transposed to be on the left: it is only copied.
+ *       contiguous. For the methods named <em>columns</em> the transpose: inner index {@code p} at {@code a[aAt + p *
+ *       STRIDE]}, rows of the tile contiguous. That the stride is a constant makes all addresses of a tile one
+ *       register plus a displacement, so an operand is never transposed to be on the left: it is only copied.
  *   <li>{@code b}: a <em>panel</em>, {@code [depth, WIDTH]} contiguous from {@code b[bAt]}.
  *   <li>{@code c}: an array with any row stride; always all rows and columns of the tile.
  * </ul>
  *
- * <p>The methods are straight-line code around one loop, on purpose, and have little room to grow. A vector that reaches a call
- * that was not inlined is an object, and a loop that carries it allocates it at every step: a rarely taken branch after the
- * loop (to add instead of set), with a helper method in it, made these kernels fifteen times slower. Masked loads instead of
- * the branch made them too large for C1 ("out of virtual registers"), after which the method may never reach C2.
+ * <p>The methods are straight-line code around one loop, on purpose, and have little room to grow. A vector that
+ * reaches a call that was not inlined is an object, and a loop that carries it allocates it at every step: a rarely
+ * taken branch after the loop (to add instead of set), with a helper method in it, made these kernels fifteen times
+ * slower. Masked loads instead of the branch made them too large for C1 ("out of virtual registers"), after which the
+ * method may never reach C2.
  *
- * <p>The shape follows from the number of vector registers. Each step needs {@code 2 * rows} accumulators, two vectors of
- * {@code b} and, because C2 hoists the broadcasts of {@code a} to the top of the loop body, {@code rows} more. With the 32
- * registers of AVX-512 eight rows fit (and measure as fast as the machine multiplies); with 16 registers four do, and six
- * spill and run at half the speed. The class knows nothing about matrix shapes; callers pad.
+ * <p>The shape follows from the number of vector registers. Each step needs {@code 2 * rows} accumulators, two
+ * vectors of {@code b} and, because C2 hoists the broadcasts of {@code a} to the top of the loop body, {@code rows}
+ * more. With the 32 registers of AVX-512 eight rows fit (and measure as fast as the machine multiplies); with 16
+ * registers four do, and six spill and run at half the speed. The class knows nothing about matrix shapes; callers
+ * pad.
  */
 final class Tiles {
     /** Rows of a full tile: 8 with the 32 registers that come with 512-bit vectors, else 4. */
@@ -40,7 +42,10 @@ final class Tiles {
     /** Longest inner dimension (or widest row block) of one packed left operand. */
     static final int DEPTH = 256;
 
-    /** Distance of the rows of a left operand; no power of two, so that the rows of a tile fall into different cache sets. */
+    /**
+     * Distance of the rows of a left operand; no power of two, so that the rows of a tile fall into different cache
+     * sets.
+     */
     static final int STRIDE = DEPTH + 16;
 
     private static final int LANES = Native.LANES;
@@ -79,8 +84,8 @@ final class Tiles {
     }
 
     /**
-     * One tile of which only the first vector of each row is wanted; parameters as in {@link #rows}. What it writes to the rest
-     * is undefined. With four rows a narrow tile would save no time: it waits for its multiplications.
+     * One tile of which only the first vector of each row is wanted; parameters as in {@link #rows}. What it writes
+     * to the rest is undefined. With four rows a narrow tile would save no time: it waits for its multiplications.
      */
     static void rowsNarrow(float[] a, int aAt, float[] b, int bAt, int depth, float[] tile, int at, int stride) {
         if (ROWS == 8) {

@@ -5,13 +5,14 @@ import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorShuffle;
 
 /**
- * Packs a right operand that is stored transposed, by turning square blocks of {@code LANES x LANES} elements in registers.
+ * Packs a right operand that is stored transposed, by turning square blocks of {@code LANES x LANES} elements in
+ * registers.
  *
- * <p>A block is turned by exchanging its off-diagonal quarters, then those of its quarters, and so on (Eklundh, "A fast
- * computer method for matrix transposing", 1972), smallest quarters first: step {@code s} exchanges between rows
- * {@code s} apart, lanes {@code s} apart. Two steps at a time, four rows in registers: the first two steps go from memory
- * to scratch, the others from scratch to the panel. Small methods on few vectors, because one method on a whole block of 16
- * vectors is too large for the compilers (see {@link Tiles}).
+ * <p>A block is turned by exchanging its off-diagonal quarters, then those of its quarters, and so on (Eklundh, "A
+ * fast computer method for matrix transposing", 1972), smallest quarters first: step {@code s} exchanges between rows
+ * {@code s} apart, lanes {@code s} apart. Two steps at a time, four rows in registers: the first two steps go from
+ * memory to scratch, the others from scratch to the panel. Small methods on few vectors, because one method on a
+ * whole block of 16 vectors is too large for the compilers (see {@link Tiles}).
  *
  * <p>One instance belongs to one lane.
  */
@@ -43,8 +44,8 @@ final class Transposer {
     Transposer() {}
 
     /**
-     * Elements of an array that {@link #pack} can write to: it writes whole blocks, so up to {@code LANES - 1} steps of the
-     * inner dimension beyond the last.
+     * Elements of an array that {@link #pack} can write to: it writes whole blocks, so up to {@code LANES - 1} steps
+     * of the inner dimension beyond the last.
      *
      * @param depth inner dimension
      * @param columns columns

@@ -22,9 +22,7 @@ final class Vectors {
     /** Bytes of a vector. */
     static final long BYTES = 4L * LANES;
 
-    // Spans all memory, like the segment of Native: the callers have checked their buffers.
-    @SuppressWarnings("restricted")
-    private static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
+    private static final MemorySegment ALL = Native.ALL;
 
     private static final VectorShuffle<Float> FOLD_8 = fold(8);
     private static final VectorShuffle<Float> FOLD_4 = fold(4);
@@ -66,6 +64,29 @@ final class Vectors {
 
     static void storeFirst(IntVector vector, long address, int count) {
         vector.intoMemorySegment(ALL, address, Native.ORDER, Native.INTS.indexInRange(0, count));
+    }
+
+    /** Stores as many lanes as there are elements {@code left}: the store of a loop too large to have its end written out. */
+    static void storeUpTo(long left, FloatVector vector, long address) {
+        if (left >= LANES) {
+            Native.store(vector, address);
+        } else {
+            storeFirst(vector, address, (int) left);
+        }
+    }
+
+    /** As {@link #storeUpTo}, {@code out (+)= vector}. */
+    static void putUpTo(long left, FloatVector vector, long address, boolean accumulate) {
+        if (left >= LANES) {
+            put(vector, address, accumulate);
+        } else {
+            putFirst(vector, address, (int) left, accumulate);
+        }
+    }
+
+    /** {@code sum + vector}, of the last vector only the elements that are {@code left}. */
+    static FloatVector addUpTo(long left, FloatVector sum, FloatVector vector) {
+        return left >= LANES ? sum.add(vector) : sum.add(vector, first((int) left));
     }
 
     /** {@code out (+)= vector}. */

@@ -46,7 +46,8 @@ public final class Optimizer implements AutoCloseable {
      * @param rule the update rule
      * @param groups own factors for some parameters; the first group that matches a name counts
      * @param maxGradNorm largest global norm, or positive infinity for no clipping
-     * @throws IllegalArgumentException if there are no shards or the norm is not positive
+     * @throws IllegalArgumentException if there are no shards, one is not laid out like the parameters, or the norm is not
+     *     positive
      */
     public Optimizer(
             Engine engine,
@@ -57,6 +58,13 @@ public final class Optimizer implements AutoCloseable {
             float maxGradNorm) {
         if (shards.isEmpty()) {
             throw new IllegalArgumentException("optimizer: no gradients");
+        }
+        long length = parameters.values().length();
+        for (ParameterGradients shard : shards) {
+            if (shard.buffer().length() != length) {
+                throw new IllegalArgumentException("optimizer: parameters have " + length
+                        + " elements with gaps, gradients " + shard.buffer().length());
+            }
         }
         if (!(maxGradNorm > 0)) {
             throw new IllegalArgumentException("optimizer: maxGradNorm must be positive, not " + maxGradNorm);
@@ -71,7 +79,6 @@ public final class Optimizer implements AutoCloseable {
         for (String name : names) {
             state.put(name, parameters.newBuffer(name));
         }
-        long length = parameters.values().length();
         int pieces = Math.toIntExact((length + PIECE - 1) / PIECE);
         Buffer sums = scope.zeros(Math.max(pieces, 1)).buffer();
         List<List<Kernel>> reduce = new ArrayList<>();

@@ -3,9 +3,6 @@ package dev.geomean.engine.optim;
 /** How a gradient moves a parameter. */
 public sealed interface UpdateRule {
 
-    /** Number of buffers of the parameters' size that the rule keeps. */
-    int stateBuffers();
-
     /**
      * AdamW (Loshchilov and Hutter, arXiv:1711.05101).
      *
@@ -22,11 +19,6 @@ public sealed interface UpdateRule {
             check(epsilon > 0, "epsilon must be positive", epsilon);
             check(weightDecay >= 0, "weightDecay must not be negative", weightDecay);
         }
-
-        @Override
-        public int stateBuffers() {
-            return 2;
-        }
     }
 
     /**
@@ -40,11 +32,6 @@ public sealed interface UpdateRule {
         public Sgd {
             check(momentum >= 0 && momentum < 1, "momentum must be in [0, 1)", momentum);
             check(weightDecay >= 0, "weightDecay must not be negative", weightDecay);
-        }
-
-        @Override
-        public int stateBuffers() {
-            return 1;
         }
     }
 

@@ -1,16 +1,47 @@
 package dev.geomean.gmpo.cli;
 
+import java.io.IOException;
+import java.io.OutputStreamWriter;
+import java.io.PrintStream;
+import java.io.PrintWriter;
+import java.nio.charset.Charset;
+import java.nio.file.NoSuchFileException;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.UnmatchedArgumentException;
 
-/** Entry point of the command line. */
+/**
+ * Entry point of the command line. Results go to standard output, progress and errors to standard error. The exit code is
+ * 0, 1 for a run that failed, or 2 for bad input.
+ */
 @Command(
         name = "geomean",
         description = "Language-model policy optimization in pure Java.",
         version = "geomean 0.1.0-SNAPSHOT",
-        mixinStandardHelpOptions = true)
+        mixinStandardHelpOptions = true,
+        synopsisSubcommandLabel = "COMMAND",
+        commandListHeading = "%nCommands:%n",
+        optionListHeading = "%nOptions:%n",
+        footer = {
+            "",
+            "A first run, about the shortest that learns something:",
+            "  geomean train --task addition:digits=2 --rounds 30",
+            "GRPO and GMPO from the same start, with a report:",
+            "  geomean compare --objectives grpo,gmpo --seeds 0,1,2"
+        },
+        subcommands = {
+            TrainCommand.class,
+            CompareCommand.class,
+            EvalCommand.class,
+            GenerateCommand.class,
+            ReportCommand.class,
+            DevicesCommand.class
+        })
 public final class Main implements Runnable {
 
     @Spec
@@ -24,11 +55,106 @@ public final class Main implements Runnable {
     }
 
     /**
+     * Runs the command line.
+     *
+     * @param out results
+     * @param err progress and errors
+     * @param args the command and its options
+     * @return the exit code
+     */
+    public static int run(PrintWriter out, PrintWriter err, String... args) {
+        var commandLine = new CommandLine(new Main());
+        ConfigOptions.addTo(command(commandLine, "train"));
+        ConfigOptions.addTo(command(commandLine, "compare"), "objective", "seed");
+        return commandLine
+                .setOut(out)
+                .setErr(err)
+                .setUsageHelpWidth(100)
+                .setUsageHelpLongOptionsMaxWidth(34)
+                .setParameterExceptionHandler(Main::badInput)
+                .setExecutionExceptionHandler((e, command, parsed) -> failed(e, command))
+                .execute(args);
+    }
+
+    private static CommandSpec command(CommandLine commandLine, String name) {
+        return Objects.requireNonNull(commandLine.getSubcommands().get(name), name).getCommandSpec();
+    }
+
+    /**
      * Runs the command line and ends the process with its exit code.
      *
      * @param args the command and its options
      */
     public static void main(String[] args) {
-        System.exit(new CommandLine(new Main()).execute(args));
+        int code = run(writer(System.out, System.out.charset()), writer(System.err, System.err.charset()), args);
+        System.exit(code);
+    }
+
+    private static PrintWriter writer(PrintStream stream, Charset charset) {
+        return new PrintWriter(new OutputStreamWriter(stream, charset), true);
+    }
+
+    private static int badInput(ParameterException e, String[] args) {
+        CommandLine command = e.getCommandLine();
+        PrintWriter err = command.getErr();
+        var message = new StringBuilder(firstLine(String.valueOf(e.getMessage())));
+        if (e instanceof UnmatchedArgumentException unmatched) {
+            message.setLength(0);
+            String argument = unmatched.getUnmatched().get(0);
+            boolean isOption = argument.startsWith("-");
+            boolean isCommand = !isOption && command.getParent() == null;
+            message.append(isOption ? "unknown option '" : isCommand ? "unknown command '" : "unexpected argument '")
+                    .append(argument)
+                    .append('\'');
+            unmatched.getSuggestions().stream()
+                    .findFirst()
+                    .ifPresent(nearest -> message.append("; did you mean ").append(nearest).append('?'));
+        }
+        message.setCharAt(0, Character.toLowerCase(message.charAt(0)));
+        err.println("geomean: " + message + " (see " + command.getCommandSpec().qualifiedName() + " --help)");
+        if (isVerbose(args)) {
+            e.printStackTrace(err);
+        }
+        err.flush();
+        return CommandLine.ExitCode.USAGE;
+    }
+
+    private static int failed(Exception e, CommandLine command) {
+        PrintWriter err = command.getErr();
+        err.println("geomean: " + describe(e));
+        if (isVerbose(command.getParseResult().originalArgs().toArray(String[]::new))) {
+            e.printStackTrace(err);
+        }
+        err.flush();
+        return CommandLine.ExitCode.SOFTWARE;
+    }
+
+    /** One line about an exception. */
+    static String describe(Throwable e) {
+        String message = e.getMessage();
+        if (e instanceof NoSuchFileException missing && missing.getReason() == null) {
+            String file = missing.getFile();
+            return file.contains("no such file") ? file : file + ": no such file";
+        }
+        if (e instanceof IOException || e instanceof IllegalArgumentException || e instanceof IllegalStateException) {
+            return message == null ? e.getClass().getSimpleName() : firstLine(message);
+        }
+        if (e instanceof OutOfMemoryError) {
+            return "out of memory: " + message;
+        }
+        return e.getClass().getSimpleName() + (message == null ? "" : ": " + firstLine(message));
+    }
+
+    private static String firstLine(@Nullable String message) {
+        return message == null ? "" : message.lines().findFirst().orElse("");
+    }
+
+    private static boolean isVerbose(String[] args) {
+        for (String arg : args) {
+            if (arg.equals("--verbose")) {
+                return true;
+            }
+        }
+        return false;
     }
 }

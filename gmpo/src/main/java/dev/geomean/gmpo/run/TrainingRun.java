@@ -171,6 +171,9 @@ public final class TrainingRun {
                 WarmupMetrics measured = trainer.step(step);
                 metrics.append("warmup", measured);
                 listener.warmedUp(measured);
+                if (trainer.isTargetReached(step)) {
+                    break;
+                }
                 boolean stop = listener.stopRequested();
                 if (stop || (step + 1) % WARMUP_CHECKPOINT_STEPS == 0 || step + 1 == steps) {
                     save(new CheckpointPlace(Phase.WARMUP, step + 1), policy, trainer.optimizer(), metrics, samples);

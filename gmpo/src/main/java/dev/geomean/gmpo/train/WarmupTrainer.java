@@ -17,6 +17,8 @@ import java.util.List;
  */
 public final class WarmupTrainer implements AutoCloseable {
     private static final long SEED_SALT = 0x7761726D757021L;
+    private static final int CHECK_STEPS = 10;
+    private static final int CHECK_PROBLEMS = 256;
 
     private final RunConfig config;
     private final Policy policy;
@@ -24,6 +26,7 @@ public final class WarmupTrainer implements AutoCloseable {
     private final ParameterUpdate update;
     private final SupervisedStep step;
     private final LearningRateSchedule schedule;
+    private final Rollouts rollouts;
 
     /**
      * Prepares the warm-up.
@@ -46,6 +49,7 @@ public final class WarmupTrainer implements AutoCloseable {
                 Math.max(warmup.steps(), warmup.rampSteps()),
                 0,
                 LearningRateSchedule.Decay.CONSTANT);
+        this.rollouts = new Rollouts(task, policy, config.rollout().sampling());
     }
 
     /**
@@ -85,6 +89,27 @@ public final class WarmupTrainer implements AutoCloseable {
     }
 
     /**
+     * Whether the policy is good enough to go on without demonstrations, measured every few steps on training prompts.
+     *
+     * @param number number of the step just taken
+     * @return true if the target accuracy is reached
+     */
+    public boolean isTargetReached(int number) {
+        if (config.warmup().targetAccuracy() == 1 || (number + 1) % CHECK_STEPS != 0) {
+            return false;
+        }
+        List<Problem> problems = new ArrayList<>(CHECK_PROBLEMS);
+        for (int i = 0; i < CHECK_PROBLEMS; i++) {
+            problems.add(split.training(config.seed() ^ SEED_SALT, -1L - i));
+        }
+        int solved = 0;
+        for (var response : rollouts.sample(problems, 1, config.seed() ^ SEED_SALT, 0)) {
+            solved += response.reward() == 1 ? 1 : 0;
+        }
+        return solved >= config.warmup().targetAccuracy() * CHECK_PROBLEMS;
+    }
+
+    /**
      * The optimizer, whose state belongs into checkpoints.
      *
      * @return the live optimizer
@@ -95,6 +120,7 @@ public final class WarmupTrainer implements AutoCloseable {
 
     @Override
     public void close() {
+        rollouts.close();
         step.close();
         update.close();
     }

@@ -39,6 +39,32 @@ final class KvCache implements AutoCloseable {
     }
 
     /**
+     * Attention among the tokens of prompts, whose keys and values are stored for every sequence that continues them.
+     *
+     * @param step where the kernels run
+     * @param promptOf int32 {@code [rows]}: the prompt, a row of the batch, that each sequence continues
+     * @param slotOf int32 {@code [rows]}: slot of each sequence
+     * @param starts int32 {@code [rows]}: zeros
+     */
+    Decoder.Attention prefill(Scope step, Tensor promptOf, Tensor slotOf, Tensor starts) {
+        return (layer, query, key, value, table) -> {
+            Tensor positioned = rotate(key, table, null);
+            write(step, positioned, promptOf, keys.get(layer), slotOf, starts);
+            write(step, value, promptOf, values.get(layer), slotOf, starts);
+            return rotate(query, table, null).causalAttention(positioned, value, null);
+        };
+    }
+
+    private void write(Scope step, Tensor heads, Tensor promptOf, Tensor cache, Tensor slotOf, Tensor starts) {
+        int prompts = heads.shape().dim(0);
+        int time = heads.shape().dim(1);
+        int kvHeads = heads.shape().dim(2);
+        int headDim = heads.shape().dim(3);
+        Tensor each = heads.reshape(prompts, time * kvHeads * headDim).contiguous().embedding(promptOf);
+        write(step, each.reshape(promptOf.shape().dim(0), time, kvHeads, headDim), cache, slotOf, starts);
+    }
+
+    /**
      * Attention that stores the new tokens and attends to everything stored.
      *
      * @param step where the kernels run
@@ -80,7 +106,7 @@ final class KvCache implements AutoCloseable {
         };
     }
 
-    private static Tensor rotate(Tensor heads, @Nullable Tensor table, Tensor starts) {
+    private static Tensor rotate(Tensor heads, @Nullable Tensor table, @Nullable Tensor starts) {
         return table == null ? heads : heads.rotary(table, starts);
     }
 

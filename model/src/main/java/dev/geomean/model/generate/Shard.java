@@ -9,14 +9,15 @@ import dev.geomean.engine.Tensor;
 import dev.geomean.engine.kernel.IndexKernel.Increment;
 import dev.geomean.engine.kernel.SamplingKernel.SampleTokens;
 import dev.geomean.model.Decoder;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
 /**
- * One batch of sequences being decoded by one worker: a cache, one captured program per batch size for the prompts and
- * one for a decoding step.
+ * One batch of sequences being decoded by one worker: a cache, captured programs for the prompts and
+ * for a decoding step, one per batch size. A prompt that is sampled several times goes through the network once.
  *
  * <p>Row {@code r} of the batch is a sequence; {@code slots[r]} says where its cache is. When enough rows have finished,
  * the live ones move to the front and a smaller program takes over; the cache stays where it is. Rows that pad the batch
@@ -37,11 +38,13 @@ final class Shard implements AutoCloseable {
     private final Tensor draws;
     private final Tensor tokens;
     private final Tensor logProbs;
-    private final Tensor lastRows;
-    private final Map<Integer, Prefill> prefills = new HashMap<>();
+    private final Tensor prompt;
+    private final Map<PrefillShape, Prefill> prefills = new HashMap<>();
     private final Map<Integer, Program<Tensor>> decodes = new HashMap<>();
 
-    private record Prefill(Tensor ids, Program<Tensor> program) {}
+    private record PrefillShape(int prompts, int rows, int time) {}
+
+    private record Prefill(Tensor ids, Tensor last, Program<Tensor> program) {}
 
     Shard(Decoder decoder, Generator.Limits limits, int maxRows) {
         Engine engine = decoder.engine();
@@ -58,7 +61,7 @@ final class Shard implements AutoCloseable {
         this.draws = ints(maxRows);
         this.tokens = ints(maxRows);
         this.logProbs = scope.zeros(maxRows);
-        this.lastRows = ints(maxRows);
+        this.prompt = ints(maxRows);
     }
 
     private Tensor ints(int... dims) {
@@ -170,50 +173,59 @@ final class Shard implements AutoCloseable {
         values[b] = kept;
     }
 
+    /** Runs the prompts through the network, each distinct one once, and draws the first token of every row. */
     private void prefill(List<Prompt> prompts, Backend.Lane lane) {
+        List<int[]> distinct = new ArrayList<>();
+        int[] promptOf = new int[maxRows];
         int longest = 1;
-        for (Prompt prompt : prompts) {
-            longest = Math.max(longest, prompt.tokens().length);
+        for (int row = 0; row < prompts.size(); row++) {
+            int[] tokens = prompts.get(row).tokens();
+            // Samples of one prompt are neighbours.
+            if (distinct.isEmpty() || !Arrays.equals(distinct.getLast(), tokens)) {
+                distinct.add(tokens);
+                longest = Math.max(longest, tokens.length);
+            }
+            promptOf[row] = distinct.size() - 1;
         }
         int time = promptBucket(longest);
-        int batch = rowBucket(prompts.size());
+        int rows = rowBucket(prompts.size());
+        int count = rowBucket(distinct.size());
         Prefill prefill =
-                prefills.computeIfAbsent(batch * (cache.capacity() + 1) + time, key -> capturePrefill(batch, time));
-        int[] ids = new int[batch * time];
-        int[] last = new int[maxRows];
-        for (int row = 0; row < batch; row++) {
-            last[row] = row * time;
-        }
-        for (int row = 0; row < prompts.size(); row++) {
-            int[] prompt = prompts.get(row).tokens();
-            System.arraycopy(prompt, 0, ids, row * time, prompt.length);
-            last[row] = row * time + prompt.length - 1;
+                prefills.computeIfAbsent(new PrefillShape(count, rows, time), this::capturePrefill);
+        int[] ids = new int[count * time];
+        int[] last = new int[count];
+        for (int i = 0; i < distinct.size(); i++) {
+            int[] tokens = distinct.get(i);
+            System.arraycopy(tokens, 0, ids, i * time, tokens.length);
+            last[i] = i * time + tokens.length - 1;
         }
         prefill.ids().set(ids);
-        lastRows.set(last);
+        prefill.last().set(last);
+        prompt.set(promptOf);
         starts.set(new int[maxRows]);
         prefill.program().run(lane);
     }
 
-    private Prefill capturePrefill(int batch, int time) {
-        Tensor ids = ints(batch, time);
-        Program<Tensor> program = decoder.engine().capture("prefill " + batch + "x" + time, step -> {
+    private Prefill capturePrefill(PrefillShape shape) {
+        Tensor ids = ints(shape.prompts(), shape.time());
+        Tensor last = ints(shape.prompts());
+        int rows = shape.rows();
+        String name = "prefill " + shape.prompts() + "x" + shape.time() + " for " + rows;
+        Program<Tensor> program = decoder.engine().capture(name, step -> {
             try (var _ = step.noGrad()) {
-                int[] positions = new int[batch * time];
-                for (int i = 0; i < positions.length; i++) {
-                    positions[i] = i % time;
-                }
+                Tensor promptOf = first(prompt, rows);
                 Tensor hidden = decoder.hidden(
                         step,
                         step.use(ids),
-                        step.ints(positions, batch, time),
-                        cache.attention(step, first(slots, batch), first(starts, batch)));
-                Tensor last = hidden.reshape(batch * time, hidden.shape().dim(2)).embedding(first(lastRows, batch));
-                sample(step, decoder.head(step, last), batch);
+                        null,
+                        cache.prefill(step, promptOf, first(slots, rows), first(starts, rows)));
+                int dim = hidden.shape().dim(2);
+                Tensor ends = hidden.reshape(shape.prompts() * shape.time(), dim).embedding(last);
+                sample(step, decoder.head(step, ends).embedding(promptOf), rows);
                 return tokens;
             }
         });
-        return new Prefill(ids, program);
+        return new Prefill(ids, last, program);
     }
 
     private Program<Tensor> decode(int batch) {

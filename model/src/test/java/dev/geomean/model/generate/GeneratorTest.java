@@ -148,7 +148,7 @@ class GeneratorTest {
                         float[] values = logits[i];
                         float best = values[IntStream.range(0, values.length)
                                 .boxed()
-                                .max(Comparator.comparing(token -> values[token]))
+                                .max(Comparator.comparingDouble(token -> values[token]))
                                 .orElseThrow()];
                         assertThat(values[tokens[i]]).as("row %d, token %d", row, i).isCloseTo(best, within(1e-4f));
                         drawn.add(tokens[i]);

@@ -1,0 +1,101 @@
+package dev.geomean.gmpo.cli;
+
+import dev.geomean.engine.io.Safetensors;
+import dev.geomean.gmpo.run.RunFolder;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+
+/** Finds and names folders. */
+final class Folders {
+    private static final Path RUNS = Path.of("runs");
+
+    private Folders() {}
+
+    /** A task's specification as part of a file name. */
+    static String name(String task) {
+        return task.replaceAll("[^A-Za-z0-9._]+", "-");
+    }
+
+    /**
+     * The folder that was asked for, or one of a name that is free.
+     *
+     * @param out the folder asked for, or null
+     * @param name name under {@code runs}, if none was asked for
+     */
+    static Path fresh(CommandSpec spec, @Nullable Path out, String name) throws IOException {
+        if (out != null) {
+            if (Files.exists(out) && !isEmptyFolder(out)) {
+                throw new ParameterException(
+                        spec.commandLine(), "--out: " + out + " is not empty; name a new folder or use --resume");
+            }
+            return out;
+        }
+        Path folder = RUNS.resolve(name);
+        for (int number = 2; Files.exists(folder); number++) {
+            folder = RUNS.resolve(name + "-" + number);
+        }
+        return folder;
+    }
+
+    private static boolean isEmptyFolder(Path path) throws IOException {
+        if (!Files.isDirectory(path)) {
+            return false;
+        }
+        try (Stream<Path> files = Files.list(path)) {
+            return files.findAny().isEmpty();
+        }
+    }
+
+    /** The model in a folder: the folder itself, a run's final model, or the last checkpoint of a run under way. */
+    static Path model(CommandSpec spec, Path folder) throws IOException {
+        if (Files.isRegularFile(folder.resolve("config.json"))) {
+            if (!Files.isRegularFile(folder.resolve(Safetensors.FILE_NAME))
+                    && !Files.isRegularFile(folder.resolve(Safetensors.INDEX_NAME))) {
+                throw new ParameterException(
+                        spec.commandLine(), folder + ": has no weights, " + Safetensors.FILE_NAME + " is missing");
+            }
+            return folder;
+        }
+        var run = new RunFolder(folder);
+        if (!run.exists()) {
+            throw new ParameterException(spec.commandLine(), folder + (Files.isDirectory(folder)
+                    ? ": neither a model (config.json) nor a run (run.json)"
+                    : ": no such folder"));
+        }
+        if (run.isComplete()) {
+            return run.result();
+        }
+        Optional<Path> last = Optional.empty();
+        if (Files.isDirectory(run.checkpoints())) {
+            try (Stream<Path> files = Files.list(run.checkpoints())) {
+                // "policy-000010" comes after "policy-000000", and both after "warmup-000100".
+                last = files.filter(file -> !file.getFileName().toString().startsWith("."))
+                        .max(Comparator.comparing(file -> (file.getFileName().toString().startsWith("policy") ? 1 : 0)
+                                + file.getFileName().toString()));
+            }
+        }
+        return last.orElseThrow(() -> new ParameterException(
+                spec.commandLine(), folder + ": the run has no model yet; it stopped before its first checkpoint"));
+    }
+
+    /** The run that a model comes from, if it lies in a run's folder. */
+    static Optional<RunFolder> run(Path model) {
+        for (Path path = model.toAbsolutePath().normalize(); path != null; path = path.getParent()) {
+            var run = new RunFolder(path);
+            if (run.exists()) {
+                return Optional.of(run);
+            }
+            if (path.getNameCount() + 2 < model.toAbsolutePath().normalize().getNameCount()) {
+                break;
+            }
+        }
+        return Optional.empty();
+    }
+}

@@ -1,0 +1,242 @@
+package dev.geomean.gmpo.compare;
+
+import dev.geomean.engine.Engine;
+import dev.geomean.engine.io.AtomicFile;
+import dev.geomean.engine.io.FileFormatException;
+import dev.geomean.gmpo.run.RunFolder;
+import dev.geomean.gmpo.run.TrainingRun;
+import dev.geomean.gmpo.settings.Settings;
+import dev.geomean.gmpo.train.RunConfig;
+import dev.geomean.gmpo.train.TrainingListener;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.function.BiFunction;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.DeserializationFeature;
+import tools.jackson.databind.SerializationFeature;
+import tools.jackson.databind.json.JsonMapper;
+
+/**
+ * Objectives compared under the same conditions: for each seed one warm-up, then one run per objective that starts from it
+ * and sees the same prompts.
+ *
+ * <p>The folder holds {@value #FILE_NAME} (the plan), {@code warmup-seed<seed>} and {@code <objective>-seed<seed>}, each
+ * the folder of a run. A comparison that stopped goes on where it was.
+ */
+public final class Comparison {
+    /** Name of the file with the plan. */
+    public static final String FILE_NAME = "comparison.json";
+
+    private static final JsonMapper JSON = JsonMapper.builder()
+            .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+            .enable(SerializationFeature.INDENT_OUTPUT)
+            .build();
+
+    private final Path folder;
+    private final Plan plan;
+
+    /**
+     * What is compared.
+     *
+     * @param config settings of all runs; its objective's name and its seed are replaced
+     * @param objectives names of presets, each once
+     * @param seeds seeds, each once
+     */
+    public record Plan(RunConfig config, List<String> objectives, List<Long> seeds) {
+        /**
+         * Checks that every run is possible.
+         *
+         * @throws IllegalArgumentException if there are no objectives or seeds, one is named twice, or the settings do not
+         *     fit an objective
+         */
+        public Plan {
+            objectives = List.copyOf(objectives);
+            seeds = List.copyOf(seeds);
+            if (objectives.isEmpty() || seeds.isEmpty()) {
+                throw new IllegalArgumentException("a comparison needs at least one objective and one seed");
+            }
+            if (new HashSet<>(objectives).size() < objectives.size()) {
+                throw new IllegalArgumentException("an objective is named twice: " + String.join(",", objectives));
+            }
+            if (new HashSet<>(seeds).size() < seeds.size()) {
+                throw new IllegalArgumentException("a seed is named twice: " + seeds);
+            }
+            for (String objective : objectives) {
+                config(config, objective, seeds.getFirst(), config.rounds());
+            }
+        }
+
+        /**
+         * The configuration of one run.
+         *
+         * @param objective name of a preset
+         * @param seed the seed
+         * @return the configuration
+         */
+        public RunConfig run(String objective, long seed) {
+            return config(config, objective, seed, config.rounds());
+        }
+
+        /**
+         * The configuration of a warm-up.
+         *
+         * @param seed the seed
+         * @return the configuration of a run without rounds
+         */
+        public RunConfig warmup(long seed) {
+            return config(config, objectives.getFirst(), seed, 0);
+        }
+
+        private static RunConfig config(RunConfig base, String objective, long seed, int rounds) {
+            Map<String, @Nullable Object> values = Settings.values(base);
+            values.put("objective.preset", objective);
+            values.put("seed", seed);
+            values.put("rounds", rounds);
+            return Settings.config(values);
+        }
+    }
+
+    /**
+     * One run of a comparison.
+     *
+     * @param name name of its folder
+     * @param config its configuration
+     * @param warmStart name of the run it starts from, or null for a warm-up
+     */
+    public record Run(String name, RunConfig config, @Nullable String warmStart) {}
+
+    /** Starts and continues runs. */
+    interface Runner {
+        boolean start(RunConfig config, Path folder, @Nullable Path warmStart, TrainingListener listener)
+                throws IOException;
+
+        boolean resume(Path folder, TrainingListener listener) throws IOException;
+    }
+
+    private Comparison(Path folder, Plan plan) {
+        this.folder = folder;
+        this.plan = plan;
+    }
+
+    /**
+     * Prepares a new comparison: writes its plan.
+     *
+     * @param folder its folder, new or empty
+     * @param plan what is compared
+     * @return the comparison
+     * @throws IOException if the plan cannot be written
+     */
+    public static Comparison create(Path folder, Plan plan) throws IOException {
+        Files.createDirectories(folder);
+        AtomicFile.write(folder.resolve(FILE_NAME), JSON.writeValueAsBytes(plan));
+        return new Comparison(folder, plan);
+    }
+
+    /**
+     * Opens a comparison that was started earlier.
+     *
+     * @param folder its folder
+     * @return the comparison
+     * @throws FileFormatException if its plan is malformed
+     * @throws IOException if its plan cannot be read
+     */
+    public static Comparison open(Path folder) throws IOException {
+        Path file = folder.resolve(FILE_NAME);
+        try {
+            return new Comparison(folder, JSON.readValue(Files.readString(file), Plan.class));
+        } catch (JacksonException e) {
+            throw new FileFormatException(file, "not a plan of a comparison: " + e.getOriginalMessage(), e);
+        }
+    }
+
+    /**
+     * What is compared.
+     *
+     * @return the plan
+     */
+    public Plan plan() {
+        return plan;
+    }
+
+    /**
+     * All runs in the order in which they are done, warm-ups included.
+     *
+     * @return the runs
+     */
+    public List<Run> runs() {
+        List<Run> runs = new ArrayList<>();
+        for (long seed : plan.seeds()) {
+            String warmup = "warmup-seed" + seed;
+            runs.add(new Run(warmup, plan.warmup(seed), null));
+            for (String objective : plan.objectives()) {
+                runs.add(new Run(objective + "-seed" + seed, plan.run(objective, seed), warmup));
+            }
+        }
+        return runs;
+    }
+
+    /**
+     * Folders of the runs that are compared, warm-ups left out, those that exist.
+     *
+     * @return folders, those of one objective side by side
+     */
+    public List<Path> folders() {
+        return plan.objectives().stream()
+                .flatMap(objective -> plan.seeds().stream().map(seed -> folder.resolve(objective + "-seed" + seed)))
+                .filter(path -> new RunFolder(path).exists())
+                .toList();
+    }
+
+    /**
+     * Does what is left to do.
+     *
+     * @param engine where it runs
+     * @param listeners gives a listener for each run that is started or continued
+     * @return true if all runs are complete, false if a listener stopped one
+     * @throws IOException if files cannot be read or written
+     */
+    public boolean run(Engine engine, BiFunction<Run, Boolean, TrainingListener> listeners) throws IOException {
+        return run(
+                new Runner() {
+                    @Override
+                    public boolean start(
+                            RunConfig config, Path path, @Nullable Path warmStart, TrainingListener listener)
+                            throws IOException {
+                        return TrainingRun.start(engine, config, path, warmStart, listener);
+                    }
+
+                    @Override
+                    public boolean resume(Path path, TrainingListener listener) throws IOException {
+                        return TrainingRun.resume(engine, path, listener);
+                    }
+                },
+                listeners);
+    }
+
+    boolean run(Runner runner, BiFunction<Run, Boolean, TrainingListener> listeners) throws IOException {
+        for (Run run : runs()) {
+            Path path = folder.resolve(run.name());
+            var state = new RunFolder(path);
+            if (state.isComplete()) {
+                continue;
+            }
+            boolean isContinued = state.exists();
+            TrainingListener listener = listeners.apply(run, isContinued);
+            String warmStart = run.warmStart();
+            boolean isComplete = isContinued
+                    ? runner.resume(path, listener)
+                    : runner.start(
+                            run.config(), path, warmStart == null ? null : folder.resolve(warmStart), listener);
+            if (!isComplete) {
+                return false;
+            }
+        }
+        return true;
+    }
+}
