@@ -120,6 +120,11 @@ final class PolicyStep implements AutoCloseable {
         return new Result(loss, metrics, update.optimizer().step(learningRate, Double.isFinite(loss)));
     }
 
+    /** The captured programs of a mini-batch, one per shard. */
+    List<? extends Program<?>> programs(int rows, int time) {
+        return programs.first(update.shards(), update.rowsPerShard(rows), time);
+    }
+
     private static void fill(
             Memory memory, Scored scored, int[] chosen, int first, int rows, float[] denominators) {
         SequenceBatch batch = scored.batch();
