@@ -140,7 +140,7 @@ final class AttentionBackward {
     private static void gradients(float[] p, float[] g, int from, int to, float logSumExp, float delta) {
         for (int j = from; j < to; j += LANES) {
             FloatVector score = FloatVector.fromArray(Native.FLOATS, p, j);
-            FloatVector probability = VectorMath.expOfNegative(score.sub(logSumExp));
+            FloatVector probability = VectorMath.exp(score.sub(logSumExp));
             probability.intoArray(p, j);
             FloatVector.fromArray(Native.FLOATS, g, j).sub(delta).mul(probability).intoArray(g, j);
         }

@@ -147,7 +147,7 @@ final class AttentionForward {
     static float exponentials(float[] scores, int from, int to, float shift) {
         FloatVector total = FloatVector.zero(Native.FLOATS);
         for (int j = from; j < to; j += LANES) {
-            FloatVector e = VectorMath.expOfNegative(FloatVector.fromArray(Native.FLOATS, scores, j).sub(shift));
+            FloatVector e = VectorMath.exp(FloatVector.fromArray(Native.FLOATS, scores, j).sub(shift));
             e.intoArray(scores, j);
             total = total.add(e);
         }
