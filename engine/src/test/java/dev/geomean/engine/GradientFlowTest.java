@@ -161,6 +161,24 @@ class GradientFlowTest {
                             Doubles.random(1, SHAPE));
         }
 
+        @Test
+        void mayBeWrittenWhileAnotherSplitOfItsBaseIsIncomplete() {
+            GradientCheck.on(engine)
+                    .check(
+                            (scope, in) -> {
+                                List<Tensor> halves = in.get(0).split(4, 4);
+                                List<Tensor> middle = in.get(0).split(2, 4, 2);
+                                Tensor first = rotate(scope, halves.get(0));
+                                Tensor second = rotate(scope, middle.get(1));
+                                return first.mul(second).mul(rotate(scope, halves.get(1)));
+                            },
+                            in -> Doubles.generate(
+                                    new int[] {2, 3, 4},
+                                    i -> rotated(in.get(0), 0, i) * rotated(in.get(0), 2, i)
+                                            * rotated(in.get(0), 4, i)),
+                            Doubles.random(1, SHAPE));
+        }
+
         @ParameterizedTest(name = "inner pieces are read by operations that write {0}")
         @ValueSource(strings = {"rows", "no rows"})
         void mayBeSplitAgain(String how) {

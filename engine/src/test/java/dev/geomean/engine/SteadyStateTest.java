@@ -178,8 +178,7 @@ class SteadyStateTest {
 
     @ParameterizedTest(name = "{0}")
     @EnumSource
-    @Disabled("The compiler still boxes vectors that cross calls it does not inline: in swiGluBackwardRow, normalize,"
-            + " addWithEntropy, sumWideColumns and AttentionBackward.run")
+    @Disabled("some kernels still box vectors that cross a call which the compiler does not inline")
     void theKernelsAllocateNothingToReplayAStep(TestNetwork network) {
         try (var training = new Training(network, TestBackend.CPU.backend(), 2)) {
             assertThat(allocatedInTheEnd(threadsOf(training.engine), training::replay)).isZero();

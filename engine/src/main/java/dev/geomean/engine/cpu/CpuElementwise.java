@@ -1,6 +1,5 @@
 package dev.geomean.engine.cpu;
 
-import static dev.geomean.engine.cpu.Native.LANES;
 import static dev.geomean.engine.cpu.Native.load;
 import static dev.geomean.engine.cpu.Vectors.BYTES;
 
@@ -19,12 +18,13 @@ import jdk.incubator.vector.FloatVector;
 
 /** {@link ElementwiseKernel}s: the dispatch, and the kernels whose buffers are plain rows. */
 final class CpuElementwise {
-    private final CpuGeluErf geluErf = new CpuGeluErf();
-    private final CpuUnary unary = new CpuUnary(geluErf);
-    private final CpuUnaryBackward unaryBackward = new CpuUnaryBackward(geluErf);
+    private final Gates gates = new Gates();
+    private final CpuUnary unary = new CpuUnary(gates);
+    private final CpuUnaryBackward unaryBackward = new CpuUnaryBackward(gates);
     private final CpuCopy copy = new CpuCopy();
     private final CpuBinary binary = new CpuBinary();
     private final CpuSelect select = new CpuSelect();
+    private final CpuDropout dropout = new CpuDropout();
 
     void run(ElementwiseKernel kernel) {
         switch (kernel) {
@@ -35,7 +35,7 @@ final class CpuElementwise {
             case UnaryBackward k -> unaryBackward.run(k);
             case Binary k -> binary.run(k);
             case Select k -> select.run(k);
-            case Dropout k -> CpuDropout.run(k);
+            case Dropout k -> dropout.run(k);
             case SwiGlu k -> swiGlu(k);
             case SwiGluBackward k -> swiGluBackward(k);
         }
@@ -79,7 +79,7 @@ final class CpuElementwise {
         }
     }
 
-    private static void swiGlu(SwiGlu k) {
+    private void swiGlu(SwiGlu k) {
         int rows = k.rows();
         int cols = k.cols();
         Require.rows(k, "gate", k.gate(), rows, cols, k.inRowStride());
@@ -90,18 +90,11 @@ final class CpuElementwise {
         long out = k.out().address();
         long stride = 4L * k.inRowStride();
         for (long row = 0; row < rows; row++) {
-            swiGluRow(gate + row * stride, up + row * stride, out + row * 4 * cols, cols);
+            gates.swiGlu(gate + row * stride, up + row * stride, out + row * 4 * cols, cols);
         }
     }
 
-    private static void swiGluRow(long gate, long up, long out, int cols) {
-        for (long i = 0; i < cols; i += LANES) {
-            long at = 4 * i;
-            Vectors.storeUpTo(cols - i, VectorMath.silu(load(gate + at)).mul(load(up + at)), out + at);
-        }
-    }
-
-    private static void swiGluBackward(SwiGluBackward k) {
+    private void swiGluBackward(SwiGluBackward k) {
         int rows = k.rows();
         int cols = k.cols();
         Require.rows(k, "gate", k.gate(), rows, cols, k.inRowStride());
@@ -117,7 +110,7 @@ final class CpuElementwise {
         long stride = 4L * k.inRowStride();
         long gradStride = 4L * k.gradRowStride();
         for (long row = 0; row < rows; row++) {
-            swiGluBackwardRow(
+            gates.swiGluBackward(
                     gate + row * stride,
                     up + row * stride,
                     gradOut + row * 4 * cols,
@@ -126,26 +119,6 @@ final class CpuElementwise {
                     cols,
                     k.accumulateGate(),
                     k.accumulateUp());
-        }
-    }
-
-    private static void swiGluBackwardRow(
-            long gate,
-            long up,
-            long gradOut,
-            long gradGate,
-            long gradUp,
-            int cols,
-            boolean accumulateGate,
-            boolean accumulateUp) {
-        for (long i = 0; i < cols; i += LANES) {
-            long at = 4 * i;
-            FloatVector x = load(gate + at);
-            FloatVector g = load(gradOut + at);
-            FloatVector s = VectorMath.sigmoid(x);
-            FloatVector toGate = g.mul(load(up + at)).mul(VectorMath.siluSlope(x, s));
-            Vectors.putUpTo(cols - i, toGate, gradGate + at, accumulateGate);
-            Vectors.putUpTo(cols - i, g.mul(VectorMath.gate(x, s)), gradUp + at, accumulateUp);
         }
     }
 }

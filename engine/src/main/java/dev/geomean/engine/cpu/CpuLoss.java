@@ -1,5 +1,6 @@
 package dev.geomean.engine.cpu;
 
+import static dev.geomean.engine.cpu.Native.FLOATS;
 import static dev.geomean.engine.cpu.Native.LANES;
 import static dev.geomean.engine.cpu.Native.load;
 
@@ -23,6 +24,11 @@ import org.jspecify.annotations.Nullable;
 final class CpuLoss {
     /** Below this the exponential is 0, and so is its product with the logarithm. */
     private static final float NO_PROBABILITY = -90;
+
+    private final Exponentials exponentials = new Exponentials();
+    private final float[] lanes = new float[LANES];
+    /** {@code e^d} or probabilities of a chunk. */
+    private final float[] chunk = new float[Rows.CHUNK + LANES];
 
     /** Largest logit of the row that {@link #scan} saw last. */
     private float max;
@@ -96,8 +102,8 @@ final class CpuLoss {
         weighted = 0;
         for (int done = 0; done < vocab; done += Rows.CHUNK) {
             int count = Math.min(Rows.CHUNK, vocab - done);
-            long chunk = logits + 4L * done;
-            float chunkMax = Rows.max(chunk, count);
+            long from = logits + 4L * done;
+            float chunkMax = Rows.max(from, count);
             if (chunkMax == Float.NEGATIVE_INFINITY) {
                 continue;
             }
@@ -105,10 +111,9 @@ final class CpuLoss {
             if (!(chunkMax <= max)) {
                 rescale(chunkMax, scale);
             }
+            sum += exponentials.of(from, count, max, scale, chunk);
             if (withEntropy) {
-                addWithEntropy(chunk, count, scale);
-            } else {
-                sum += CpuSoftmax.sumOfExp(chunk, count, max, scale);
+                weighted += weightedChunk(from, count, scale);
             }
         }
     }
@@ -123,18 +128,15 @@ final class CpuLoss {
         max = newMax;
     }
 
-    private void addWithEntropy(long logits, int count, float scale) {
-        FloatVector maxima = Vectors.all(max);
-        FloatVector sums = Vectors.zero();
+    /** {@code Σ chunk · d}. */
+    private float weightedChunk(long logits, int count, float scale) {
         FloatVector products = Vectors.zero();
         for (int i = 0; i < count; i += LANES) {
-            FloatVector d = load(logits + 4L * i).sub(maxima).mul(scale);
-            FloatVector e = VectorMath.expOfNegative(d);
-            sums = Vectors.addUpTo(count - i, sums, e);
-            products = Vectors.addUpTo(count - i, products, finite(d).mul(e));
+            FloatVector d = load(logits + 4L * i).sub(max).mul(scale);
+            FloatVector product = finite(d).mul(FloatVector.fromArray(FLOATS, chunk, i));
+            products = Vectors.addUpTo(count - i, products, product);
         }
-        sum += Vectors.sum(sums);
-        weighted += Vectors.sum(products);
+        return Vectors.sum(products, lanes);
     }
 
     /** {@code d}, or any finite number where {@code e^d} is 0. */
@@ -142,7 +144,7 @@ final class CpuLoss {
         return d.blend(0f, d.compare(VectorOperators.LT, NO_PROBABILITY));
     }
 
-    private static void tokenLogProbBackward(TokenLogProbBackward k) {
+    private void tokenLogProbBackward(TokenLogProbBackward k) {
         int vocab = k.vocab();
         Buffer entropies = k.entropy();
         Buffer gradLogProbs = k.gradLogProbs();
@@ -184,48 +186,58 @@ final class CpuLoss {
                 }
                 continue;
             }
-            if (gradEntropy == 0 || entropies == null) {
-                backward(from, to, vocab, scale, logSumExp, -scale * gradLogProb, k.accumulate());
-            } else {
-                float entropy = Native.get(entropies.address() + 4 * row);
-                float factor = -scale * (gradLogProb + gradEntropy * entropy);
-                backward(from, to, vocab, scale, logSumExp, factor, -scale * gradEntropy, k.accumulate());
-            }
+            float entropy = gradEntropy == 0 || entropies == null ? 0 : Native.get(entropies.address() + 4 * row);
+            backward(from, to, vocab, scale, logSumExp, gradLogProb, gradEntropy, entropy, k.accumulate());
             long atTarget = to + 4L * target;
             Native.set(atTarget, Native.get(atTarget) + scale * gradLogProb);
         }
     }
 
-    /** {@code grad (+)= factor · p}. */
-    private static void backward(
-            long logits, long grad, int vocab, float scale, float logSumExp, float factor, boolean accumulate) {
-        FloatVector scales = Vectors.all(scale);
-        FloatVector shifts = Vectors.all(-logSumExp);
-        FloatVector factors = Vectors.all(factor);
-        for (int i = 0; i < vocab; i += LANES) {
-            FloatVector logP = load(logits + 4L * i).fma(scales, shifts);
-            Vectors.putUpTo(vocab - i, VectorMath.expOfNegative(logP).mul(factors), grad + 4L * i, accumulate);
-        }
-    }
-
-    /** {@code grad (+)= (factor + slope · log p) · p}. */
-    private static void backward(
+    /** {@code grad (+)= -scale · (gradLogProb · p + gradEntropy · p · (log p + entropy))}. */
+    private void backward(
             long logits,
             long grad,
             int vocab,
             float scale,
             float logSumExp,
-            float factor,
-            float slope,
+            float gradLogProb,
+            float gradEntropy,
+            float entropy,
             boolean accumulate) {
-        FloatVector scales = Vectors.all(scale);
-        FloatVector shifts = Vectors.all(-logSumExp);
+        // With log p = (logit - shift) · scale.
+        float shift = logSumExp / scale;
+        for (int done = 0; done < vocab; done += Rows.CHUNK) {
+            int count = Math.min(Rows.CHUNK, vocab - done);
+            long at = 4L * done;
+            exponentials.of(logits + at, count, shift, scale, chunk);
+            if (gradEntropy == 0) {
+                backwardChunk(grad + at, count, -scale * gradLogProb, accumulate);
+            } else {
+                float factor = -scale * (gradLogProb + gradEntropy * entropy);
+                float slope = -scale * gradEntropy;
+                backwardChunk(logits + at, grad + at, count, scale, shift, factor, slope, accumulate);
+            }
+        }
+    }
+
+    /** {@code grad (+)= factor · chunk}. */
+    private void backwardChunk(long grad, int count, float factor, boolean accumulate) {
+        for (int i = 0; i < count; i += LANES) {
+            FloatVector gradient = FloatVector.fromArray(FLOATS, chunk, i).mul(factor);
+            Vectors.putUpTo(count - i, gradient, grad + 4L * i, accumulate);
+        }
+    }
+
+    /** {@code grad (+)= (factor + slope · log p) · chunk}. */
+    private void backwardChunk(
+            long logits, long grad, int count, float scale, float shift, float factor, float slope,
+            boolean accumulate) {
         FloatVector factors = Vectors.all(factor);
         FloatVector slopes = Vectors.all(slope);
-        for (int i = 0; i < vocab; i += LANES) {
-            FloatVector logP = load(logits + 4L * i).fma(scales, shifts);
-            FloatVector gradient = finite(logP).fma(slopes, factors).mul(VectorMath.expOfNegative(logP));
-            Vectors.putUpTo(vocab - i, gradient, grad + 4L * i, accumulate);
+        for (int i = 0; i < count; i += LANES) {
+            FloatVector logP = load(logits + 4L * i).sub(shift).mul(scale);
+            FloatVector p = FloatVector.fromArray(FLOATS, chunk, i);
+            Vectors.putUpTo(count - i, finite(logP).fma(slopes, factors).mul(p), grad + 4L * i, accumulate);
         }
     }
 

@@ -1,5 +1,6 @@
 package dev.geomean.engine.cpu;
 
+import static dev.geomean.engine.cpu.Native.LANES;
 import static dev.geomean.engine.cpu.Native.load;
 import static dev.geomean.engine.cpu.Vectors.BYTES;
 
@@ -16,6 +17,9 @@ import jdk.incubator.vector.FloatVector;
  * gradients of weight and bias, which every row adds to.
  */
 final class CpuNorm {
+    private final Rows rows = new Rows();
+    private final float[] lanes = new float[LANES];
+
     /** {@code Σ g} of the row that {@link #sums} saw last. */
     private float sumG;
     /** {@code Σ g · (x - mean)} of that row. */
@@ -30,7 +34,7 @@ final class CpuNorm {
         }
     }
 
-    private static void layerNorm(LayerNorm k) {
+    private void layerNorm(LayerNorm k) {
         int cols = k.cols();
         Buffer bias = k.bias();
         Require.floats(k, "in", k.in(), (long) k.rows() * cols);
@@ -48,8 +52,8 @@ final class CpuNorm {
         double share = 1.0 / Math.max(cols, 1);
         for (long row = 0; row < k.rows(); row++) {
             long at = row * 4 * cols;
-            float mean = (float) (Rows.sum(in + at, cols) * share);
-            double variance = Rows.sumOfSquares(in + at, cols, mean) * share;
+            float mean = (float) (rows.sum(in + at, cols) * share);
+            double variance = rows.sumOfSquares(in + at, cols, mean) * share;
             float inverseStd = (float) (1 / Math.sqrt(variance + k.epsilon()));
             Native.set(statistics + 8 * row, mean);
             Native.set(statistics + 8 * row + 4, inverseStd);
@@ -63,26 +67,19 @@ final class CpuNorm {
 
     /** {@code out = (in - mean) · factor · weight}. */
     private static void normalize(long in, long weight, long out, int count, float mean, float factor) {
-        long end = Vectors.body(count);
-        for (long at = 0; at < end; at += BYTES) {
-            Native.store(load(in + at).sub(mean).mul(factor).mul(load(weight + at)), out + at);
-        }
-        if (end < 4L * count) {
-            FloatVector last = load(in + end).sub(mean).mul(factor).mul(load(weight + end));
-            Vectors.storeFirst(last, out + end, Vectors.tail(count));
+        for (int i = 0; i < count; i += LANES) {
+            long at = 4L * i;
+            FloatVector normal = load(in + at).sub(mean).mul(factor);
+            Vectors.storeUpTo(count - i, normal.mul(load(weight + at)), out + at);
         }
     }
 
     /** {@code out = (in - mean) · factor · weight + bias}. */
     private static void normalize(long in, long weight, long bias, long out, int count, float mean, float factor) {
-        long end = Vectors.body(count);
-        for (long at = 0; at < end; at += BYTES) {
+        for (int i = 0; i < count; i += LANES) {
+            long at = 4L * i;
             FloatVector normal = load(in + at).sub(mean).mul(factor);
-            Native.store(normal.fma(load(weight + at), load(bias + at)), out + at);
-        }
-        if (end < 4L * count) {
-            FloatVector normal = load(in + end).sub(mean).mul(factor);
-            Vectors.storeFirst(normal.fma(load(weight + end), load(bias + end)), out + end, Vectors.tail(count));
+            Vectors.storeUpTo(count - i, normal.fma(load(weight + at), load(bias + at)), out + at);
         }
     }
 
@@ -155,8 +152,8 @@ final class CpuNorm {
             g1 = g1.add(g, tail);
             gx1 = gx1.add(g.mul(load(in + end).sub(mean)), tail);
         }
-        sumG = Vectors.sum(g0.add(g1));
-        sumGx = Vectors.sum(gx0.add(gx1));
+        sumG = Vectors.sum(g0.add(g1), lanes);
+        sumGx = Vectors.sum(gx0.add(gx1), lanes);
     }
 
     /** {@code gradIn (+)= gradOut · weight · factor + offset + (in - mean) · slope}. */
@@ -174,33 +171,25 @@ final class CpuNorm {
         FloatVector factors = Vectors.all(factor);
         FloatVector offsets = Vectors.all(offset);
         FloatVector slopes = Vectors.all(slope);
-        long end = Vectors.body(count);
-        for (long at = 0; at < end; at += BYTES) {
+        for (int i = 0; i < count; i += LANES) {
+            long at = 4L * i;
             FloatVector g = load(gradOut + at).mul(load(weight + at)).fma(factors, offsets);
-            Vectors.put(load(in + at).sub(mean).fma(slopes, g), gradIn + at, accumulate);
-        }
-        if (end < 4L * count) {
-            FloatVector g = load(gradOut + end).mul(load(weight + end)).fma(factors, offsets);
-            FloatVector last = load(in + end).sub(mean).fma(slopes, g);
-            Vectors.putFirst(last, gradIn + end, Vectors.tail(count), accumulate);
+            FloatVector gradient = load(in + at).sub(mean).fma(slopes, g);
+            Vectors.putUpTo(count - i, gradient, gradIn + at, accumulate);
         }
     }
 
     /** {@code gradWeight += gradOut · (in - mean) · factor}. */
     private static void gradWeight(long in, long gradOut, long gradWeight, int count, float mean, float factor) {
-        long end = Vectors.body(count);
-        for (long at = 0; at < end; at += BYTES) {
+        for (int i = 0; i < count; i += LANES) {
+            long at = 4L * i;
             FloatVector normal = load(in + at).sub(mean).mul(factor);
-            Native.store(normal.fma(load(gradOut + at), load(gradWeight + at)), gradWeight + at);
-        }
-        if (end < 4L * count) {
-            FloatVector normal = load(in + end).sub(mean).mul(factor);
-            FloatVector last = normal.fma(load(gradOut + end), load(gradWeight + end));
-            Vectors.storeFirst(last, gradWeight + end, Vectors.tail(count));
+            FloatVector sum = normal.fma(load(gradOut + at), load(gradWeight + at));
+            Vectors.storeUpTo(count - i, sum, gradWeight + at);
         }
     }
 
-    private static void rmsNorm(RmsNorm k) {
+    private void rmsNorm(RmsNorm k) {
         int cols = k.cols();
         Require.floats(k, "in", k.in(), (long) k.rows() * cols);
         Require.floats(k, "weight", k.weight(), cols);
@@ -213,7 +202,7 @@ final class CpuNorm {
         double share = 1.0 / Math.max(cols, 1);
         for (long row = 0; row < k.rows(); row++) {
             long at = row * 4 * cols;
-            double meanSquare = Rows.sumOfSquares(in + at, cols, 0) * share;
+            double meanSquare = rows.sumOfSquares(in + at, cols, 0) * share;
             float inverseRms = (float) (1 / Math.sqrt(meanSquare + k.epsilon()));
             Native.set(statistics + 4 * row, inverseRms);
             normalize(in + at, weight, out + at, cols, 0, inverseRms);

@@ -14,6 +14,7 @@ import jdk.incubator.vector.FloatVector;
 
 /** {@link OptimizerKernel}s, each one pass over memory. */
 final class CpuOptimizer {
+    private final Rows rows = new Rows();
     private long[] parts = new long[16];
 
     void run(OptimizerKernel kernel) {
@@ -54,7 +55,7 @@ final class CpuOptimizer {
             for (int part = 2; part < buffers.size(); part++) {
                 CpuCopy.add(parts[part] + at, out + at, length);
             }
-            sumOfSquares += Rows.sumOfSquares(out + at, length, 0);
+            sumOfSquares += rows.sumOfSquares(out + at, length, 0);
         }
         Native.set(k.sumOfSquares().address(), (float) sumOfSquares);
     }

@@ -18,16 +18,19 @@ final class CpuReduction {
     /** Rows whose sum is taken in one go; sums of so many rows are added up, so that the error does not grow. */
     private static final int ROWS = 256;
 
+    private final Rows rows = new Rows();
+    private final CpuSoftmax softmax = new CpuSoftmax();
+
     void run(ReductionKernel kernel) {
         switch (kernel) {
             case Reduce k -> reduce(k);
             case MaxBackward k -> maxBackward(k);
-            case Softmax k -> CpuSoftmax.forward(k);
-            case SoftmaxBackward k -> CpuSoftmax.backward(k);
+            case Softmax k -> softmax.forward(k);
+            case SoftmaxBackward k -> softmax.backward(k);
         }
     }
 
-    private static void reduce(Reduce k) {
+    private void reduce(Reduce k) {
         int count = k.count();
         int inner = k.inner();
         Require.floats(k, "in", k.in(), (long) k.outer() * count * inner);
@@ -46,9 +49,9 @@ final class CpuReduction {
         }
     }
 
-    private static void sum(long in, long out, int count, int inner, float scale, boolean accumulate) {
+    private void sum(long in, long out, int count, int inner, float scale, boolean accumulate) {
         if (inner == 1) {
-            Vectors.put((float) (Rows.sum(in, count) * scale), out, accumulate);
+            Vectors.put((float) (rows.sum(in, count) * scale), out, accumulate);
             return;
         }
         long stride = 4L * inner;

@@ -7,7 +7,6 @@ import static dev.geomean.engine.cpu.Native.load;
 import dev.geomean.engine.kernel.SamplingKernel;
 import dev.geomean.engine.kernel.SamplingKernel.SampleTokens;
 import dev.geomean.engine.random.Philox;
-import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 
@@ -27,6 +26,7 @@ final class CpuSampling {
     private static final double SLACK = 1 - 1e-5;
 
     private final Selection selection = new Selection();
+    private final Exponentials exponentials = new Exponentials();
     private double[] chunkSums = new double[0];
     private float[] blockMaxima = new float[0];
     /** Tokens still in the running, in order of id, with their logits and their probabilities relative to the best. */
@@ -82,7 +82,7 @@ final class CpuSampling {
         float max = Rows.max(logits, vocab);
         if (k.temperature() == 0 || Float.isNaN(max) || Float.isInfinite(max)) {
             token = firstAt(logits, vocab, max);
-            logProb = (float) -Math.log(CpuSoftmax.sumOfExp(logits, vocab, max, 1));
+            logProb = (float) -Math.log(exponentials(logits, vocab, max, 1));
             return;
         }
         // A subnormal temperature has no inverse.
@@ -136,7 +136,7 @@ final class CpuSampling {
         double sum = 0;
         for (int chunk = 0; chunk < chunks; chunk++) {
             int from = chunk * CHUNK;
-            sum += CpuSoftmax.sumOfExp(logits + 4L * from, Math.min(CHUNK, vocab - from), max, scale);
+            sum += exponentials(logits + 4L * from, Math.min(CHUNK, vocab - from), max, scale);
             chunkSums[chunk] = sum;
         }
         double threshold = u * sum;
@@ -159,14 +159,12 @@ final class CpuSampling {
         logProb = (float) (distance - Math.log(sum));
     }
 
-    /** {@code weights[i] = e^((logit - max) · scale)}. */
-    private void exponentials(long logits, int count, float max, float scale) {
+    /** {@code weights[i] = e^((logit - max) · scale)}, and their sum. */
+    private double exponentials(long logits, int count, float max, float scale) {
         if (weights.length < count + LANES) {
             weights = new float[count + LANES];
         }
-        for (int i = 0; i < count; i += LANES) {
-            VectorMath.expOfNegative(load(logits + 4L * i).sub(max).mul(scale)).intoArray(weights, i);
-        }
+        return exponentials.of(logits, count, max, scale, weights);
     }
 
     /** Makes the {@code rank} tokens with the largest logits the candidates; the lower id among equals. */
@@ -226,14 +224,10 @@ final class CpuSampling {
         if (weights.length < candidates + LANES) {
             weights = new float[candidates + LANES];
         }
-        double sum = 0;
-        for (int i = 0; i < candidates; i += LANES) {
-            VectorMath.expOfNegative(FloatVector.fromArray(FLOATS, keys, i).sub(max).mul(scale)).intoArray(weights, i);
-        }
         for (int i = 0; i < candidates; i++) {
-            sum += weights[i];
+            weights[i] = (keys[i] - max) * scale;
         }
-        return sum;
+        return exponentials.inPlace(weights, candidates);
     }
 
     /**
@@ -242,24 +236,24 @@ final class CpuSampling {
      * @return the sum of the weights of all tokens, candidates or not
      */
     private double takeLikely(long logits, int vocab, float max, float scale, float topP, float minP) {
-        exponentials(logits, vocab, max, scale);
-        double sum = CpuSoftmax.sumOfExp(logits, vocab, max, scale);
+        double sum = exponentials(logits, vocab, max, scale);
         // All tokens below the bound together have less than 1 - topP of the mass, so that none of them is needed.
         double bound = Math.max((1 - topP) * sum / vocab, minP) * SLACK;
         reserveCandidates(vocab);
-        Arrays.fill(weights, vocab, vocab + LANES, 0);
         float floor = (float) Math.max(bound, Float.MIN_VALUE);
         int count = 0;
         for (int from = 0; from < vocab; from += LANES) {
-            long likely = FloatVector.fromArray(FLOATS, weights, from)
-                    .compare(VectorOperators.GE, floor)
-                    .toLong();
-            for (; likely != 0; likely &= likely - 1) {
-                int token = from + Long.numberOfTrailingZeros(likely);
-                ids[count] = token;
-                keys[count] = Native.get(logits + 4L * token);
-                weights[count] = weights[token];
-                count++;
+            if (!FloatVector.fromArray(FLOATS, weights, from).compare(VectorOperators.GE, floor).anyTrue()) {
+                continue;
+            }
+            int end = Math.min(vocab, from + LANES);
+            for (int token = from; token < end; token++) {
+                if (weights[token] >= floor) {
+                    ids[count] = token;
+                    keys[count] = Native.get(logits + 4L * token);
+                    weights[count] = weights[token];
+                    count++;
+                }
             }
         }
         candidates = count;

@@ -1,18 +1,20 @@
 package dev.geomean.engine.cpu;
 
+import static dev.geomean.engine.cpu.Native.FLOATS;
 import static dev.geomean.engine.cpu.Native.LANES;
 import static dev.geomean.engine.cpu.Native.load;
-import static dev.geomean.engine.cpu.Vectors.BYTES;
 
 import dev.geomean.engine.kernel.ReductionKernel.Softmax;
 import dev.geomean.engine.kernel.ReductionKernel.SoftmaxBackward;
 import jdk.incubator.vector.FloatVector;
 
-/** {@link Softmax} and {@link SoftmaxBackward}, and the sums of exponentials that others need too. */
+/** {@link Softmax} and {@link SoftmaxBackward}, by chunks of a row that stay in the first-level cache. */
 final class CpuSoftmax {
-    private CpuSoftmax() {}
+    private final Rows rows = new Rows();
+    private final Exponentials exponentials = new Exponentials();
+    private final float[] chunk = new float[Rows.CHUNK + LANES];
 
-    static void forward(Softmax k) {
+    void forward(Softmax k) {
         int cols = k.cols();
         Require.floats(k, "in", k.in(), (long) k.rows() * cols);
         Require.floats(k, "out", k.out(), (long) k.rows() * cols);
@@ -20,79 +22,61 @@ final class CpuSoftmax {
         long out = k.out().address();
         for (long row = 0; row < k.rows(); row++) {
             long at = row * 4 * cols;
-            float max = Rows.max(in + at, cols);
             if (k.logarithm()) {
-                double logSum = Math.log(sumOfExp(in + at, cols, max, 1));
-                shift(in + at, out + at, cols, max, (float) logSum);
+                logarithm(in + at, out + at, cols);
             } else {
-                double sum = storeExp(in + at, out + at, cols, max, 1);
-                scale(out + at, cols, (float) (1 / sum));
+                softmax(in + at, out + at, cols);
             }
         }
     }
 
-    /** {@code Σ e^((x - max) · scale)}. */
-    static double sumOfExp(long x, int count, float max, float scale) {
+    private void softmax(long in, long out, int cols) {
+        float max = Rows.max(in, cols);
+        if (cols <= Rows.CHUNK) {
+            double sum = exponentials.of(in, cols, max, 1, chunk);
+            scaleChunk(out, cols, (float) (1 / sum));
+            return;
+        }
         double sum = 0;
-        for (int done = 0; done < count; done += Rows.CHUNK) {
-            sum += sumOfExpChunk(x + 4L * done, Math.min(Rows.CHUNK, count - done), max, scale);
+        for (int done = 0; done < cols; done += Rows.CHUNK) {
+            int length = Math.min(Rows.CHUNK, cols - done);
+            sum += exponentials.of(in + 4L * done, length, max, 1, chunk);
+            Native.copyOut(chunk, 0, out + 4L * done, length);
         }
-        return sum;
+        scale(out, cols, (float) (1 / sum));
     }
 
-    private static float sumOfExpChunk(long x, int count, float max, float scale) {
-        FloatVector sum = Vectors.zero();
-        for (int i = 0; i < count; i += LANES) {
-            FloatVector e = VectorMath.expOfNegative(load(x + 4L * i).sub(max).mul(scale));
-            sum = Vectors.addUpTo(count - i, sum, e);
-        }
-        return Vectors.sum(sum);
-    }
-
-    /** {@code out = e^((x - max) · scale)}, and the sum of it. */
-    static double storeExp(long x, long out, int count, float max, float scale) {
+    private void logarithm(long in, long out, int cols) {
+        float max = Rows.max(in, cols);
         double sum = 0;
-        for (int done = 0; done < count; done += Rows.CHUNK) {
-            int length = Math.min(Rows.CHUNK, count - done);
-            sum += storeExpChunk(x + 4L * done, out + 4L * done, length, max, scale);
+        for (int done = 0; done < cols; done += Rows.CHUNK) {
+            sum += exponentials.of(in + 4L * done, Math.min(Rows.CHUNK, cols - done), max, 1, chunk);
         }
-        return sum;
+        shift(in, out, cols, max, (float) Math.log(sum));
     }
 
-    private static float storeExpChunk(long x, long out, int count, float max, float scale) {
-        FloatVector sum = Vectors.zero();
+    /** {@code out = chunk · factor}. */
+    private void scaleChunk(long out, int count, float factor) {
         for (int i = 0; i < count; i += LANES) {
-            FloatVector e = VectorMath.expOfNegative(load(x + 4L * i).sub(max).mul(scale));
-            sum = Vectors.addUpTo(count - i, sum, e);
-            Vectors.storeUpTo(count - i, e, out + 4L * i);
-        }
-        return Vectors.sum(sum);
-    }
-
-    private static void shift(long in, long out, int count, float max, float logSum) {
-        FloatVector maxima = Vectors.all(max);
-        FloatVector logSums = Vectors.all(logSum);
-        long end = Vectors.body(count);
-        for (long at = 0; at < end; at += BYTES) {
-            Native.store(load(in + at).sub(maxima).sub(logSums), out + at);
-        }
-        if (end < 4L * count) {
-            Vectors.storeFirst(load(in + end).sub(maxima).sub(logSums), out + end, Vectors.tail(count));
+            Vectors.storeUpTo(count - i, FloatVector.fromArray(FLOATS, chunk, i).mul(factor), out + 4L * i);
         }
     }
 
+    /** {@code values = values · factor}. */
     private static void scale(long values, int count, float factor) {
-        FloatVector factors = Vectors.all(factor);
-        long end = Vectors.body(count);
-        for (long at = 0; at < end; at += BYTES) {
-            Native.store(load(values + at).mul(factors), values + at);
-        }
-        if (end < 4L * count) {
-            Vectors.storeFirst(load(values + end).mul(factors), values + end, Vectors.tail(count));
+        for (int i = 0; i < count; i += LANES) {
+            Vectors.storeUpTo(count - i, load(values + 4L * i).mul(factor), values + 4L * i);
         }
     }
 
-    static void backward(SoftmaxBackward k) {
+    /** {@code out = (in - max) - logSum}. */
+    private static void shift(long in, long out, int count, float max, float logSum) {
+        for (int i = 0; i < count; i += LANES) {
+            Vectors.storeUpTo(count - i, load(in + 4L * i).sub(max).sub(logSum), out + 4L * i);
+        }
+    }
+
+    void backward(SoftmaxBackward k) {
         int cols = k.cols();
         long size = (long) k.rows() * cols;
         Require.floats(k, "out", k.out(), size);
@@ -104,32 +88,42 @@ final class CpuSoftmax {
         for (long row = 0; row < k.rows(); row++) {
             long at = row * 4 * cols;
             if (k.logarithm()) {
-                float sum = (float) Rows.sum(gradOut + at, cols);
-                logarithmRow(out + at, gradOut + at, gradIn + at, cols, sum, k.accumulate());
+                logarithmBackward(out + at, gradOut + at, gradIn + at, cols, k.accumulate());
             } else {
-                float sum = (float) Rows.dot(gradOut + at, out + at, cols);
-                row(out + at, gradOut + at, gradIn + at, cols, sum, k.accumulate());
+                float sum = (float) rows.dot(gradOut + at, out + at, cols);
+                softmaxBackward(out + at, gradOut + at, gradIn + at, cols, sum, k.accumulate());
             }
         }
     }
 
-    private static void row(long out, long gradOut, long gradIn, int count, float sum, boolean accumulate) {
-        long end = Vectors.body(count);
-        for (long at = 0; at < end; at += BYTES) {
-            Vectors.put(load(gradOut + at).sub(sum).mul(load(out + at)), gradIn + at, accumulate);
-        }
-        if (end < 4L * count) {
-            FloatVector last = load(gradOut + end).sub(sum).mul(load(out + end));
-            Vectors.putFirst(last, gradIn + end, Vectors.tail(count), accumulate);
+    /** {@code gradIn (+)= out · (gradOut - sum)}. */
+    private static void softmaxBackward(
+            long out, long gradOut, long gradIn, int count, float sum, boolean accumulate) {
+        for (int i = 0; i < count; i += LANES) {
+            long at = 4L * i;
+            FloatVector gradient = load(gradOut + at).sub(sum).mul(load(out + at));
+            Vectors.putUpTo(count - i, gradient, gradIn + at, accumulate);
         }
     }
 
-    private static void logarithmRow(long out, long gradOut, long gradIn, int count, float sum, boolean accumulate) {
+    /** {@code gradIn (+)= gradOut - e^out · Σ gradOut}. */
+    private void logarithmBackward(long out, long gradOut, long gradIn, int cols, boolean accumulate) {
+        float sum = (float) rows.sum(gradOut, cols);
+        for (int done = 0; done < cols; done += Rows.CHUNK) {
+            int length = Math.min(Rows.CHUNK, cols - done);
+            long at = 4L * done;
+            exponentials.of(out + at, length, 0, 1, chunk);
+            subtractChunk(gradOut + at, gradIn + at, length, sum, accumulate);
+        }
+    }
+
+    /** {@code gradIn (+)= gradOut - chunk · sum}. */
+    private void subtractChunk(long gradOut, long gradIn, int count, float sum, boolean accumulate) {
         FloatVector minusSum = Vectors.all(-sum);
         for (int i = 0; i < count; i += LANES) {
-            long at = 4L * i;
-            FloatVector gradient = VectorMath.expOfNegative(load(out + at)).fma(minusSum, load(gradOut + at));
-            Vectors.putUpTo(count - i, gradient, gradIn + at, accumulate);
+            FloatVector p = FloatVector.fromArray(FLOATS, chunk, i);
+            FloatVector gradient = p.fma(minusSum, load(gradOut + 4L * i));
+            Vectors.putUpTo(count - i, gradient, gradIn + 4L * i, accumulate);
         }
     }
 }

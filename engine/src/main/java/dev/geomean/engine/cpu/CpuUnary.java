@@ -8,10 +8,10 @@ import dev.geomean.engine.kernel.ElementwiseKernel.Unary;
 
 /** {@link Unary}. One small loop per function: a loop whose operator varies would be compiled to calls. */
 final class CpuUnary {
-    private final CpuGeluErf geluErf;
+    private final Gates gates;
 
-    CpuUnary(CpuGeluErf geluErf) {
-        this.geluErf = geluErf;
+    CpuUnary(Gates gates) {
+        this.gates = gates;
     }
 
     void run(Unary k) {
@@ -28,9 +28,9 @@ final class CpuUnary {
             case TANH -> tanh(in, out, count);
             case SIGMOID -> sigmoid(in, out, count);
             case RELU -> relu(in, out, count);
-            case GELU_TANH -> geluTanh(in, out, count);
-            case GELU_ERF -> geluErf.forward(in, out, count);
-            case SILU -> silu(in, out, count);
+            case GELU_TANH -> gates.geluTanh(in, out, count);
+            case GELU_ERF -> gates.geluErf(in, out, count);
+            case SILU -> gates.silu(in, out, count);
         }
     }
 
@@ -85,18 +85,6 @@ final class CpuUnary {
         }
         if (end < 4 * count) {
             Vectors.storeFirst(load(in + end).max(0f), out + end, Vectors.tail(count));
-        }
-    }
-
-    private static void geluTanh(long in, long out, long count) {
-        for (long i = 0; i < count; i += LANES) {
-            Vectors.storeUpTo(count - i, VectorMath.geluTanh(load(in + 4 * i)), out + 4 * i);
-        }
-    }
-
-    private static void silu(long in, long out, long count) {
-        for (long i = 0; i < count; i += LANES) {
-            Vectors.storeUpTo(count - i, VectorMath.silu(load(in + 4 * i)), out + 4 * i);
         }
     }
 }

@@ -1,6 +1,5 @@
 package dev.geomean.engine.cpu;
 
-import static dev.geomean.engine.cpu.Native.LANES;
 import static dev.geomean.engine.cpu.Native.load;
 import static dev.geomean.engine.cpu.Vectors.BYTES;
 
@@ -10,10 +9,10 @@ import jdk.incubator.vector.VectorOperators;
 
 /** {@link UnaryBackward}, from the input or the output of the forward kernel, whichever is cheaper. */
 final class CpuUnaryBackward {
-    private final CpuGeluErf geluErf;
+    private final Gates gates;
 
-    CpuUnaryBackward(CpuGeluErf geluErf) {
-        this.geluErf = geluErf;
+    CpuUnaryBackward(Gates gates) {
+        this.gates = gates;
     }
 
     void run(UnaryBackward k) {
@@ -35,9 +34,9 @@ final class CpuUnaryBackward {
             case TANH -> tanh(out, gradOut, gradIn, count, accumulate);
             case SIGMOID -> sigmoid(out, gradOut, gradIn, count, accumulate);
             case RELU -> relu(in, gradOut, gradIn, count, accumulate);
-            case GELU_TANH -> geluTanh(in, gradOut, gradIn, count, accumulate);
-            case GELU_ERF -> geluErf.backward(in, gradOut, gradIn, count, accumulate);
-            case SILU -> silu(in, gradOut, gradIn, count, accumulate);
+            case GELU_TANH -> gates.geluTanhBackward(in, gradOut, gradIn, count, accumulate);
+            case GELU_ERF -> gates.geluErfBackward(in, gradOut, gradIn, count, accumulate);
+            case SILU -> gates.siluBackward(in, gradOut, gradIn, count, accumulate);
         }
     }
 
@@ -51,10 +50,6 @@ final class CpuUnaryBackward {
 
     private static FloatVector relu(FloatVector x, FloatVector g) {
         return Vectors.zero().blend(g, x.compare(VectorOperators.GT, 0f));
-    }
-
-    private static FloatVector silu(FloatVector x, FloatVector g) {
-        return g.mul(VectorMath.siluSlope(x, VectorMath.sigmoid(x)));
     }
 
     private static void negate(long gradOut, long gradIn, long count, boolean accumulate) {
@@ -131,20 +126,6 @@ final class CpuUnaryBackward {
         if (end < 4 * count) {
             FloatVector last = relu(load(in + end), load(gradOut + end));
             Vectors.putFirst(last, gradIn + end, Vectors.tail(count), accumulate);
-        }
-    }
-
-    private static void geluTanh(long in, long gradOut, long gradIn, long count, boolean accumulate) {
-        for (long i = 0; i < count; i += LANES) {
-            FloatVector gradient = VectorMath.geluTanhSlope(load(in + 4 * i)).mul(load(gradOut + 4 * i));
-            Vectors.putUpTo(count - i, gradient, gradIn + 4 * i, accumulate);
-        }
-    }
-
-    private static void silu(long in, long gradOut, long gradIn, long count, boolean accumulate) {
-        for (long i = 0; i < count; i += LANES) {
-            FloatVector gradient = silu(load(in + 4 * i), load(gradOut + 4 * i));
-            Vectors.putUpTo(count - i, gradient, gradIn + 4 * i, accumulate);
         }
     }
 }

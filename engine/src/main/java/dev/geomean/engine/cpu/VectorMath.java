@@ -23,28 +23,30 @@ import jdk.incubator.vector.VectorOperators;
 final class VectorMath {
     static final FloatVector ONE = Vectors.all(1f);
 
-    private static final FloatVector ZERO = Vectors.all(0f);
+    static final FloatVector ZERO = Vectors.all(0f);
     private static final FloatVector TWO = Vectors.all(2f);
     private static final FloatVector HALF = Vectors.all(0.5f);
     private static final FloatVector MINUS_HALF = Vectors.all(-0.5f);
     private static final FloatVector INFINITY = Vectors.all(Float.POSITIVE_INFINITY);
 
-    private static final FloatVector LOG2_E = Vectors.all(1.4426950408889634f);
-    private static final FloatVector MINUS_LN2_HIGH = Vectors.all(-0.693359375f);
-    private static final FloatVector MINUS_LN2_LOW = Vectors.all(2.12194440e-4f);
+    static final FloatVector LOG2_E = Vectors.all(1.4426950408889634f);
+    static final FloatVector MINUS_LN2_HIGH = Vectors.all(-0.693359375f);
+    static final FloatVector MINUS_LN2_LOW = Vectors.all(2.12194440e-4f);
     /** Adding it rounds to an integer, which then lies in the low bits. */
-    private static final FloatVector ROUND = Vectors.all(0x1.8p23f);
+    static final FloatVector ROUND = Vectors.all(0x1.8p23f);
 
     private static final FloatVector LARGEST_EXP = Vectors.all(88.722839f);
-    private static final FloatVector SMALLEST_EXP = Vectors.all(-86.9f);
+    static final FloatVector SMALLEST_EXP = Vectors.all(-86.9f);
+    static final FloatVector EIGHTY_EIGHT = Vectors.all(88f);
+    static final FloatVector E_88 = Vectors.all(1.6516362549940018e38f);
 
     // Cephes expf
-    private static final FloatVector EXP_2 = Vectors.all(5.0000001201e-1f);
-    private static final FloatVector EXP_3 = Vectors.all(1.6666665459e-1f);
-    private static final FloatVector EXP_4 = Vectors.all(4.1665795894e-2f);
-    private static final FloatVector EXP_5 = Vectors.all(8.3334519073e-3f);
-    private static final FloatVector EXP_6 = Vectors.all(1.3981999507e-3f);
-    private static final FloatVector EXP_7 = Vectors.all(1.9875691500e-4f);
+    static final FloatVector EXP_2 = Vectors.all(5.0000001201e-1f);
+    static final FloatVector EXP_3 = Vectors.all(1.6666665459e-1f);
+    static final FloatVector EXP_4 = Vectors.all(4.1665795894e-2f);
+    static final FloatVector EXP_5 = Vectors.all(8.3334519073e-3f);
+    static final FloatVector EXP_6 = Vectors.all(1.3981999507e-3f);
+    static final FloatVector EXP_7 = Vectors.all(1.9875691500e-4f);
 
     // Cephes logf
     private static final FloatVector LOG_3 = Vectors.all(3.3333331174e-1f);
@@ -75,7 +77,8 @@ final class VectorMath {
 
     // 2√(2/π) · (x + 0.044715 x³) and its derivative
     private static final FloatVector GELU_LINEAR = Vectors.all(1.5957691216057308f);
-    private static final FloatVector GELU_CUBIC = Vectors.all(0.07135481282f);
+    private static final FloatVector MINUS_GELU_LINEAR = Vectors.all(-1.5957691216057308f);
+    private static final FloatVector MINUS_GELU_CUBIC = Vectors.all(-0.07135481282f);
     private static final FloatVector GELU_SQUARE = Vectors.all(0.21406443847f);
 
     // Minimax fits of the normal distribution function: near 0, and in the tail
@@ -113,15 +116,6 @@ final class VectorMath {
                 .mul(TWO)
                 .blend(ZERO, x.compare(VectorOperators.LT, SMALLEST_EXP))
                 .blend(INFINITY, x.compare(VectorOperators.GT, LARGEST_EXP));
-    }
-
-    /** {@link #exp} of numbers that are not much above 0, such as logarithms of probabilities: a little faster. */
-    static FloatVector expOfNegative(FloatVector x) {
-        FloatVector shifted = x.fma(LOG2_E, ROUND);
-        IntVector exponent = shifted.reinterpretAsInts().add(127).lanewise(VectorOperators.LSHL, 23);
-        return fraction(x, shifted.sub(ROUND))
-                .mul(exponent.reinterpretAsFloats())
-                .blend(ZERO, x.compare(VectorOperators.LT, SMALLEST_EXP));
     }
 
     /** {@code e^x / 2^n}, between √½ and √2. */
@@ -183,9 +177,9 @@ final class VectorMath {
         return ONE.div(exp(x.neg()).add(ONE));
     }
 
-    /** {@code x · sigmoid(x)}. */
-    static FloatVector silu(FloatVector x) {
-        return gate(x, sigmoid(x));
+    /** {@code x · sigmoid(x)}, given {@code e = e^-x}. */
+    static FloatVector silu(FloatVector x, FloatVector e) {
+        return gate(x, ONE.div(e.add(ONE)));
     }
 
     /** Derivative of {@link #silu}, given {@code s = sigmoid(x)}: {@code s + x · s · (1 - s)}. */
@@ -200,25 +194,25 @@ final class VectorMath {
         return x.mul(weight).blend(ZERO, x.compare(VectorOperators.LT, FAR));
     }
 
-    /** GELU in its tanh form: {@code x · sigmoid(2u)}, {@code u = √(2/π) (x + 0.044715 x³)}. */
-    static FloatVector geluTanh(FloatVector x) {
-        return gate(x, geluTanhWeight(x, x.mul(x)));
+    /** What {@link #geluTanh} takes the exponential of: {@code -2u}, {@code u = √(2/π) (x + 0.044715 x³)}. */
+    static FloatVector geluTanhExponent(FloatVector x) {
+        return x.mul(x).fma(MINUS_GELU_CUBIC, MINUS_GELU_LINEAR).mul(x);
     }
 
-    private static FloatVector geluTanhWeight(FloatVector x, FloatVector square) {
-        return sigmoid(x.mul(square.fma(GELU_CUBIC, GELU_LINEAR)));
+    /** GELU in its tanh form, {@code x · sigmoid(2u)}, given {@code e = e^(-2u)}. */
+    static FloatVector geluTanh(FloatVector x, FloatVector e) {
+        return gate(x, ONE.div(e.add(ONE)));
     }
 
     /** Derivative of {@link #geluTanh}. */
-    static FloatVector geluTanhSlope(FloatVector x) {
-        FloatVector square = x.mul(x);
-        FloatVector s = geluTanhWeight(x, square);
+    static FloatVector geluTanhSlope(FloatVector x, FloatVector e) {
+        FloatVector s = ONE.div(e.add(ONE));
         FloatVector spread = s.mul(ONE.sub(s));
-        FloatVector slope = square.fma(GELU_SQUARE, GELU_LINEAR).mul(x);
+        FloatVector slope = x.mul(x).fma(GELU_SQUARE, GELU_LINEAR).mul(x);
         return slope.fma(spread, s).blend(s, spread.compare(VectorOperators.EQ, ZERO));
     }
 
-    /** GELU in its exact form: {@code x · Φ(x)}, given {@link #bell}. */
+    /** GELU in its exact form: {@code x · Φ(x)}, given {@code bell = e^(-x²/2)}. */
     static FloatVector geluErf(FloatVector x, FloatVector bell) {
         return gate(x, normalCdf(x, bell));
     }
@@ -230,14 +224,14 @@ final class VectorMath {
         return x.mul(DENSITY).fma(bell, cdf).blend(cdf, bell.compare(VectorOperators.EQ, ZERO));
     }
 
-    /** {@code e^(-x²/2)}. */
-    static FloatVector bell(FloatVector x) {
-        return expOfNegative(x.mul(MINUS_HALF).mul(x));
+    /** What {@link #geluErf} takes the exponential of, {@code -x²/2}. */
+    static FloatVector geluErfExponent(FloatVector x) {
+        return x.mul(MINUS_HALF).mul(x);
     }
 
     /**
      * Distribution function of the standard normal distribution, {@code Φ(x) = (1 + erf(x/√2)) / 2}, with an absolute
-     * error below 1e-7 and a small relative error in the lower tail, given {@link #bell}.
+     * error below 1e-7 and a small relative error in the lower tail, given {@code bell = e^(-x²/2)}.
      *
      * <p>Near 0 an odd polynomial; elsewhere {@code Φ(-|x|) = e^(-x²/2) q(t)}, {@code t = 1/(1 + 0.4 |x|)}.
      */

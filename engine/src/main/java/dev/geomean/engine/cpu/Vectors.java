@@ -29,7 +29,18 @@ final class Vectors {
     private static final VectorShuffle<Float> FOLD_2 = fold(2);
     private static final VectorShuffle<Float> FOLD_1 = fold(1);
 
+    private static final VectorMask<Float>[] FIRST = first();
+
     private Vectors() {}
+
+    @SuppressWarnings({"unchecked", "rawtypes"})
+    private static VectorMask<Float>[] first() {
+        VectorMask<Float>[] masks = new VectorMask[LANES + 1];
+        for (int count = 0; count <= LANES; count++) {
+            masks[count] = FLOATS.indexInRange(0, count);
+        }
+        return masks;
+    }
 
     private static VectorShuffle<Float> fold(int distance) {
         return VectorShuffle.fromOp(FLOATS, lane -> (lane + distance) % LANES);
@@ -45,9 +56,9 @@ final class Vectors {
         return (int) (count & (LANES - 1));
     }
 
-    /** The first {@code count} lanes. */
+    /** The first {@code count} lanes. From a table: a mask made at a rarely taken branch would be allocated. */
     static VectorMask<Float> first(int count) {
-        return FLOATS.indexInRange(0, count);
+        return FIRST[count];
     }
 
     static FloatVector zero() {
@@ -63,7 +74,7 @@ final class Vectors {
     }
 
     static void storeFirst(IntVector vector, long address, int count) {
-        vector.intoMemorySegment(ALL, address, Native.ORDER, Native.INTS.indexInRange(0, count));
+        vector.intoMemorySegment(ALL, address, Native.ORDER, first(count).cast(Native.INTS));
     }
 
     /** Stores as many lanes as there are elements {@code left}: the store of a loop too large to have its end written out. */
@@ -77,11 +88,7 @@ final class Vectors {
 
     /** As {@link #storeUpTo}, {@code out (+)= vector}. */
     static void putUpTo(long left, FloatVector vector, long address, boolean accumulate) {
-        if (left >= LANES) {
-            put(vector, address, accumulate);
-        } else {
-            putFirst(vector, address, (int) left, accumulate);
-        }
+        storeUpTo(left, accumulate ? Native.load(address).add(vector) : vector, address);
     }
 
     /** {@code sum + vector}, of the last vector only the elements that are {@code left}. */
@@ -127,6 +134,21 @@ final class Vectors {
         sum = sum.add(sum.rearrange(FOLD_2));
         sum = sum.add(sum.rearrange(FOLD_1));
         return sum.lane(0);
+    }
+
+    /**
+     * As {@link #sum(FloatVector)}, for loops that have no room for so many vector operations.
+     *
+     * @param scratch {@link Native#LANES} floats
+     */
+    static float sum(FloatVector vector, float[] scratch) {
+        vector.intoArray(scratch, 0);
+        for (int half = LANES / 2; half > 0; half /= 2) {
+            for (int lane = 0; lane < half; lane++) {
+                scratch[lane] += scratch[lane + half];
+            }
+        }
+        return scratch[0];
     }
 
     /** Largest lane, NaN if any is. */

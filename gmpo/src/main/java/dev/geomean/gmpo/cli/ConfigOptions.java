@@ -185,7 +185,7 @@ final class ConfigOptions {
             String field = setting.path().substring(setting.path().lastIndexOf('.') + 1);
             boolean isWord = field.equals(field.toLowerCase(Locale.ROOT));
             text = text.replaceAll(
-                    isWord ? "^" + field + "(?= must)" : "(?<!: )\\b" + field + "\\b(?!=)", "--" + setting.option());
+                    isWord ? "^" + field + "(?= must)" : "\\b" + field + "\\b(?!=)", "--" + setting.option());
         }
         return text;
     }

@@ -2,6 +2,7 @@ package dev.geomean.gmpo.cli;
 
 import dev.geomean.engine.Engine;
 import dev.geomean.gmpo.run.RunFolder;
+import dev.geomean.gmpo.settings.Settings;
 import dev.geomean.gmpo.task.Problem;
 import dev.geomean.gmpo.task.Task;
 import dev.geomean.gmpo.task.TaskSplit;
@@ -154,7 +155,8 @@ final class EvalCommand implements Callable<Integer> {
             if (perPrompt > 0) {
                 out.printf(Locale.ROOT, "pass@1    %.4f%n", heldOut.passAt1());
                 out.printf(Locale.ROOT, "%-9s %.4f  (%d samples, temperature %s)%n", "pass@" + heldOut.k(),
-                        heldOut.passAtK(), perPrompt, setup.sampling().temperature());
+                        heldOut.passAtK(), perPrompt,
+                        Settings.text(Double.valueOf(Float.toString(setup.sampling().temperature()))));
             }
             out.printf(Locale.ROOT, "time      %.1f s%n", seconds);
         }

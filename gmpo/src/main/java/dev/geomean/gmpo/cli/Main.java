@@ -78,16 +78,25 @@ public final class Main implements Runnable {
     public static int run(PrintWriter out, PrintWriter err, String... args) {
         var main = new Main();
         var commandLine = new CommandLine(main);
-        ConfigOptions.addTo(command(commandLine, "train"));
-        ConfigOptions.addTo(command(commandLine, "compare"), "objective", "seed");
-        return commandLine
+        // Half a hundred options each: made only where they are asked for.
+        if (List.of(args).contains("train")) {
+            ConfigOptions.addTo(command(commandLine, "train"));
+        }
+        if (List.of(args).contains("compare")) {
+            ConfigOptions.addTo(command(commandLine, "compare"), "objective", "seed");
+        }
+        commandLine
                 .setOut(out)
                 .setErr(err)
                 .setUsageHelpWidth(100)
                 .setUsageHelpLongOptionsMaxWidth(34)
                 .setParameterExceptionHandler(Main::badInput)
-                .setExecutionExceptionHandler((e, command, parsed) -> failed(e, command, main.verbose()))
-                .execute(args);
+                .setExecutionExceptionHandler((e, command, parsed) -> failed(e, err, main.verbose()));
+        try {
+            return commandLine.execute(args);
+        } catch (OutOfMemoryError e) {
+            return failed(e, err, main.verbose());
+        }
     }
 
     private static CommandSpec command(CommandLine commandLine, String name) {
@@ -134,8 +143,7 @@ public final class Main implements Runnable {
         return CommandLine.ExitCode.USAGE;
     }
 
-    private static int failed(Exception e, CommandLine command, boolean isVerbose) {
-        PrintWriter err = command.getErr();
+    private static int failed(Throwable e, PrintWriter err, boolean isVerbose) {
         err.println("geomean: " + describe(e));
         if (isVerbose) {
             e.printStackTrace(err);

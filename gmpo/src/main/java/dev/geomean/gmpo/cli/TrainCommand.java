@@ -74,6 +74,10 @@ final class TrainCommand implements Callable<Integer> {
                     + config.objective().preset() + "-seed" + config.seed());
         }
         PrintWriter err = spec.commandLine().getErr();
+        if (new RunFolder(folder).isComplete()) {
+            err.println("geomean: the run is complete already");
+            return finish(folder);
+        }
         boolean complete;
         var progress = new Progress(err, Progress.Detail.of(quiet, common.verbose()));
         try (var interruption = new Interruption(

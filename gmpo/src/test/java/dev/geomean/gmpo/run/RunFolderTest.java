@@ -81,7 +81,7 @@ class RunFolderTest {
                 "countdown:numbers=4",
                 Long.MIN_VALUE,
                 new RunConfig.Model("llama", 2, 24, 6, 3, 40),
-                new RunConfig.Warmup(3, 5, 0.1, 2),
+                new RunConfig.Warmup(3, 5, 0.1, 2, 0.75),
                 new RunConfig.Rollout(3, 4, 0.7, 5, 0.9, 0.05),
                 new RunConfig.Objective(
                         "grpo", 0.1, Double.POSITIVE_INFINITY, "seq-mean-token-sum-norm", 7.5, 3.0, 2.0, 0.01, "k2",

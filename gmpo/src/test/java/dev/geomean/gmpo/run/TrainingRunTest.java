@@ -223,7 +223,7 @@ class TrainingRunTest {
         @Test
         void mayHaveNoWarmUpAndNoRounds() throws IOException {
             var config = new RunConfig(
-                    CONFIG.task(), 1, CONFIG.model(), new RunConfig.Warmup(0, 1, 1e-3, 0), CONFIG.rollout(),
+                    CONFIG.task(), 1, CONFIG.model(), new RunConfig.Warmup(0, 1, 1e-3, 0, 1), CONFIG.rollout(),
                     CONFIG.objective(), CONFIG.update(), CONFIG.evaluation(), 0, 1);
             var folder = new RunFolder(temporary.resolve("run"));
             assertThat(start(2, config, folder.path(), null, new TrainingListener() {})).isTrue();

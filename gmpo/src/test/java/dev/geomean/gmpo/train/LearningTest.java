@@ -18,7 +18,7 @@ class LearningTest {
                 "addition:digits=1",
                 1,
                 new RunConfig.Model("gpt2", 2, 32, 4, 4, 128),
-                new RunConfig.Warmup(150, 32, 3e-3, 10),
+                new RunConfig.Warmup(150, 32, 3e-3, 10, 1),
                 new RunConfig.Rollout(64, 8, 1, 0, 1, 0),
                 RunConfig.Objective.of(preset),
                 new RunConfig.Update(4, 1, 2e-3, "linear", 0, 0.9, 0.95, 1e-8, 0, 1),

@@ -26,7 +26,7 @@ public final class Tiny {
                 "addition:digits=1",
                 3,
                 new RunConfig.Model("llama", 1, 16, 4, 2, 16),
-                new RunConfig.Warmup(10, 32, 3e-2, 2),
+                new RunConfig.Warmup(10, 32, 3e-2, 2, 1),
                 new RunConfig.Rollout(16, 6, 1, 0, 1, 0),
                 RunConfig.Objective.of(preset),
                 new RunConfig.Update(2, 1, 1e-3, "linear", 2, 0.9, 0.95, 1e-8, 0.01, 1),
