@@ -535,7 +535,7 @@ class GeneratorTest {
         void reservesNoMoreMemoryOnceItHasSeenEverySize() {
             try (Decoder decoder = Shapes.LLAMA.decoder(engine, 18);
                     var generator = new Generator(decoder, limits(SamplingOptions.temperature(1), 3, 7))) {
-                int[] counts = {1, 3, 7, 20, 50, 129};
+                int[] counts = {1, 7, 50, 129};
                 for (int call = 0; call < 2; call++) {
                     for (int count : counts) {
                         generator.generate(prompts(count), SEED + call);
@@ -543,7 +543,7 @@ class GeneratorTest {
                 }
                 long reserved = generator.memoryBytes();
                 assertThat(reserved).isPositive();
-                for (int call = 0; call < 6; call++) {
+                for (int call = 0; call < 4; call++) {
                     for (int count : counts) {
                         generator.generate(prompts(count), SEED + call % 2);
                     }
