@@ -124,7 +124,7 @@ class CommandLineTest {
             "train --evaluate-every 0 | --evaluate-every must be at least 1, not 0",
             "train --held-out-fraction 1 | --held-out-fraction must be in (0, 1)",
             "train --heads 5 | heads",
-            "train --kv-heads 2 | --kv-heads is for --architecture llama",
+            "train --kv-heads 2 | --kv-heads must equal heads with gpt2",
             "train --ffn-dim 100 | --ffn-dim is for --architecture llama",
             "train --workers 0 | --workers must be at least 1, not 0",
             "train --workers two | '--workers': 'two' is not an int",
