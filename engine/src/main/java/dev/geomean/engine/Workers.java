@@ -124,7 +124,12 @@ public final class Workers implements AutoCloseable {
         }
     }
 
-    private void checkOpen() {
+    /** Whether the calling thread is itself at a piece of work, and so cannot hand over. */
+    boolean isBusy() {
+        return busy;
+    }
+
+    void checkOpen() {
         if (closed) {
             throw new IllegalStateException("workers are closed");
         }
