@@ -6,6 +6,8 @@ import dev.geomean.gmpo.report.Report;
 import dev.geomean.gmpo.report.RunGroup;
 import dev.geomean.gmpo.report.RunLog;
 import dev.geomean.gmpo.report.SummaryTable;
+import dev.geomean.gmpo.run.FolderLock;
+import dev.geomean.gmpo.train.NumericalFaultException;
 import dev.geomean.gmpo.train.RunConfig;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -88,7 +90,8 @@ final class CompareCommand implements Callable<Integer> {
         String advice = "geomean compare --resume " + folder;
         boolean complete;
         var progress = new Progress(err, Progress.Detail.of(quiet, common.verbose()));
-        try (var interruption = new Interruption(err, "geomean: to continue the comparison: " + advice);
+        int exitCode;
+        try (var interruption = new Interruption(err);
                 Engine engine = Engine.cpu(workers)) {
             Comparison.Plan plan = comparison.plan();
             progress.say("geomean: " + String.join(", ", plan.objectives()) + " on " + plan.config().task() + ", seeds "
@@ -99,6 +102,15 @@ final class CompareCommand implements Callable<Integer> {
                 progress.begin(run.name(), run.config());
                 return progress.listener(interruption);
             });
+            exitCode = interruption.exitCode();
+        } catch (FolderLock.InUseException e) {
+            throw e;
+        } catch (NumericalFaultException e) {
+            progress.close();
+            throw new RunFailure(
+                    "the comparison stopped: " + ConfigOptions.asOptions(String.valueOf(e.getMessage()))
+                            + " (in a new comparison: what is done in " + folder + " stays)",
+                    e);
         } catch (IOException | RuntimeException e) {
             progress.close();
             throw new RunFailure(
@@ -106,7 +118,11 @@ final class CompareCommand implements Callable<Integer> {
         } finally {
             progress.close();
         }
-        return complete ? finish(folder, comparison) : Interruption.EXIT_CODE;
+        if (!complete) {
+            err.println("geomean: stopped and saved; to continue the comparison: " + advice);
+            return exitCode;
+        }
+        return finish(folder, comparison);
     }
 
     private Comparison.Plan plan() {

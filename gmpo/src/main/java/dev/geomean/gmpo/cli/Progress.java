@@ -101,6 +101,11 @@ final class Progress implements AutoCloseable {
             }
 
             @Override
+            public void warned(String message) {
+                say("geomean: warning: " + prefix() + message);
+            }
+
+            @Override
             public boolean stopRequested() {
                 return interruption.requested();
             }

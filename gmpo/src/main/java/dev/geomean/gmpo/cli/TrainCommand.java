@@ -4,8 +4,10 @@ import dev.geomean.engine.Engine;
 import dev.geomean.gmpo.report.Report;
 import dev.geomean.gmpo.report.RunLog;
 import dev.geomean.gmpo.report.RunSummary;
+import dev.geomean.gmpo.run.FolderLock;
 import dev.geomean.gmpo.run.RunFolder;
 import dev.geomean.gmpo.run.TrainingRun;
+import dev.geomean.gmpo.train.NumericalFaultException;
 import dev.geomean.gmpo.train.RunConfig;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -80,8 +82,8 @@ final class TrainCommand implements Callable<Integer> {
         }
         boolean complete;
         var progress = new Progress(err, Progress.Detail.of(quiet, common.verbose()));
-        try (var interruption = new Interruption(
-                err, "geomean: to continue the run: geomean train --resume " + folder);
+        int exitCode;
+        try (var interruption = new Interruption(err);
                 Engine engine = Engine.cpu(workers)) {
             progress.say("geomean: " + config.objective().preset() + " on " + config.task() + ", seed " + config.seed()
                     + ", " + config.rounds() + " rounds of " + config.rollout().prompts() + " x "
@@ -93,6 +95,12 @@ final class TrainCommand implements Callable<Integer> {
             complete = resumed == null
                     ? TrainingRun.start(engine, config, folder, null, listener)
                     : TrainingRun.resume(engine, folder, listener);
+            exitCode = interruption.exitCode();
+        } catch (FolderLock.InUseException e) {
+            throw e;
+        } catch (NumericalFaultException e) {
+            progress.close();
+            throw new RunFailure(numericalFault(folder, e), e);
         } catch (IOException | RuntimeException e) {
             progress.close();
             if (new RunFolder(folder).exists()) {
@@ -103,7 +111,22 @@ final class TrainCommand implements Callable<Integer> {
         } finally {
             progress.close();
         }
-        return complete ? finish(folder) : Interruption.EXIT_CODE;
+        if (!complete) {
+            err.println("geomean: stopped and saved; to continue the run: geomean train --resume " + folder);
+            return exitCode;
+        }
+        return finish(folder);
+    }
+
+    /** Going on with the same settings would end in the same way, so the advice is another run. */
+    private static String numericalFault(Path folder, NumericalFaultException e) throws IOException {
+        String message = ConfigOptions.asOptions(String.valueOf(e.getMessage()));
+        return "the run stopped: " + message + " (a new run with the same settings but one: geomean train --config "
+                + new RunFolder(folder).configFile() + " --learning-rate X; "
+                + new RunFolder(folder).lastCheckpoint()
+                        .map(checkpoint -> "the last good checkpoint is " + checkpoint)
+                        .orElse("there is no checkpoint yet")
+                + ")";
     }
 
     private RunConfig resumable(Path folder) throws IOException {
@@ -128,7 +151,9 @@ final class TrainCommand implements Callable<Integer> {
         Report.of(List.of(log)).write(report);
         PrintWriter stdout = spec.commandLine().getOut();
         RunSummary.of(log).lines().forEach(stdout::println);
-        stdout.println("model     " + new RunFolder(folder).result());
+        var run = new RunFolder(folder);
+        stdout.println("model     " + run.result());
+        run.bestCheckpoint().ifPresent(best -> stdout.println("best      " + best));
         stdout.println("report    " + report);
         stdout.flush();
         return 0;

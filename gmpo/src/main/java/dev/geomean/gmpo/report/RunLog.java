@@ -11,13 +11,17 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.DoubleNode;
+import tools.jackson.databind.node.ObjectNode;
 
 /**
  * What a run has written so far.
@@ -42,6 +46,8 @@ public record RunLog(
     private static final JsonMapper JSON = JsonMapper.builder()
             .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
             .build();
+    private static final RoundMetrics.Seconds UNKNOWN =
+            new RoundMetrics.Seconds(Double.NaN, Double.NaN, Double.NaN, Double.NaN);
 
     /**
      * The answer to a held-out prompt.
@@ -74,8 +80,10 @@ public record RunLog(
         var warmup = new TreeMap<Integer, WarmupMetrics>();
         var rounds = new TreeMap<Integer, RoundMetrics>();
         HeldOut start = null;
+        Map<String, JsonNode> timings = timings(run.timingsFile());
         for (JsonNode line : lines(run.metricsFile())) {
             try {
+                addTimings(line, timings);
                 switch (line.path("type").asString("")) {
                     case "warmup" -> {
                         WarmupMetrics metrics = JSON.treeToValue(line, WarmupMetrics.class);
@@ -110,6 +118,37 @@ public record RunLog(
                 List.copyOf(rounds.values()),
                 samples,
                 run.isComplete());
+    }
+
+    /** Lines of the timings by what they belong to, for example {@code "round 3"}. */
+    private static Map<String, JsonNode> timings(Path file) throws IOException {
+        var timings = new HashMap<String, JsonNode>();
+        for (JsonNode line : lines(file)) {
+            timings.put(key(line), line);
+        }
+        return timings;
+    }
+
+    private static String key(JsonNode line) {
+        return line.path("type").asString("") + " " + line.path("step").asInt(line.path("round").asInt(0));
+    }
+
+    /** Completes a line of metrics with its times, which are kept apart; NaN where they are lost. */
+    private static void addTimings(JsonNode line, Map<String, JsonNode> timings) {
+        if (!(line instanceof ObjectNode metrics) || line.path("type").asString("").equals("start")) {
+            return;
+        }
+        JsonNode times = timings.get(key(line));
+        if (times == null) {
+            metrics.putIfAbsent("tokensPerSecond", DoubleNode.valueOf(Double.NaN));
+            metrics.putIfAbsent("seconds", JSON.valueToTree(UNKNOWN));
+            return;
+        }
+        for (String field : List.of("tokensPerSecond", "seconds")) {
+            if (times.has(field)) {
+                metrics.set(field, times.get(field));
+            }
+        }
     }
 
     private static List<JsonNode> lines(Path file) throws IOException {
