@@ -107,7 +107,7 @@ public record MatMulShape(int m, int n, int k) {
 
     /** Multiples of 16, so that whole vectors and tiles stay together. */
     private static int boundary(int size, int index, int parts) {
-        return index == parts ? size : (int) ((long) size * index / parts + 8) / 16 * 16;
+        return index == parts ? size : Math.min(size, (int) ((long) size * index / parts + 8) / 16 * 16);
     }
 
     /**
