@@ -64,23 +64,22 @@ public record MachinePeak(int threads, double flops, double copyBytes, double tr
     /** Bytes per second of the copy with two operands, or of the triad with three. */
     private static double bandwidth(Workers workers, long bytes, int operands) {
         long floats = bytes / Float.BYTES / operands / workers.count();
-        long part = floats * Float.BYTES;
         try (var region = new Region.Persistent("bandwidth")) {
-            long[] addresses = new long[operands * workers.count()];
-            for (int i = 0; i < addresses.length; i++) {
+            Buffer[] buffers = new Buffer[operands * workers.count()];
+            for (int i = 0; i < buffers.length; i++) {
                 Buffer buffer = Buffer.of(region.allocate(DType.FLOAT32, floats, "operand"));
                 buffer.segment().fill((byte) 1); // every page exists
-                addresses[i] = buffer.address();
+                buffers[i] = buffer;
             }
             double seconds = best(workers, (index, lane) -> {
                 int first = operands * index;
                 if (operands == 2) {
-                    PeakLoops.copy(addresses[first], addresses[first + 1], part);
+                    PeakLoops.copy(buffers[first], buffers[first + 1]);
                 } else {
-                    PeakLoops.triad(addresses[first], addresses[first + 1], addresses[first + 2], part, 0.5f);
+                    PeakLoops.triad(buffers[first], buffers[first + 1], buffers[first + 2], 0.5f);
                 }
             });
-            return operands * part * workers.count() / seconds;
+            return (double) operands * floats * Float.BYTES * workers.count() / seconds;
         }
     }
 

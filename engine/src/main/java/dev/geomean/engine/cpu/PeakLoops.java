@@ -1,5 +1,10 @@
 package dev.geomean.engine.cpu;
 
+import static dev.geomean.engine.cpu.Native.ALL;
+import static dev.geomean.engine.cpu.Native.FLOATS;
+import static dev.geomean.engine.cpu.Native.ORDER;
+
+import dev.geomean.engine.memory.Buffer;
 import jdk.incubator.vector.FloatVector;
 
 /**
@@ -29,20 +34,20 @@ public final class PeakLoops {
      * @return a number that depends on all of them, so that none can be left out
      */
     public static float multiplyAdd(int iterations) {
-        FloatVector x = Vectors.all(0.5f);
-        FloatVector y = Vectors.all(0.25f);
-        FloatVector a = Vectors.all(0);
-        FloatVector b = Vectors.all(1);
-        FloatVector c = Vectors.all(2);
-        FloatVector d = Vectors.all(3);
-        FloatVector e = Vectors.all(4);
-        FloatVector f = Vectors.all(5);
-        FloatVector g = Vectors.all(6);
-        FloatVector h = Vectors.all(7);
-        FloatVector i = Vectors.all(8);
-        FloatVector j = Vectors.all(9);
-        FloatVector k = Vectors.all(10);
-        FloatVector l = Vectors.all(11);
+        FloatVector x = FloatVector.broadcast(FLOATS, 0.5f);
+        FloatVector y = FloatVector.broadcast(FLOATS, 0.25f);
+        FloatVector a = FloatVector.broadcast(FLOATS, 0);
+        FloatVector b = FloatVector.broadcast(FLOATS, 1);
+        FloatVector c = FloatVector.broadcast(FLOATS, 2);
+        FloatVector d = FloatVector.broadcast(FLOATS, 3);
+        FloatVector e = FloatVector.broadcast(FLOATS, 4);
+        FloatVector f = FloatVector.broadcast(FLOATS, 5);
+        FloatVector g = FloatVector.broadcast(FLOATS, 6);
+        FloatVector h = FloatVector.broadcast(FLOATS, 7);
+        FloatVector i = FloatVector.broadcast(FLOATS, 8);
+        FloatVector j = FloatVector.broadcast(FLOATS, 9);
+        FloatVector k = FloatVector.broadcast(FLOATS, 10);
+        FloatVector l = FloatVector.broadcast(FLOATS, 11);
         for (int n = 0; n < iterations; n++) {
             a = a.fma(x, y);
             b = b.fma(x, y);
@@ -58,37 +63,57 @@ public final class PeakLoops {
             l = l.fma(x, y);
         }
         FloatVector sum = a.add(b).add(c).add(d).add(e).add(f).add(g).add(h).add(i).add(j).add(k).add(l);
-        return Vectors.sum(sum);
+        float[] lanes = new float[Native.LANES];
+        sum.intoArray(lanes, 0);
+        return Vectors.sum(lanes);
     }
 
     /**
      * {@code out = in}, whole vectors only.
      *
-     * @param in address of the source
-     * @param out address of the destination
-     * @param bytes bytes to copy; those after the last whole vector are left out
+     * @param in the source
+     * @param out the destination, at least as long; elements after the last whole vector are left out
+     * @throws IllegalArgumentException if {@code out} is shorter
      */
-    public static void copy(long in, long out, long bytes) {
-        long end = bytes & -Vectors.BYTES;
-        for (long at = 0; at < end; at += Vectors.BYTES) {
-            Native.store(Native.load(in + at), out + at);
+    public static void copy(Buffer in, Buffer out) {
+        requireAsLong(in, out);
+        copy(in.address(), out.address(), Vectors.body(in.length()));
+    }
+
+    private static void copy(long in, long out, long bytes) {
+        for (long at = 0; at < bytes; at += Vectors.BYTES) {
+            FloatVector.fromMemorySegment(FLOATS, ALL, in + at, ORDER).intoMemorySegment(ALL, out + at, ORDER);
         }
     }
 
     /**
      * {@code out = a + scale · b}, whole vectors only.
      *
-     * @param a address of the first operand
-     * @param b address of the second operand
-     * @param out address of the result
-     * @param bytes bytes of each; those after the last whole vector are left out
+     * @param a the first operand
+     * @param b the second operand, at least as long
+     * @param out the result, at least as long; elements after the last whole vector are left out
      * @param scale factor
+     * @throws IllegalArgumentException if {@code b} or {@code out} is shorter
      */
-    public static void triad(long a, long b, long out, long bytes, float scale) {
-        FloatVector factor = Vectors.all(scale);
-        long end = bytes & -Vectors.BYTES;
-        for (long at = 0; at < end; at += Vectors.BYTES) {
-            Native.store(Native.load(b + at).fma(factor, Native.load(a + at)), out + at);
+    public static void triad(Buffer a, Buffer b, Buffer out, float scale) {
+        requireAsLong(a, b);
+        requireAsLong(a, out);
+        triad(a.address(), b.address(), out.address(), Vectors.body(a.length()), scale);
+    }
+
+    private static void triad(long a, long b, long out, long bytes, float scale) {
+        FloatVector factor = FloatVector.broadcast(FLOATS, scale);
+        for (long at = 0; at < bytes; at += Vectors.BYTES) {
+            FloatVector left = FloatVector.fromMemorySegment(FLOATS, ALL, a + at, ORDER);
+            FloatVector right = FloatVector.fromMemorySegment(FLOATS, ALL, b + at, ORDER);
+            right.fma(factor, left).intoMemorySegment(ALL, out + at, ORDER);
+        }
+    }
+
+    private static void requireAsLong(Buffer first, Buffer other) {
+        if (other.length() < first.length()) {
+            throw new IllegalArgumentException(
+                    "peak: " + other.length() + " elements, shorter than " + first.length());
         }
     }
 }
