@@ -3,6 +3,7 @@ module dev.geomean.gmpo {
     requires transitive dev.geomean.model;
     requires static transitive org.jspecify;
     requires info.picocli;
+    requires jdk.httpserver;
     requires jdk.management;
     requires me.tongfei.progressbar;
     requires tools.jackson.databind;

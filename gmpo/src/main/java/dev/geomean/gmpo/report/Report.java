@@ -38,7 +38,12 @@ public final class Report {
         if (logs.isEmpty()) {
             throw new IllegalArgumentException("a report needs at least one run");
         }
-        return new Report(RunGroup.of(logs));
+        return ofRuns(logs);
+    }
+
+    /** A report on runs that may still be to come. */
+    static Report ofRuns(List<RunLog> logs) {
+        return new Report(logs.isEmpty() ? List.of() : RunGroup.of(logs));
     }
 
     /**
@@ -92,6 +97,9 @@ public final class Report {
     }
 
     private String title() {
+        if (groups.isEmpty()) {
+            return "No run yet";
+        }
         List<String> tasks = groups.stream()
                 .map(group -> group.runs().getFirst().config().task())
                 .distinct()
@@ -106,6 +114,9 @@ public final class Report {
     }
 
     private String lead() {
+        if (groups.isEmpty()) {
+            return "It appears here with its first step.";
+        }
         RunGroup first = groups.getFirst();
         RunConfig config = first.runs().getFirst().config();
         var lead = new StringBuilder();

@@ -4,7 +4,6 @@ import dev.geomean.gmpo.settings.Setting;
 import dev.geomean.gmpo.settings.Settings;
 import dev.geomean.gmpo.train.RoundMetrics;
 import dev.geomean.gmpo.train.RunConfig;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;

@@ -2,20 +2,19 @@
 (() => {
   const HEIGHT = 220;
   const PRINTED_HEIGHT = 150;
-  const FONT = '11px system-ui, sans-serif';
   const byId = id => document.getElementById(id);
   const hidden = new Set();
   let data = JSON.parse(byId('data').textContent);
   let charts = [];
   let trend = true;
   let zoom = null;
-  let isZooming = false;
 
   const color = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const groupColor = g => color(data.groups[g].color);
   const alpha = (hex, opacity) => hex + Math.round(opacity * 255).toString(16).padStart(2, '0');
   const isPrinting = () => document.documentElement.classList.contains('light');
   const height = () => isPrinting() ? PRINTED_HEIGHT : HEIGHT;
+  const font = () => `${isPrinting() ? 9 : 11}px system-ui, sans-serif`;
   const element = (tag, className, text) => {
     const node = document.createElement(tag);
     if (className) node.className = className;
@@ -119,7 +118,7 @@
     const { columns, series, bands } = content(spec);
     const isRounds = spec.position === 'round';
     const axis = {
-      stroke: color('--muted'), font: FONT, labelFont: FONT, labelSize: 16, labelGap: 0, gap: 5,
+      stroke: color('--muted'), font: font(), labelFont: font(), labelSize: 16, labelGap: 0, gap: 5,
       grid: { stroke: color('--grid'), width: 1 }, ticks: { show: false },
     };
     const numbers = (plot, ticks) => ticks.map(tick => tick === null ? '' : format(Number(tick.toPrecision(8))));
@@ -131,7 +130,7 @@
       legend: { show: false },
       cursor: {
         y: false,
-        drag: { x: true, y: false, setScale: true, dist: 6 },
+        drag: { x: isRounds, y: false, setScale: false, dist: 6 },
         points: { size: 6 },
         sync: isRounds
           ? { key: 'rounds', scales: ['x', null], setSeries: false, filters: { pub: type => type.startsWith('mouse') && !/down|up/.test(type) } }
@@ -140,7 +139,7 @@
       scales: {
         x: {
           time: false,
-          range: (plot, low, high) => isRounds ? [0, lastRound()] : low === high ? [low - 1, high + 1] : [low, high],
+          range: (plot, low, high) => isRounds ? zoom || [0, lastRound()] : low === high ? [low - 1, high + 1] : [low, high],
         },
         y: {
           distr: spec.axis === 'log' ? 3 : 1,
@@ -159,33 +158,28 @@
       bands,
       hooks: {
         setCursor: [plot => readOut(chart, plot.cursor.idx)],
-        setScale: [(plot, scale) => { if (scale === 'x' && isRounds && plot.status === 1) zoomed(plot); }],
+        setSelect: [selected],
       },
     }, columns, chart.place);
-    if (isRounds && zoom) {
-      isZooming = true;
-      chart.plot.setScale('x', { min: zoom[0], max: zoom[1] });
-      isZooming = false;
-    }
+    if (isRounds) chart.plot.over.addEventListener('dblclick', () => zoomTo(null));
     readOut(chart, null);
   }
 
-  // Zooms all charts of rounds as one of them was.
-  function zoomed(plot) {
-    if (isZooming) return;
-    const { min, max } = plot.scales.x;
-    zoomTo(min <= 0 && max >= lastRound() ? null : [min, max]);
+  // Zooms to what was dragged over.
+  function selected(plot) {
+    const { left, width } = plot.select;
+    if (width === 0) return;
+    zoomTo([plot.posToVal(left, 'x'), plot.posToVal(left + width, 'x')]);
+    plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
   }
 
+  // Zooms all charts of rounds; each asks for the range when it is told of a new one.
   function zoomTo(range) {
     zoom = range;
     const [min, max] = range || [0, lastRound()];
-    isZooming = true;
     for (const chart of charts) {
       if (chart.spec.position === 'round') chart.plot.setScale('x', { min, max });
     }
-    // uPlot draws, and calls back, in a microtask.
-    queueMicrotask(() => { isZooming = false; });
     byId('from').value = Math.round(min);
     byId('to').value = Math.round(max);
     byId('all').disabled = !range;
@@ -294,8 +288,7 @@
         return;
       }
       series.forEach((fresh, s) => { chart.plot.series[s].line = fresh.line; });
-      isZooming = true;
-      chart.plot.setData(columns, !zoom);
+      chart.plot.setData(columns);
       readOut(chart, chart.plot.cursor.idx);
     });
     byId('from').max = byId('to').max = lastRound();
@@ -316,7 +309,7 @@
   }
 
   build();
-  window.geomeanReport = { update };
+  window.geomeanReport = { update, plots: () => charts.map(chart => chart.plot) };
 
   let pending = 0;
   new ResizeObserver(() => {
