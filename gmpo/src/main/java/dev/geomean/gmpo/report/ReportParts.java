@@ -102,6 +102,7 @@ final class ReportParts {
                 ToDoubleFunction<RoundMetrics.Seconds> phase = PHASE_SECONDS.get(p);
                 seconds[g][p] = rounds.stream()
                         .mapToDouble(round -> phase.applyAsDouble(round.seconds()))
+                        .filter(Double::isFinite)
                         .average()
                         .orElse(0);
                 total += seconds[g][p];

@@ -10,7 +10,9 @@ import dev.geomean.gmpo.train.WarmupMetrics;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.NavigableMap;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -18,27 +20,47 @@ import tools.jackson.core.JacksonException;
 import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
 
 /**
  * Follows the files of a run while it writes them. Each call reads what was added since the last one. A run that is
  * resumed cuts its files back first; then they are read again from the start.
+ *
+ * <p>Times are in a file of their own, to which a line is added after the line of metrics that it belongs to. Metrics
+ * without their times yet have NaN, and get them later.
  */
 final class RunTail {
     private static final JsonMapper JSON = JsonMapper.builder()
             .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
             .build();
 
+    private static final RoundMetrics.Seconds UNKNOWN =
+            new RoundMetrics.Seconds(Double.NaN, Double.NaN, Double.NaN, Double.NaN);
+
     private final RunFolder run;
     private final LineTail metrics;
+    private final LineTail timings;
     private final LineTail samples;
     private final NavigableMap<Integer, WarmupMetrics> warmup = new TreeMap<>();
     private final NavigableMap<Integer, RoundMetrics> rounds = new TreeMap<>();
     private final List<Sample> answers = new ArrayList<>();
+    /** Lines of the timings by what they belong to, for example {@code "round 3"}. */
+    private final Map<String, JsonNode> times = new HashMap<>();
+    /** Lines of the metrics whose times are still to come. */
+    private List<Entry> untimed = new ArrayList<>();
     private @Nullable RunConfig config;
     private @Nullable HeldOut start;
 
+    /** A line of the metrics. */
+    private record Entry(LineTail.Line line, JsonNode object) {
+        String key() {
+            return RunTail.key(object);
+        }
+    }
+
     RunTail(Path folder) {
         this.run = new RunFolder(folder);
+        this.timings = new LineTail(run.timingsFile());
         this.metrics = new LineTail(run.metricsFile());
         this.samples = new LineTail(run.samplesFile());
     }
@@ -58,15 +80,7 @@ final class RunTail {
         }
         // Before the files: a run that is complete writes no more.
         boolean isComplete = run.isComplete();
-        LineTail.Lines newMetrics = metrics.read();
-        if (newMetrics.isFromStart()) {
-            warmup.clear();
-            rounds.clear();
-            start = null;
-        }
-        for (LineTail.Line line : newMetrics.lines()) {
-            addMetrics(line);
-        }
+        readMetrics();
         LineTail.Lines newSamples = samples.read();
         if (newSamples.isFromStart()) {
             answers.clear();
@@ -89,17 +103,46 @@ final class RunTail {
                 isComplete);
     }
 
-    private void addMetrics(LineTail.Line line) throws IOException {
-        JsonNode object = parse(metrics, line);
+    private void readMetrics() throws IOException {
+        LineTail.Lines newMetrics = metrics.read();
+        if (newMetrics.isFromStart()) {
+            warmup.clear();
+            rounds.clear();
+            untimed.clear();
+            start = null;
+        }
+        List<Entry> entries = untimed;
+        untimed = new ArrayList<>();
+        for (LineTail.Line line : newMetrics.lines()) {
+            entries.add(new Entry(line, parse(metrics, line)));
+        }
+        LineTail.Lines newTimes = timings.read();
+        if (newTimes.isFromStart()) {
+            times.clear();
+        }
+        for (LineTail.Line line : newTimes.lines()) {
+            JsonNode object = parse(timings, line);
+            times.put(key(object), object);
+        }
+        for (Entry entry : entries) {
+            add(entry);
+        }
+    }
+
+    private static String key(JsonNode line) {
+        return line.path("type").asString("") + " " + line.path("step").asInt(line.path("round").asInt(0));
+    }
+
+    private void add(Entry entry) throws IOException {
         try {
-            switch (object.path("type").asString("")) {
+            switch (entry.object().path("type").asString("")) {
                 case "warmup" -> {
-                    WarmupMetrics step = JSON.treeToValue(object, WarmupMetrics.class);
+                    WarmupMetrics step = JSON.treeToValue(timed(entry), WarmupMetrics.class);
                     warmup.put(step.step(), step);
                 }
-                case "start" -> start = JSON.treeToValue(object.path("heldOut"), HeldOut.class);
+                case "start" -> start = JSON.treeToValue(entry.object().path("heldOut"), HeldOut.class);
                 case "round" -> {
-                    RoundMetrics round = JSON.treeToValue(object, RoundMetrics.class);
+                    RoundMetrics round = JSON.treeToValue(timed(entry), RoundMetrics.class);
                     rounds.put(round.round(), round);
                 }
                 default -> {
@@ -107,8 +150,26 @@ final class RunTail {
                 }
             }
         } catch (JacksonException e) {
-            throw malformed(metrics, line, e);
+            throw malformed(metrics, entry.line(), e);
         }
+    }
+
+    /** A line of metrics with its times. */
+    private JsonNode timed(Entry entry) {
+        if (!(entry.object() instanceof ObjectNode line) || line.has("tokensPerSecond")) {
+            return entry.object();
+        }
+        ObjectNode timed = line.deepCopy();
+        JsonNode known = times.get(entry.key());
+        if (known == null) {
+            untimed.add(entry);
+            timed.put("tokensPerSecond", Double.NaN);
+            timed.set("seconds", JSON.valueToTree(UNKNOWN));
+        } else {
+            timed.set("tokensPerSecond", known.path("tokensPerSecond"));
+            timed.set("seconds", known.path("seconds"));
+        }
+        return timed;
     }
 
     private static JsonNode parse(LineTail tail, LineTail.Line line) throws IOException {
