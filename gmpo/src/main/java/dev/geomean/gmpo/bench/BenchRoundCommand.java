@@ -31,6 +31,7 @@ import picocli.CommandLine.Option;
         sortOptions = false,
         abbreviateSynopsis = true)
 final class BenchRoundCommand implements Callable<Integer> {
+    private static final int MOST_ROUNDS = 1_000_000;
     private static final RunConfig DEFAULTS = RunConfig.defaults("gmpo");
 
     @Option(names = "--task", paramLabel = "NAME", description = "The task. Default: ${DEFAULT-VALUE}.")
@@ -86,7 +87,9 @@ final class BenchRoundCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         output.positive("--threads", threads);
-        output.positive("--rounds", rounds);
+        if (output.positive("--rounds", rounds) > MOST_ROUNDS) {
+            throw output.bad("--rounds must be at most " + MOST_ROUNDS + ", not " + rounds);
+        }
         RunConfig config;
         Task problems;
         try {
@@ -136,7 +139,6 @@ final class BenchRoundCommand implements Callable<Integer> {
         int keyHeads = kvHeads == null ? heads : kvHeads;
         RunConfig.Rollout rollout = DEFAULTS.rollout();
         RunConfig.Update update = DEFAULTS.update();
-        RunConfig.Evaluation evaluation = DEFAULTS.evaluation();
         return new RunConfig(
                 task,
                 DEFAULTS.seed(),
@@ -157,9 +159,7 @@ final class BenchRoundCommand implements Callable<Integer> {
                         update.weightDecay(),
                         update.maxGradNorm()),
                 // There is an evaluation after the last round, so there is one round more than are run.
-                new RunConfig.Evaluation(
-                        rounds + 2, evaluation.prompts(), evaluation.samples(), evaluation.k(),
-                        evaluation.heldOutFraction()),
+                new RunConfig.Evaluation(rounds + 2, 1, 0, 1, DEFAULTS.evaluation().heldOutFraction()),
                 rounds + 1,
                 shards);
     }
