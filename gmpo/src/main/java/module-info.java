@@ -3,6 +3,7 @@ module dev.geomean.gmpo {
     requires transitive dev.geomean.model;
     requires static transitive org.jspecify;
     requires info.picocli;
+    requires java.compiler;
     requires jdk.management;
     requires me.tongfei.progressbar;
     requires tools.jackson.databind;
@@ -14,6 +15,7 @@ module dev.geomean.gmpo {
     exports dev.geomean.gmpo.report;
     exports dev.geomean.gmpo.run;
     exports dev.geomean.gmpo.settings;
+    exports dev.geomean.gmpo.source;
     exports dev.geomean.gmpo.task;
     exports dev.geomean.gmpo.train;
 

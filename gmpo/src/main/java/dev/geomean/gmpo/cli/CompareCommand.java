@@ -6,6 +6,7 @@ import dev.geomean.gmpo.report.Report;
 import dev.geomean.gmpo.report.RunGroup;
 import dev.geomean.gmpo.report.RunLog;
 import dev.geomean.gmpo.report.SummaryTable;
+import dev.geomean.gmpo.run.Definitions;
 import dev.geomean.gmpo.train.RunConfig;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -67,6 +68,9 @@ final class CompareCommand implements Callable<Integer> {
             description = "Continues a comparison that stopped: what is complete stays, the rest is done.")
     private @Nullable Path resume;
 
+    @Mixin
+    private OwnFiles own;
+
     @Option(names = "--quiet", description = "No progress, only results and errors.")
     private boolean quiet;
 
@@ -82,7 +86,7 @@ final class CompareCommand implements Callable<Integer> {
         } else {
             Comparison.Plan plan = plan();
             folder = Folders.fresh(spec, out, "compare-" + Folders.name(plan.config().task()));
-            comparison = Comparison.create(folder, plan);
+            comparison = Comparison.create(folder, plan, own.definitions());
         }
         PrintWriter err = spec.commandLine().getErr();
         String advice = "geomean compare --resume " + folder;
@@ -91,7 +95,9 @@ final class CompareCommand implements Callable<Integer> {
         try (var interruption = new Interruption(err, "geomean: to continue the comparison: " + advice);
                 Engine engine = Engine.cpu(workers)) {
             Comparison.Plan plan = comparison.plan();
-            progress.say("geomean: " + String.join(", ", plan.objectives()) + " on " + plan.config().task() + ", seeds "
+            progress.say("geomean: "
+                    + String.join(", ", plan.objectives().stream().map(Definitions::label).toList()) + " on "
+                    + Definitions.label(plan.config().task()) + ", seeds "
                     + String.join(", ", plan.seeds().stream().map(String::valueOf).toList()) + "; "
                     + engine.backend().name() + ", " + workers + (workers == 1 ? " worker" : " workers"));
             progress.say("geomean: " + (resumed == null ? "writing to " : "continuing ") + folder);
@@ -110,16 +116,18 @@ final class CompareCommand implements Callable<Integer> {
     }
 
     private Comparison.Plan plan() {
+        List<String> names = new ArrayList<>(objectives);
+        names.addAll(own.objectives());
         RunConfig base = null;
-        for (String objective : objectives) {
-            RunConfig config = ConfigOptions.resolve(spec, configFile, objective);
+        for (String objective : names) {
+            RunConfig config = ConfigOptions.resolve(spec, configFile, objective, own);
             base = base == null ? config : base;
         }
         if (base == null) {
             throw new ParameterException(spec.commandLine(), "--objectives names none");
         }
         try {
-            return new Comparison.Plan(base, objectives, seeds);
+            return new Comparison.Plan(base, names, seeds);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(
                     spec.commandLine(), ConfigOptions.asOptions(String.valueOf(e.getMessage())), e);
@@ -142,7 +150,9 @@ final class CompareCommand implements Callable<Integer> {
             throw new ParameterException(spec.commandLine(), folder + ": no comparison to resume, "
                     + Comparison.FILE_NAME + " is missing");
         }
-        return Comparison.open(folder);
+        Comparison comparison = Comparison.open(folder);
+        own.checkUnchanged(comparison.plan().config().task(), comparison.plan().objectives());
+        return comparison;
     }
 
     private int finish(Path folder, Comparison comparison) throws IOException {

@@ -1,5 +1,6 @@
 package dev.geomean.gmpo.cli;
 
+import dev.geomean.gmpo.source.SourceException;
 import java.io.IOException;
 import java.io.OutputStreamWriter;
 import java.io.PrintStream;
@@ -133,8 +134,13 @@ public final class Main implements Runnable {
                     .findFirst()
                     .ifPresent(nearest -> message.append("; did you mean ").append(nearest).append('?'));
         }
-        message.setCharAt(0, Character.toLowerCase(message.charAt(0)));
-        err.println("geomean: " + message + " (see " + command.getCommandSpec().qualifiedName() + " --help)");
+        if (e.getCause() instanceof SourceException source) {
+            // Every line is a place in a file of the user's, which says more than the help does.
+            source.problems().forEach(problem -> err.println("geomean: " + problem));
+        } else {
+            message.setCharAt(0, Character.toLowerCase(message.charAt(0)));
+            err.println("geomean: " + message + " (see " + command.getCommandSpec().qualifiedName() + " --help)");
+        }
         // The option may stand behind the one that is wrong.
         if (List.of(args).contains("--verbose")) {
             e.printStackTrace(err);

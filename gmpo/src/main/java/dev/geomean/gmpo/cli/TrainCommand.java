@@ -4,6 +4,7 @@ import dev.geomean.engine.Engine;
 import dev.geomean.gmpo.report.Report;
 import dev.geomean.gmpo.report.RunLog;
 import dev.geomean.gmpo.report.RunSummary;
+import dev.geomean.gmpo.run.Definitions;
 import dev.geomean.gmpo.run.RunFolder;
 import dev.geomean.gmpo.run.TrainingRun;
 import dev.geomean.gmpo.train.RunConfig;
@@ -34,6 +35,7 @@ import picocli.CommandLine.Spec;
             "",
             "Examples:",
             "  geomean train --task countdown --objective gmpo",
+            "  geomean train --task-file examples/Brackets.java",
             "  geomean train --config runs/addition-gmpo-seed0/run.json --seed 1",
             "  geomean train --resume runs/addition-gmpo-seed0"
         })
@@ -56,6 +58,9 @@ final class TrainCommand implements Callable<Integer> {
             description = "Continues a run that stopped, with the settings it has.")
     private @Nullable Path resume;
 
+    @Mixin
+    private OwnFiles own;
+
     @Option(names = "--quiet", description = "No progress, only results and errors.")
     private boolean quiet;
 
@@ -69,9 +74,9 @@ final class TrainCommand implements Callable<Integer> {
             config = resumable(resumed);
             folder = resumed;
         } else {
-            config = ConfigOptions.resolve(spec, configFile, null);
+            config = ConfigOptions.resolve(spec, configFile, own.objective(), own);
             folder = Folders.fresh(spec, out, Folders.name(config.task()) + "-"
-                    + config.objective().preset() + "-seed" + config.seed());
+                    + Folders.name(config.objective().preset()) + "-seed" + config.seed());
         }
         PrintWriter err = spec.commandLine().getErr();
         if (new RunFolder(folder).isComplete()) {
@@ -83,7 +88,8 @@ final class TrainCommand implements Callable<Integer> {
         try (var interruption = new Interruption(
                 err, "geomean: to continue the run: geomean train --resume " + folder);
                 Engine engine = Engine.cpu(workers)) {
-            progress.say("geomean: " + config.objective().preset() + " on " + config.task() + ", seed " + config.seed()
+            progress.say("geomean: " + Definitions.label(config.objective().preset()) + " on "
+                    + Definitions.label(config.task()) + ", seed " + config.seed()
                     + ", " + config.rounds() + " rounds of " + config.rollout().prompts() + " x "
                     + config.rollout().samples() + " completions; " + engine.backend().name() + ", " + workers
                     + (workers == 1 ? " worker" : " workers"));
@@ -91,7 +97,7 @@ final class TrainCommand implements Callable<Integer> {
             progress.begin("", config);
             var listener = progress.listener(interruption);
             complete = resumed == null
-                    ? TrainingRun.start(engine, config, folder, null, listener)
+                    ? TrainingRun.start(engine, config, own.definitions(), folder, null, listener)
                     : TrainingRun.resume(engine, folder, listener);
         } catch (IOException | RuntimeException e) {
             progress.close();
@@ -119,7 +125,9 @@ final class TrainCommand implements Callable<Integer> {
             throw new ParameterException(spec.commandLine(), folder + ": no run to resume, " + run.configFile()
                     + (Files.isDirectory(folder) ? " is missing" : " does not exist"));
         }
-        return run.readConfig();
+        RunConfig config = run.readConfig();
+        own.checkUnchanged(config.task(), List.of(config.objective().preset()));
+        return config;
     }
 
     private int finish(Path folder) throws IOException {

@@ -3,11 +3,11 @@ package dev.geomean.gmpo.run;
 import dev.geomean.engine.Engine;
 import dev.geomean.engine.io.Safetensors;
 import dev.geomean.engine.optim.Optimizer;
+import dev.geomean.gmpo.objective.PolicyObjective;
 import dev.geomean.gmpo.run.Checkpoint.Phase;
 import dev.geomean.gmpo.task.Problem;
 import dev.geomean.gmpo.task.Task;
 import dev.geomean.gmpo.task.TaskSplit;
-import dev.geomean.gmpo.task.Tasks;
 import dev.geomean.gmpo.train.Policy;
 import dev.geomean.gmpo.train.Rollouts;
 import dev.geomean.gmpo.train.RoundMetrics;
@@ -40,13 +40,20 @@ public final class TrainingRun {
     private final RunFolder folder;
     private final TrainingListener listener;
     private final Task task;
+    private final PolicyObjective objective;
 
-    private TrainingRun(Engine engine, RunConfig config, RunFolder folder, TrainingListener listener) {
+    private TrainingRun(
+            Engine engine,
+            RunConfig config,
+            Definitions definitions,
+            RunFolder folder,
+            TrainingListener listener) {
         this.engine = engine;
         this.config = config;
         this.folder = folder;
         this.listener = listener;
-        this.task = Tasks.byName(config.task());
+        this.task = definitions.task(config);
+        this.objective = definitions.objective(config);
     }
 
     /** Finds out before anything is written or trained, not after the warm-up. */
@@ -66,7 +73,7 @@ public final class TrainingRun {
     }
 
     /**
-     * Starts a new run.
+     * Starts a new run of a built-in task and objective.
      *
      * @param engine where it runs
      * @param config what to do
@@ -80,8 +87,32 @@ public final class TrainingRun {
     public static boolean start(
             Engine engine, RunConfig config, Path path, @Nullable Path warmStart, TrainingListener listener)
             throws IOException {
+        return start(engine, config, Definitions.BUILT_IN, path, warmStart, listener);
+    }
+
+    /**
+     * Starts a new run.
+     *
+     * @param engine where it runs
+     * @param config what to do
+     * @param definitions tasks and objectives of one's own
+     * @param path the run's folder, new or empty
+     * @param warmStart folder of a complete run whose final model is the starting point instead of a warm-up, or null
+     * @param listener hears of the progress and may stop the run
+     * @return true if the run is complete, false if the listener stopped it
+     * @throws IOException if files cannot be read or written, or the folder is in use
+     * @throws IllegalArgumentException if the configuration does not fit the task or the warm start
+     */
+    public static boolean start(
+            Engine engine,
+            RunConfig config,
+            Definitions definitions,
+            Path path,
+            @Nullable Path warmStart,
+            TrainingListener listener)
+            throws IOException {
         var folder = new RunFolder(path);
-        var run = new TrainingRun(engine, config, folder, listener);
+        var run = new TrainingRun(engine, config, definitions, folder, listener);
         if (Files.isDirectory(path)) {
             try (var files = Files.list(path)) {
                 if (files.findAny().isPresent()) {
@@ -99,6 +130,7 @@ public final class TrainingRun {
                 // Before there is a configuration to resume: a reference without a checkpoint marks a warm start.
                 ModelFolder.save(policy.decoder(), policy.tokenizer(), folder.reference());
             }
+            definitions.saveFilesOf(config, folder.sources());
             folder.writeConfig(config);
             return run.execute(policy, Optional.empty(), warmStart != null);
         }
@@ -114,12 +146,29 @@ public final class TrainingRun {
      * @throws IOException if files cannot be read or written
      */
     public static boolean resume(Engine engine, Path path, TrainingListener listener) throws IOException {
+        return resume(engine, Definitions.BUILT_IN, path, listener);
+    }
+
+    /**
+     * Continues a run from its last checkpoint, or from the beginning if it has none.
+     *
+     * @param engine where it runs
+     * @param given tasks and objectives of one's own that are objects; those in files are taken from the run's folder
+     * @param path the run's folder
+     * @param listener hears of the progress and may stop the run
+     * @return true if the run is complete, false if the listener stopped it
+     * @throws IOException if files cannot be read or written
+     * @throws IllegalArgumentException if a file has changed since the run started, or a task or objective is unknown
+     */
+    public static boolean resume(Engine engine, Definitions given, Path path, TrainingListener listener)
+            throws IOException {
         var folder = new RunFolder(path);
         if (folder.isComplete()) {
             return true;
         }
         RunConfig config = folder.readConfig();
-        var run = new TrainingRun(engine, config, folder, listener);
+        Definitions definitions = given.withFilesOf(config, folder.sources());
+        var run = new TrainingRun(engine, config, definitions, folder, listener);
         try (Policy policy = Policy.create(engine, run.task, config.model(), config.seed())) {
             Optional<Checkpoint> from = Checkpoint.latest(folder.checkpoints());
             boolean warm = from.isEmpty() && Files.exists(folder.reference().resolve(Safetensors.FILE_NAME));
@@ -143,7 +192,7 @@ public final class TrainingRun {
                 ModelFolder.save(policy.decoder(), policy.tokenizer(), folder.reference());
             }
             try (Decoder reference = ModelFolder.load(engine, folder.reference());
-                    var trainer = new Trainer(config, task, policy, reference)) {
+                    var trainer = new Trainer(config, task, objective, policy, reference)) {
                 if (!rounds(trainer, inPolicyPhase ? from : Optional.empty(), metrics, samples)) {
                     return false;
                 }
