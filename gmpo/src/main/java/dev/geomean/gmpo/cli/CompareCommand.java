@@ -71,12 +71,18 @@ final class CompareCommand implements Callable<Integer> {
     @Mixin
     private OwnFiles own;
 
+    @Option(names = "--objective-file", paramLabel = "FILE",
+            description = "A Java file with a class that implements CustomSurrogate: an objective of your own to"
+                    + " compare with --objectives. May be given several times.")
+    private List<Path> objectiveFiles = List.of();
+
     @Option(names = "--quiet", description = "No progress, only results and errors.")
     private boolean quiet;
 
     @Override
     public Integer call() throws IOException {
         int workers = common.workers();
+        own.addObjectives(objectiveFiles);
         Path resumed = resume;
         Path folder;
         Comparison comparison;

@@ -44,7 +44,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
             EvalCommand.class,
             GenerateCommand.class,
             ReportCommand.class,
-            DevicesCommand.class
+            DevicesCommand.class,
+            ReferenceCommand.class
         })
 public final class Main implements Runnable {
 
@@ -80,10 +81,11 @@ public final class Main implements Runnable {
         var main = new Main();
         var commandLine = new CommandLine(main);
         // Half a hundred options each: made only where they are asked for.
-        if (List.of(args).contains("train")) {
+        boolean isAll = List.of(args).contains(ReferenceCommand.NAME);
+        if (isAll || List.of(args).contains("train")) {
             ConfigOptions.addTo(command(commandLine, "train"));
         }
-        if (List.of(args).contains("compare")) {
+        if (isAll || List.of(args).contains("compare")) {
             ConfigOptions.addTo(command(commandLine, "compare"), "objective", "seed");
         }
         commandLine

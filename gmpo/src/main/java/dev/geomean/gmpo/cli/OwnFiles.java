@@ -18,7 +18,7 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 import picocli.CommandLine.Spec.Target;
 
-/** Options that name files of the user's, and what those files define. Each file is read and compiled once. */
+/** Options that name files of a task of the user's, and what the user's files define. Each is read and compiled once. */
 @Command
 final class OwnFiles {
     private static final String DEFAULT_REWARD = "exact-match";
@@ -44,13 +44,15 @@ final class OwnFiles {
             description = "A Java file with a class that implements Reward, in place of --reward.")
     private @Nullable Path rewardFile;
 
-    @Option(names = "--objective-file", paramLabel = "FILE",
-            description = "A Java file with a class that implements CustomSurrogate: an objective of your own.")
     private List<Path> objectiveFiles = List.of();
-
     private @Nullable Definitions definitions;
     private @Nullable String taskName;
     private final List<String> objectiveNames = new ArrayList<>();
+
+    /** Adds files of objectives, for commands that have an option for them. */
+    void addObjectives(List<Path> files) {
+        objectiveFiles = files;
+    }
 
     /** What the files define. */
     Definitions definitions() {

@@ -61,12 +61,18 @@ final class TrainCommand implements Callable<Integer> {
     @Mixin
     private OwnFiles own;
 
+    @Option(names = "--objective-file", paramLabel = "FILE",
+            description = "A Java file with a class that implements CustomSurrogate: an objective of your own, in place"
+                    + " of --objective.")
+    private List<Path> objectiveFiles = List.of();
+
     @Option(names = "--quiet", description = "No progress, only results and errors.")
     private boolean quiet;
 
     @Override
     public Integer call() throws IOException {
         int workers = common.workers();
+        own.addObjectives(objectiveFiles);
         Path folder;
         RunConfig config;
         Path resumed = resume;
