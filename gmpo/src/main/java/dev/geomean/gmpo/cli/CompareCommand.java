@@ -8,6 +8,7 @@ import dev.geomean.gmpo.report.RunGroup;
 import dev.geomean.gmpo.report.RunLog;
 import dev.geomean.gmpo.report.RunSummary;
 import dev.geomean.gmpo.report.SummaryTable;
+import dev.geomean.gmpo.run.Definitions;
 import dev.geomean.gmpo.run.FolderLock;
 import dev.geomean.gmpo.run.RunFolder;
 import dev.geomean.gmpo.train.NumericalFaultException;
@@ -74,6 +75,14 @@ final class CompareCommand implements Callable<Integer> {
     private @Nullable Path resume;
 
     @Mixin
+    private OwnFiles own;
+
+    @Option(names = "--objective-file", paramLabel = "FILE",
+            description = "A Java file with a class that implements CustomSurrogate: an objective of your own to"
+                    + " compare with --objectives. May be given several times.")
+    private List<Path> objectiveFiles = List.of();
+
+    @Mixin
     private Serving serving;
 
     @Mixin
@@ -82,6 +91,7 @@ final class CompareCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         common.workers();
+        own.addObjectives(objectiveFiles);
         Path resumed = resume;
         Comparison.Plan plan = resumed == null ? plan() : resumable(resumed).plan();
         Path folder = resumed == null
@@ -93,7 +103,7 @@ final class CompareCommand implements Callable<Integer> {
                 progress.serving(live.address());
             }
             Comparison comparison =
-                    resumed == null ? Comparison.create(folder, plan) : Comparison.open(folder);
+                    resumed == null ? Comparison.create(folder, plan, own.definitions()) : Comparison.open(folder);
             return run(folder, comparison, resumed != null, progress);
         }
     }
@@ -117,7 +127,9 @@ final class CompareCommand implements Callable<Integer> {
         try (var interruption = new Interruption(progress::alert);
                 Engine engine = Engine.cpu(workers)) {
             Comparison.Plan plan = comparison.plan();
-            progress.say("geomean: " + String.join(", ", plan.objectives()) + " on " + plan.config().task() + ", seeds "
+            progress.say("geomean: "
+                    + String.join(", ", plan.objectives().stream().map(Definitions::label).toList()) + " on "
+                    + Definitions.label(plan.config().task()) + ", seeds "
                     + String.join(", ", plan.seeds().stream().map(String::valueOf).toList()) + "; "
                     + engine.backend().name() + ", " + workers + (workers == 1 ? " worker" : " workers"));
             progress.say("geomean: " + (isResumed ? "continuing " : "writing to ") + folder);
@@ -149,16 +161,18 @@ final class CompareCommand implements Callable<Integer> {
     }
 
     private Comparison.Plan plan() {
+        List<String> names = new ArrayList<>(objectives);
+        names.addAll(own.objectives());
         RunConfig base = null;
-        for (String objective : objectives) {
-            RunConfig config = ConfigOptions.resolve(spec, configFile, objective);
+        for (String objective : names) {
+            RunConfig config = ConfigOptions.resolve(spec, configFile, objective, own);
             base = base == null ? config : base;
         }
         if (base == null) {
             throw new ParameterException(spec.commandLine(), "--objectives names none");
         }
         try {
-            return new Comparison.Plan(base, objectives, seeds);
+            return new Comparison.Plan(base, names, seeds);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(
                     spec.commandLine(), ConfigOptions.asOptions(String.valueOf(e.getMessage())), e);
@@ -181,7 +195,9 @@ final class CompareCommand implements Callable<Integer> {
             throw new ParameterException(spec.commandLine(), folder + ": no comparison to resume, "
                     + Comparison.FILE_NAME + " is missing");
         }
-        return Comparison.open(folder);
+        Comparison comparison = Comparison.open(folder);
+        own.checkUnchanged(comparison.plan().config().task(), comparison.plan().objectives());
+        return comparison;
     }
 
     private int finish(Path folder, Comparison comparison) throws IOException {

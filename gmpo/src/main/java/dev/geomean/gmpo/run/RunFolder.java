@@ -25,8 +25,8 @@ import tools.jackson.databind.json.JsonMapper;
 
 /**
  * Where a run keeps its files: {@code run.json} (configuration), {@code metrics.jsonl}, {@code samples.jsonl},
- * {@code timings.jsonl}, {@code checkpoints/}, {@code reference/} (the policy at the start) and {@code final/} (the policy
- * at the end).
+ * {@code timings.jsonl}, {@code checkpoints/}, {@code source/} (files of the user's), {@code reference/} (the policy at the
+ * start) and {@code final/} (the policy at the end).
  *
  * @param path the folder
  */
@@ -112,6 +112,15 @@ public record RunFolder(Path path) {
      */
     public Path result() {
         return path.resolve("final");
+    }
+
+    /**
+     * Copies of the files of the user's that the run depends on.
+     *
+     * @return {@code source}
+     */
+    public Path sources() {
+        return path.resolve("source");
     }
 
     /**

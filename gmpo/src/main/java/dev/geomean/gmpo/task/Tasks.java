@@ -6,7 +6,7 @@ import java.util.TreeMap;
 
 /** The built-in tasks by name. */
 public final class Tasks {
-    private static final List<String> NAMES = List.of("addition", "countdown");
+    private static final List<String> NAMES = List.of("addition", "countdown", "sort", "running_sum");
 
     private Tasks() {}
 
@@ -25,6 +25,8 @@ public final class Tasks {
      * <ul>
      *   <li>{@code addition}: {@link Addition}; {@code digits} from 1 to 9, default 3
      *   <li>{@code countdown}: {@link Countdown}; {@code numbers} from 2 to 6, default 3
+     *   <li>{@code sort}: {@link Sort}; {@code length} from 2 to 32, default 6
+     *   <li>{@code running_sum}: {@link RunningSum}; {@code numbers} from 2 to 11, default 8
      * </ul>
      *
      * @param specification for example {@code "addition:digits=4"}
@@ -39,6 +41,8 @@ public final class Tasks {
                 switch (name) {
                     case "addition" -> new Addition(options.take("digits", 3));
                     case "countdown" -> new Countdown(options.take("numbers", 3));
+                    case "sort" -> new Sort(options.take("length", 6));
+                    case "running_sum" -> new RunningSum(options.take("numbers", 8));
                     default -> throw new IllegalArgumentException(
                             "unknown task '" + name + "'; known are " + String.join(", ", NAMES));
                 };
