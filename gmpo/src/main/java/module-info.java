@@ -26,6 +26,8 @@
             tools.jackson.databind;
     opens dev.geomean.gmpo.train to
             tools.jackson.databind;
+    opens dev.geomean.gmpo.bench to
+            info.picocli;
     opens dev.geomean.gmpo.cli to
             info.picocli;
 }

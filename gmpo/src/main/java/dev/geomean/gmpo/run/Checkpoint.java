@@ -37,7 +37,7 @@ import tools.jackson.core.JacksonException;
  * @param state where the run stands
  */
 record Checkpoint(Path folder, State state) {
-    private static final String OPTIMIZER = "optimizer.safetensors";
+    static final String OPTIMIZER = "optimizer.safetensors";
     private static final String STATE = "state.json";
     private static final String DAMAGED = "damaged-";
     private static final Pattern NAME = Pattern.compile("(warmup|policy)-\\d{6,10}");
@@ -82,8 +82,13 @@ record Checkpoint(Path folder, State state) {
         }
 
         String name() {
-            return String.format(Locale.ROOT, "%s-%06d", phase.name().toLowerCase(Locale.ROOT), next);
+            return Checkpoint.name(phase, next);
         }
+    }
+
+    /** Name of the folder for a place in a run. */
+    static String name(Phase phase, int next) {
+        return String.format(Locale.ROOT, "%s-%06d", phase.name().toLowerCase(Locale.ROOT), next);
     }
 
     /**

@@ -56,7 +56,7 @@ public final class FolderLock implements AutoCloseable {
             String process = ProcessHandle.current().pid() + "\n";
             channel.write(ByteBuffer.wrap(process.getBytes(StandardCharsets.US_ASCII)), 0);
             return new FolderLock(channel);
-        } catch (IOException | RuntimeException e) {
+        } catch (Throwable e) {
             channel.close();
             throw e;
         }

@@ -2,6 +2,7 @@ package dev.geomean.gmpo.run;
 
 import dev.geomean.engine.io.FileFormatException;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
@@ -21,7 +22,7 @@ final class JsonLines implements AutoCloseable {
 
     private final Path file;
     private final FileChannel channel;
-    private final MessageDigest digest = Checksums.digest();
+    private final MessageDigest digest;
 
     /**
      * Where a file stood.
@@ -31,7 +32,7 @@ final class JsonLines implements AutoCloseable {
      */
     record Position(long length, String sha256) {
         static final Position START =
-                new Position(0, HexFormat.of().formatHex(Checksums.digest().digest()));
+                new Position(0, hex(Checksums.digest()));
     }
 
     /**
@@ -42,14 +43,9 @@ final class JsonLines implements AutoCloseable {
      */
     JsonLines(Path file, Position from) throws IOException {
         this.file = file;
-        checkLength(file, from);
-        channel = FileChannel.open(
-                file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
+        this.digest = check(file, from);
+        channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
         try {
-            digestUpTo(from.length());
-            if (!position().sha256().equals(from.sha256())) {
-                throw new FileFormatException(file, "the content was changed since the checkpoint was taken");
-            }
             channel.truncate(from.length());
             channel.position(from.length());
         } catch (IOException e) {
@@ -58,25 +54,48 @@ final class JsonLines implements AutoCloseable {
         }
     }
 
-    private static void checkLength(Path file, Position from) throws IOException {
+    /**
+     * Compares a file up to a position with what it was.
+     *
+     * @return the digest of that part
+     * @throws FileFormatException if the file is shorter or is not what it was
+     * @throws IOException if it cannot be read
+     */
+    static MessageDigest check(Path file, Position position) throws IOException {
+        MessageDigest digest = Checksums.digest();
+        if (position.equals(Position.START)) {
+            return digest;
+        }
         long size = Files.exists(file) ? Files.size(file) : 0;
-        if (size < from.length()) {
+        if (size < position.length()) {
             throw new FileFormatException(
-                    file, "has " + size + " bytes, but the checkpoint was taken at " + from.length()
+                    file, "has " + size + " bytes, but the checkpoint was taken at " + position.length()
                             + "; it was shortened since");
         }
+        byte[] chunk = new byte[CHUNK];
+        long left = position.length();
+        try (InputStream in = Files.newInputStream(file)) {
+            while (left > 0) {
+                int length = in.readNBytes(chunk, 0, (int) Math.min(CHUNK, left));
+                if (length == 0) {
+                    throw new FileFormatException(file, "became shorter while it was read");
+                }
+                digest.update(chunk, 0, length);
+                left -= length;
+            }
+        }
+        if (!hex(digest).equals(position.sha256())) {
+            throw new FileFormatException(file, "the content was changed since the checkpoint was taken");
+        }
+        return digest;
     }
 
-    private void digestUpTo(long length) throws IOException {
-        ByteBuffer chunk = ByteBuffer.allocate(CHUNK);
-        channel.position(0);
-        for (long left = length; left > 0; left -= chunk.limit()) {
-            chunk.clear().limit((int) Math.min(CHUNK, left));
-            if (channel.read(chunk) < 0) {
-                throw new FileFormatException(file, "became shorter while it was read");
-            }
-            chunk.flip();
-            digest.update(chunk.duplicate());
+    /** What a digest has seen so far; it can go on. */
+    private static String hex(MessageDigest digest) {
+        try {
+            return HexFormat.of().formatHex(((MessageDigest) digest.clone()).digest());
+        } catch (CloneNotSupportedException e) {
+            throw new IllegalStateException("the platform's SHA-256 cannot be copied", e);
         }
     }
 
@@ -98,7 +117,7 @@ final class JsonLines implements AutoCloseable {
         }
         MessageDigest digest = Checksums.digest();
         digest.update(bytes, 0, end);
-        return new Position(end, HexFormat.of().formatHex(digest.digest()));
+        return new Position(end, hex(digest));
     }
 
     /** Number of lines in the first bytes of a file. */
@@ -129,12 +148,7 @@ final class JsonLines implements AutoCloseable {
     }
 
     Position position() throws IOException {
-        try {
-            var copy = (MessageDigest) digest.clone();
-            return new Position(channel.position(), HexFormat.of().formatHex(copy.digest()));
-        } catch (CloneNotSupportedException e) {
-            throw new IllegalStateException("the platform's SHA-256 cannot be copied", e);
-        }
+        return new Position(channel.position(), hex(digest));
     }
 
     /** Makes sure that what was appended is on disk. */

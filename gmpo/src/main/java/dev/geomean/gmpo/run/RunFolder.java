@@ -151,6 +151,7 @@ public record RunFolder(Path path) {
             return files.allMatch(file -> isOurs
                     && (AtomicFolder.isLeftover(file)
                             || file.endsWith(FolderLock.FILE_NAME)
+                            || file.endsWith(Environment.FILE_NAME)
                             || file.endsWith(reference().getFileName())));
         }
     }

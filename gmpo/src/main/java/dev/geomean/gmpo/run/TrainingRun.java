@@ -98,6 +98,7 @@ public final class TrainingRun {
                     // Before there is a configuration to resume: a reference without a checkpoint marks a warm start.
                     save(policy, folder.reference());
                 }
+                Environment.of(engine).write(folder);
                 folder.writeConfig(config);
                 return run.execute(policy, Optional.empty(), warmStart != null);
             }
@@ -135,6 +136,7 @@ public final class TrainingRun {
             if (from.isPresent()) {
                 from.get().checkBelongsTo(config);
             }
+            Environment.difference(folder, engine).ifPresent(listener::warned);
             AtomicFolder.deleteLeftovers(path);
             AtomicFolder.deleteLeftovers(folder.checkpoints());
             boolean warm = from.isEmpty() && Files.exists(folder.reference().resolve(Safetensors.FILE_NAME));

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.geomean.engine.Engine;
+import dev.geomean.gmpo.train.NumericalFaultException;
 import dev.geomean.gmpo.train.RoundMetrics;
 import dev.geomean.gmpo.train.RunConfig;
 import dev.geomean.gmpo.train.Tiny;
@@ -494,6 +495,41 @@ class TrainingRunTest {
                 dev.geomean.engine.io.AtomicFolder.delete(aside);
                 assertSameEnd(folder);
             }
+        }
+    }
+
+    @Nested
+    class ARunWhoseNumbersOverflow {
+
+        @ParameterizedTest
+        @ValueSource(doubles = {1e10, 1e20, 1e30, 1e38})
+        void stopsAndSaysWhereWhatAndWhatToTry(double learningRate) throws IOException {
+            RunConfig config = Tiny.config("grpo");
+            var update = new RunConfig.Update(2, 8, learningRate, "constant", 0, 0.9, 0.95, 1e-8, 0.01, 1);
+            var reckless = new RunConfig(
+                    config.task(), config.seed(), config.model(), config.warmup(), config.rollout(),
+                    config.objective(), update, config.evaluation(), 40, 3, new RunConfig.Safety(1, 2, 3));
+            Path folder = temporary.resolve("run");
+            List<String> warnings = new ArrayList<>();
+            assertThatThrownBy(() -> start(2, reckless, folder, shared.resolve("run"), new TrainingListener() {
+                @Override
+                public void warned(String message) {
+                    warnings.add(message);
+                }
+            }))
+                    .isInstanceOf(NumericalFaultException.class)
+                    .message()
+                    .startsWith("round ")
+                    .endsWith(
+                            "; try a smaller learningRate than " + learningRate + " or a smaller maxGradNorm than 1.0");
+            Path last = new RunFolder(folder).lastCheckpoint().orElseThrow();
+            try (Engine engine = Engine.cpu(1);
+                    Decoder decoder = ModelFolder.load(engine, last)) {
+                for (float value : decoder.parameters().values().toFloats()) {
+                    assertThat(value).isFinite();
+                }
+            }
+            assertThat(new RunFolder(folder).isComplete()).isFalse();
         }
     }
 
