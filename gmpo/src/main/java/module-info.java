@@ -4,9 +4,9 @@
     requires transitive dev.geomean.model;
     requires static transitive org.jspecify;
     requires info.picocli;
+    requires jdk.httpserver;
     requires jdk.management;
     requires jdk.unsupported;
-    requires me.tongfei.progressbar;
     requires org.jline.terminal;
     requires tools.jackson.databind;
 
@@ -26,6 +26,8 @@
             tools.jackson.databind;
     opens dev.geomean.gmpo.train to
             tools.jackson.databind;
+    opens dev.geomean.gmpo.bench to
+            info.picocli;
     opens dev.geomean.gmpo.cli to
             info.picocli;
 }

@@ -1,9 +1,9 @@
 package dev.geomean.gmpo.cli;
 
-import java.io.PrintWriter;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import org.jline.utils.Signals;
 import org.jspecify.annotations.Nullable;
 
@@ -17,18 +17,17 @@ final class Interruption implements AutoCloseable {
     /** What a shell reports for a program that a signal ended: 128 and the signal's number. */
     private static final Map<String, Integer> EXIT_CODES = Map.of("HUP", 129, "INT", 130, "TERM", 143);
 
-    private final PrintWriter err;
-    private final boolean isTerminal = Progress.isTerminal();
+    private final Consumer<String> alert;
     private final AtomicInteger exitCode = new AtomicInteger();
     private final Map<String, @Nullable Object> before = new LinkedHashMap<>();
 
     /**
      * Starts to listen.
      *
-     * @param err where to say that an interrupt was heard
+     * @param alert says that an interrupt was heard, on any thread
      */
-    Interruption(PrintWriter err) {
-        this.err = err;
+    Interruption(Consumer<String> alert) {
+        this.alert = alert;
         EXIT_CODES.forEach((name, code) -> before.put(name, Signals.register(name, () -> received(code))));
     }
 
@@ -46,10 +45,7 @@ final class Interruption implements AutoCloseable {
             // Waits for nothing, not even for a terminal that does not take the line below.
             Runtime.getRuntime().halt(code);
         }
-        // Begins with a new line: a progress bar may stand on the current one.
-        err.println((isTerminal ? "\n" : "")
-                + "geomean: interrupted; saving after the current step (interrupt again to stop at once)");
-        err.flush();
+        alert.accept("geomean: interrupted; saving after the current step (interrupt again to stop at once)");
     }
 
     @Override

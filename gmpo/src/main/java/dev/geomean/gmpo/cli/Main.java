@@ -1,5 +1,6 @@
 package dev.geomean.gmpo.cli;
 
+import dev.geomean.gmpo.bench.BenchCommand;
 import java.io.IOException;
 import java.io.OutputStreamWriter;
 import java.io.PrintStream;
@@ -45,7 +46,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
             VerifyCommand.class,
             GenerateCommand.class,
             ReportCommand.class,
-            DevicesCommand.class
+            DevicesCommand.class,
+            BenchCommand.class
         })
 public final class Main implements Runnable {
 

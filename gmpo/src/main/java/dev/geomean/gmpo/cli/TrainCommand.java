@@ -1,6 +1,7 @@
 package dev.geomean.gmpo.cli;
 
 import dev.geomean.engine.Engine;
+import dev.geomean.gmpo.report.LiveReport;
 import dev.geomean.gmpo.report.Report;
 import dev.geomean.gmpo.report.RunLog;
 import dev.geomean.gmpo.report.RunSummary;
@@ -14,6 +15,7 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -58,12 +60,15 @@ final class TrainCommand implements Callable<Integer> {
             description = "Continues a run that stopped, with the settings it has.")
     private @Nullable Path resume;
 
-    @Option(names = "--quiet", description = "No progress, only results and errors.")
-    private boolean quiet;
+    @Mixin
+    private Serving serving;
+
+    @Mixin
+    private Reporting reporting;
 
     @Override
     public Integer call() throws IOException {
-        int workers = common.workers();
+        common.workers();
         Path folder;
         RunConfig config;
         Path resumed = resume;
@@ -80,21 +85,31 @@ final class TrainCommand implements Callable<Integer> {
             err.println("geomean: the run is complete already");
             return finish(folder);
         }
+        Progress progress = reporting.progress(common.verbose());
+        try (LiveReport live = serving.start(() -> List.of(folder))) {
+            if (live != null) {
+                progress.serving(live.address());
+            }
+            return run(folder, config, resumed != null, progress);
+        }
+    }
+
+    private int run(Path folder, RunConfig config, boolean isResumed, Progress progress) throws IOException {
+        int workers = common.workers();
         boolean complete;
-        var progress = new Progress(err, Progress.Detail.of(quiet, common.verbose()));
         int exitCode;
-        try (var interruption = new Interruption(err);
+        try (var interruption = new Interruption(progress::alert);
                 Engine engine = Engine.cpu(workers)) {
             progress.say("geomean: " + config.objective().preset() + " on " + config.task() + ", seed " + config.seed()
                     + ", " + config.rounds() + " rounds of " + config.rollout().prompts() + " x "
                     + config.rollout().samples() + " completions; " + engine.backend().name() + ", " + workers
                     + (workers == 1 ? " worker" : " workers"));
-            progress.say("geomean: " + (resumed == null ? "writing to " : "continuing ") + folder);
+            progress.say("geomean: " + (isResumed ? "continuing " : "writing to ") + folder);
             progress.begin("", config);
             var listener = progress.listener(interruption);
-            complete = resumed == null
-                    ? TrainingRun.start(engine, config, folder, null, listener)
-                    : TrainingRun.resume(engine, folder, listener);
+            complete = isResumed
+                    ? TrainingRun.resume(engine, folder, listener)
+                    : TrainingRun.start(engine, config, folder, null, listener);
             exitCode = interruption.exitCode();
         } catch (FolderLock.InUseException e) {
             throw e;
@@ -112,7 +127,8 @@ final class TrainCommand implements Callable<Integer> {
             progress.close();
         }
         if (!complete) {
-            err.println("geomean: stopped and saved; to continue the run: geomean train --resume " + folder);
+            spec.commandLine().getErr()
+                    .println("geomean: stopped and saved; to continue the run: geomean train --resume " + folder);
             return exitCode;
         }
         return finish(folder);
@@ -149,9 +165,14 @@ final class TrainCommand implements Callable<Integer> {
         RunLog log = RunLog.read(folder);
         Path report = folder.resolve(Report.FILE_NAME);
         Report.of(List.of(log)).write(report);
+        var run = new RunFolder(folder);
+        JsonEvents events = reporting.events();
+        if (events != null) {
+            events.result("", RunSummary.of(log), Map.of("model", run.result(), "report", report));
+            return 0;
+        }
         PrintWriter stdout = spec.commandLine().getOut();
         RunSummary.of(log).lines().forEach(stdout::println);
-        var run = new RunFolder(folder);
         stdout.println("model     " + run.result());
         run.bestCheckpoint().ifPresent(best -> stdout.println("best      " + best));
         stdout.println("report    " + report);

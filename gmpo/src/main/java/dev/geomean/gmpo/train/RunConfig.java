@@ -495,9 +495,9 @@ public record RunConfig(
                 new Warmup(1000, 128, 3e-3, 50, 0.2),
                 new Rollout(64, 8, 1, 0, 1, 0),
                 Objective.of(preset),
-                new Update(8, 1, 3e-4, "constant", 0, 0.9, 0.95, 1e-8, 0, 1),
+                new Update(8, 1, 2e-4, "constant", 0, 0.9, 0.95, 1e-8, 0, 1),
                 new Evaluation(10, 256, 8, 8, 0.1),
-                300,
+                200,
                 4);
     }
 
