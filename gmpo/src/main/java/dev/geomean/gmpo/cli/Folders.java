@@ -6,9 +6,7 @@ import dev.geomean.gmpo.run.RunFolder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Comparator;
 import java.util.Optional;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
@@ -32,7 +30,7 @@ final class Folders {
      */
     static Path fresh(CommandSpec spec, @Nullable Path out, String name) throws IOException {
         if (out != null) {
-            if (Files.exists(out) && !isEmptyFolder(out)) {
+            if (!new RunFolder(out).isUnused()) {
                 throw new ParameterException(
                         spec.commandLine(), "--out: " + out + " is not empty; name a new folder or use --resume");
             }
@@ -43,15 +41,6 @@ final class Folders {
             folder = RUNS.resolve(name + "-" + number);
         }
         return folder;
-    }
-
-    private static boolean isEmptyFolder(Path path) throws IOException {
-        if (!Files.isDirectory(path)) {
-            return false;
-        }
-        try (Stream<Path> files = Files.list(path)) {
-            return files.findAny().isEmpty();
-        }
     }
 
     /** The model in a folder: the folder itself, a run's final model, or the last checkpoint of a run under way. */
@@ -73,17 +62,10 @@ final class Folders {
         if (run.isComplete()) {
             return run.result();
         }
-        Optional<Path> last = Optional.empty();
-        if (Files.isDirectory(run.checkpoints())) {
-            try (Stream<Path> files = Files.list(run.checkpoints())) {
-                // "policy-000010" comes after "policy-000000", and both after "warmup-000100".
-                last = files.filter(file -> !file.getFileName().toString().startsWith("."))
-                        .max(Comparator.comparing(file -> (file.getFileName().toString().startsWith("policy") ? 1 : 0)
-                                + file.getFileName().toString()));
-            }
-        }
-        return last.orElseThrow(() -> new ParameterException(
-                spec.commandLine(), folder + ": the run has no model yet; it stopped before its first checkpoint"));
+        return run.lastCheckpoint()
+                .orElseThrow(() -> new ParameterException(
+                        spec.commandLine(),
+                        folder + ": the run has no model yet; it stopped before its first checkpoint"));
     }
 
     /** The run that a model comes from, if it lies in a run's folder. */

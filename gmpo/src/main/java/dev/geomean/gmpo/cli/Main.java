@@ -1,11 +1,13 @@
 package dev.geomean.gmpo.cli;
 
+import dev.geomean.gmpo.bench.BenchCommand;
 import dev.geomean.gmpo.source.SourceException;
 import java.io.IOException;
 import java.io.OutputStreamWriter;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.Charset;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.NoSuchFileException;
 import java.util.List;
 import java.util.Objects;
@@ -42,9 +44,11 @@ import picocli.CommandLine.UnmatchedArgumentException;
             TrainCommand.class,
             CompareCommand.class,
             EvalCommand.class,
+            VerifyCommand.class,
             GenerateCommand.class,
             ReportCommand.class,
             DevicesCommand.class,
+            BenchCommand.class,
             ReferenceCommand.class
         })
 public final class Main implements Runnable {
@@ -166,6 +170,9 @@ public final class Main implements Runnable {
         if (e instanceof NoSuchFileException missing && missing.getReason() == null) {
             String file = missing.getFile();
             return file.contains("no such file") ? file : file + ": no such file";
+        }
+        if (e instanceof AccessDeniedException denied && denied.getReason() == null) {
+            return denied.getFile() + ": permission denied";
         }
         if (e instanceof IOException || e instanceof IllegalArgumentException || e instanceof IllegalStateException) {
             return message == null ? e.getClass().getSimpleName() : firstLine(message);

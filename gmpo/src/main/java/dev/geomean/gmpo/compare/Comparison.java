@@ -2,14 +2,17 @@ package dev.geomean.gmpo.compare;
 
 import dev.geomean.engine.Engine;
 import dev.geomean.engine.io.AtomicFile;
+import dev.geomean.engine.io.AtomicFolder;
 import dev.geomean.engine.io.FileFormatException;
 import dev.geomean.gmpo.run.Definitions;
+import dev.geomean.gmpo.run.FolderLock;
 import dev.geomean.gmpo.run.RunFolder;
 import dev.geomean.gmpo.run.TrainingRun;
 import dev.geomean.gmpo.settings.Settings;
 import dev.geomean.gmpo.train.RunConfig;
 import dev.geomean.gmpo.train.TrainingListener;
 import java.io.IOException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -133,7 +136,8 @@ public final class Comparison {
      * @param folder its folder, new or empty
      * @param plan what is compared
      * @return the comparison
-     * @throws IOException if the plan cannot be written
+     * @throws FolderLock.InUseException if another comparison has the folder
+     * @throws IOException if the plan cannot be written, or there is one
      */
     public static Comparison create(Path folder, Plan plan) throws IOException {
         return create(folder, plan, Definitions.BUILT_IN);
@@ -146,54 +150,63 @@ public final class Comparison {
      * @param plan what is compared
      * @param definitions tasks and objectives of one's own
      * @return the comparison
-     * @throws IOException if the plan cannot be written
+     * @throws FolderLock.InUseException if another comparison has the folder
+     * @throws IOException if the plan cannot be written, or there is one
      */
     public static Comparison create(Path folder, Plan plan, Definitions definitions) throws IOException {
+        FolderLock.checkWritable(folder);
         Files.createDirectories(folder);
-        for (String objective : plan.objectives()) {
-            definitions.saveFilesOf(plan.run(objective, plan.seeds().getFirst()), new RunFolder(folder).sources());
+        try (var _ = FolderLock.acquire(folder)) {
+            if (Files.exists(folder.resolve(FILE_NAME))) {
+                throw new FileAlreadyExistsException(folder + ": the folder holds a comparison");
+            }
+            AtomicFolder.deleteLeftovers(folder);
+            for (String objective : plan.objectives()) {
+                definitions.saveFilesOf(plan.run(objective, plan.seeds().getFirst()), new RunFolder(folder).sources());
+            }
+            AtomicFile.write(folder.resolve(FILE_NAME), JSON.writeValueAsBytes(plan));
         }
-        AtomicFile.write(folder.resolve(FILE_NAME), JSON.writeValueAsBytes(plan));
         return new Comparison(folder, plan, definitions);
     }
 
     /**
-     * Opens a comparison that was started earlier, with the copies of files in its folder.
+     * Opens a comparison that was started earlier. Files that it depends on are read from its folder when it goes on.
      *
      * @param folder its folder
      * @return the comparison
      * @throws FileFormatException if its plan is malformed
      * @throws IOException if its plan cannot be read
-     * @throws IllegalArgumentException if a file has changed since the comparison started
      */
     public static Comparison open(Path folder) throws IOException {
         return open(folder, Definitions.BUILT_IN);
     }
 
     /**
-     * Opens a comparison that was started earlier, with the copies of files in its folder.
+     * Opens a comparison that was started earlier. Files that it depends on are read from its folder when it goes on.
      *
      * @param folder its folder
      * @param given tasks and objectives of one's own that are objects
      * @return the comparison
      * @throws FileFormatException if its plan is malformed
      * @throws IOException if its plan cannot be read
-     * @throws IllegalArgumentException if a file has changed since the comparison started
      */
     public static Comparison open(Path folder, Definitions given) throws IOException {
         Path file = folder.resolve(FILE_NAME);
-        Plan plan;
         try {
-            plan = JSON.readValue(Files.readString(file), Plan.class);
+            return new Comparison(folder, JSON.readValue(Files.readString(file), Plan.class), given);
         } catch (JacksonException e) {
             throw new FileFormatException(file, "not a plan of a comparison: " + e.getOriginalMessage(), e);
         }
-        Definitions definitions = given;
+    }
+
+    /** What the plan's names stand for, with the files that the folder keeps. */
+    private Definitions allDefinitions() throws IOException {
+        Definitions all = definitions;
         for (String objective : plan.objectives()) {
             RunConfig config = plan.run(objective, plan.seeds().getFirst());
-            definitions = definitions.withFilesOf(config, new RunFolder(folder).sources());
+            all = all.withFilesOf(config, new RunFolder(folder).sources());
         }
-        return new Comparison(folder, plan, definitions);
+        return all;
     }
 
     /**
@@ -234,7 +247,14 @@ public final class Comparison {
                 .toList();
     }
 
-    private static String name(String objective, long seed) {
+    /**
+     * Name of the folder of a run that is compared.
+     *
+     * @param objective what the plan calls its objective
+     * @param seed its seed
+     * @return for example {@code gmpo-seed0}
+     */
+    public static String name(String objective, long seed) {
         return Definitions.label(objective) + "-seed" + seed;
     }
 
@@ -244,27 +264,36 @@ public final class Comparison {
      * @param engine where it runs
      * @param listeners gives a listener for each run that is started or continued
      * @return true if all runs are complete, false if a listener stopped one
+     * @throws FolderLock.InUseException if another process works on it
      * @throws IOException if files cannot be read or written
      */
     public boolean run(Engine engine, BiFunction<Run, Boolean, TrainingListener> listeners) throws IOException {
+        Definitions all = allDefinitions();
         return run(
                 new Runner() {
                     @Override
                     public boolean start(
                             RunConfig config, Path path, @Nullable Path warmStart, TrainingListener listener)
                             throws IOException {
-                        return TrainingRun.start(engine, config, definitions, path, warmStart, listener);
+                        return TrainingRun.start(engine, config, all, path, warmStart, listener);
                     }
 
                     @Override
                     public boolean resume(Path path, TrainingListener listener) throws IOException {
-                        return TrainingRun.resume(engine, definitions, path, listener);
+                        return TrainingRun.resume(engine, all, path, listener);
                     }
                 },
                 listeners);
     }
 
     boolean run(Runner runner, BiFunction<Run, Boolean, TrainingListener> listeners) throws IOException {
+        try (var _ = FolderLock.acquire(folder)) {
+            return runLocked(runner, listeners);
+        }
+    }
+
+    private boolean runLocked(Runner runner, BiFunction<Run, Boolean, TrainingListener> listeners)
+            throws IOException {
         for (Run run : runs()) {
             Path path = folder.resolve(run.name());
             var state = new RunFolder(path);
