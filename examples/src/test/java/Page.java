@@ -12,8 +12,8 @@ import java.util.regex.Pattern;
  * <ul>
  *   <li>{@code <!-- from examples/Tour.java -->}: the code is part of that file
  *   <li>{@code <!-- output of Tour -->}: what that example prints
- *   <li>{@code <!-- takes minutes; quick tests add: --rounds 1 -->}: the commands run as they are in the slow tests; the
- *       quick ones add these options to every {@code ./geomean train} and {@code ./geomean compare} that starts something
+ *   <li>{@code <!-- takes minutes; quick tests set: --rounds 1 -->}: the commands run as they are in the slow tests; the
+ *       quick ones set these options in every {@code ./geomean train} and {@code ./geomean compare} that starts something
  *   <li>{@code <!-- slow tests only -->}: the commands need Maven, or a build of their own
  *   <li>{@code <!-- not run: reason -->}
  * </ul>
@@ -21,6 +21,7 @@ import java.util.regex.Pattern;
 record Page(String name, List<Block> blocks) {
     private static final Pattern BLOCK =
             Pattern.compile("(?m)(?:^<!-- (?<note>.*) -->\\R)?^```(?<language>\\w+)\\R(?<code>(?s:.*?))^```$");
+    private static final Pattern OPTION = Pattern.compile("--[a-z-]+");
     private static final Pattern START = Pattern.compile("(?m)^(\\./geomean (?:train|compare)(?: [^\\s#]+)*)");
 
     /**
@@ -35,14 +36,23 @@ record Page(String name, List<Block> blocks) {
 
         /** The commands as the quick tests run them. */
         String quickCode() {
-            String marker = "quick tests add: ";
+            String marker = "quick tests set: ";
             int at = note.indexOf(marker);
             return at < 0
                     ? code
-                    : START.matcher(code).replaceAll(match -> Matcher.quoteReplacement(
-                            match.group().contains("--resume") || match.group().contains("--help")
-                                    ? match.group()
-                                    : match.group() + " " + note.substring(at + marker.length())));
+                    : START.matcher(code).replaceAll(
+                            match -> Matcher.quoteReplacement(set(match.group(), note.substring(at + marker.length()))));
+        }
+
+        private static String set(String command, String options) {
+            if (command.contains(" --resume ") || command.contains(" --help")) {
+                return command;
+            }
+            String kept = command;
+            for (Matcher name = OPTION.matcher(options); name.find();) {
+                kept = kept.replaceAll(" " + name.group() + " \\S+", "");
+            }
+            return kept + " " + options;
         }
     }
 

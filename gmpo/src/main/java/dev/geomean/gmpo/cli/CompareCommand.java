@@ -113,7 +113,7 @@ final class CompareCommand implements Callable<Integer> {
         List<Path> runs = new ArrayList<>();
         List<Path> warmups = new ArrayList<>();
         for (String objective : plan.objectives()) {
-            plan.seeds().forEach(seed -> runs.add(folder.resolve(objective + "-seed" + seed)));
+            plan.seeds().forEach(seed -> runs.add(folder.resolve(Comparison.name(objective, seed))));
         }
         plan.seeds().forEach(seed -> warmups.add(folder.resolve("warmup-seed" + seed)));
         return runs.stream().anyMatch(run -> new RunFolder(run).exists()) ? runs : warmups;

@@ -1,5 +1,6 @@
 package dev.geomean.gmpo.cli;
 
+import dev.geomean.gmpo.run.Definitions;
 import dev.geomean.gmpo.train.RoundMetrics;
 import dev.geomean.gmpo.train.RoundMetrics.HeldOut;
 import dev.geomean.gmpo.train.RunConfig;
@@ -120,7 +121,8 @@ final class Progress implements AutoCloseable {
             events.begin(name, config);
         }
         status = new RunStatus(
-                (name.isEmpty() ? "" : name + ": ") + config.objective().preset() + " on " + config.task() + ", seed "
+                (name.isEmpty() ? "" : name + ": ") + Definitions.label(config.objective().preset()) + " on "
+                        + Definitions.label(config.task()) + ", seed "
                         + config.seed(),
                 config,
                 System::nanoTime);

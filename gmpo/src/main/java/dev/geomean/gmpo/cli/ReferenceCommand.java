@@ -51,7 +51,7 @@ final class ReferenceCommand implements Callable<Integer> {
 
     private static void write(PrintWriter out, CommandSpec command) {
         out.println();
-        out.println("## geomean " + command.name());
+        out.println("## " + command.qualifiedName());
         out.println();
         out.println(String.join(" ", command.usageMessage().description()));
         List<PositionalParamSpec> parameters = command.positionalParameters();
@@ -65,6 +65,9 @@ final class ReferenceCommand implements Callable<Integer> {
             }
             table(out, "Option", options);
         });
+        for (CommandLine subcommand : command.subcommands().values()) {
+            write(out, subcommand.getCommandSpec());
+        }
     }
 
     /** The options under the headings that the help has. */
@@ -94,7 +97,8 @@ final class ReferenceCommand implements Callable<Integer> {
         for (ArgSpec row : rows) {
             String name = row instanceof OptionSpec option ? option.longestName() : row.paramLabel();
             boolean takesValue = row instanceof OptionSpec && row.arity().max() > 0;
-            out.println("| `" + name + (takesValue ? "=" + row.paramLabel() : "") + "` | " + description(row) + " |");
+            String value = !takesValue ? "" : row.arity().min() == 0 ? "[=" + row.paramLabel() + "]" : "=" + row.paramLabel();
+            out.println("| `" + name + value + "` | " + description(row) + " |");
         }
     }
 

@@ -66,8 +66,8 @@ final class VerifyCommand implements Callable<Integer> {
         Path scratch = Files.createTempDirectory("geomean-verify");
         Optional<Verification> found;
         int exitCode;
-        var progress = new Progress(err, Progress.Detail.of(quiet, common.verbose()));
-        try (var interruption = new Interruption(err);
+        var progress = new Progress(err, Progress.Detail.of(quiet, common.verbose()), null);
+        try (var interruption = new Interruption(progress::alert);
                 Engine engine = Engine.cpu(workers)) {
             progress.begin("", run.readConfig());
             found = Verification.of(engine, folder, rounds, scratch, progress.listener(interruption));

@@ -170,42 +170,43 @@ public final class Comparison {
     }
 
     /**
-     * Opens a comparison that was started earlier, with the copies of files in its folder.
+     * Opens a comparison that was started earlier. Files that it depends on are read from its folder when it goes on.
      *
      * @param folder its folder
      * @return the comparison
      * @throws FileFormatException if its plan is malformed
      * @throws IOException if its plan cannot be read
-     * @throws IllegalArgumentException if a file has changed since the comparison started
      */
     public static Comparison open(Path folder) throws IOException {
         return open(folder, Definitions.BUILT_IN);
     }
 
     /**
-     * Opens a comparison that was started earlier, with the copies of files in its folder.
+     * Opens a comparison that was started earlier. Files that it depends on are read from its folder when it goes on.
      *
      * @param folder its folder
      * @param given tasks and objectives of one's own that are objects
      * @return the comparison
      * @throws FileFormatException if its plan is malformed
      * @throws IOException if its plan cannot be read
-     * @throws IllegalArgumentException if a file has changed since the comparison started
      */
     public static Comparison open(Path folder, Definitions given) throws IOException {
         Path file = folder.resolve(FILE_NAME);
-        Plan plan;
         try {
-            plan = JSON.readValue(Files.readString(file), Plan.class);
+            return new Comparison(folder, JSON.readValue(Files.readString(file), Plan.class), given);
         } catch (JacksonException e) {
             throw new FileFormatException(file, "not a plan of a comparison: " + e.getOriginalMessage(), e);
         }
-        Definitions definitions = given;
+    }
+
+    /** What the plan's names stand for, with the files that the folder keeps. */
+    private Definitions allDefinitions() throws IOException {
+        Definitions all = definitions;
         for (String objective : plan.objectives()) {
             RunConfig config = plan.run(objective, plan.seeds().getFirst());
-            definitions = definitions.withFilesOf(config, new RunFolder(folder).sources());
+            all = all.withFilesOf(config, new RunFolder(folder).sources());
         }
-        return new Comparison(folder, plan, definitions);
+        return all;
     }
 
     /**
@@ -246,7 +247,14 @@ public final class Comparison {
                 .toList();
     }
 
-    private static String name(String objective, long seed) {
+    /**
+     * Name of the folder of a run that is compared.
+     *
+     * @param objective what the plan calls its objective
+     * @param seed its seed
+     * @return for example {@code gmpo-seed0}
+     */
+    public static String name(String objective, long seed) {
         return Definitions.label(objective) + "-seed" + seed;
     }
 
@@ -260,18 +268,19 @@ public final class Comparison {
      * @throws IOException if files cannot be read or written
      */
     public boolean run(Engine engine, BiFunction<Run, Boolean, TrainingListener> listeners) throws IOException {
+        Definitions all = allDefinitions();
         return run(
                 new Runner() {
                     @Override
                     public boolean start(
                             RunConfig config, Path path, @Nullable Path warmStart, TrainingListener listener)
                             throws IOException {
-                        return TrainingRun.start(engine, config, definitions, path, warmStart, listener);
+                        return TrainingRun.start(engine, config, all, path, warmStart, listener);
                     }
 
                     @Override
                     public boolean resume(Path path, TrainingListener listener) throws IOException {
-                        return TrainingRun.resume(engine, definitions, path, listener);
+                        return TrainingRun.resume(engine, all, path, listener);
                     }
                 },
                 listeners);

@@ -25,8 +25,8 @@ import tools.jackson.databind.json.JsonMapper;
 
 /**
  * Where a run keeps its files: {@code run.json} (configuration), {@code metrics.jsonl}, {@code samples.jsonl},
- * {@code timings.jsonl}, {@code checkpoints/}, {@code source/} (files of the user's), {@code reference/} (the policy at the
- * start) and {@code final/} (the policy at the end).
+ * {@code timings.jsonl}, {@code checkpoints/}, {@code source/} (files of the user's), {@code reference/} (the policy at
+ * the start) and {@code final/} (the policy at the end).
  *
  * @param path the folder
  */
@@ -161,6 +161,7 @@ public record RunFolder(Path path) {
                     && (AtomicFolder.isLeftover(file)
                             || file.endsWith(FolderLock.FILE_NAME)
                             || file.endsWith(Environment.FILE_NAME)
+                            || file.endsWith(sources().getFileName())
                             || file.endsWith(reference().getFileName())));
         }
     }
