@@ -2,7 +2,6 @@ package dev.geomean.engine.cpu;
 
 import static dev.geomean.engine.cpu.Native.ALL;
 import static dev.geomean.engine.cpu.Native.FLOATS;
-import static dev.geomean.engine.cpu.Native.LANES;
 import static dev.geomean.engine.cpu.Native.ORDER;
 import static dev.geomean.engine.cpu.Vectors.BYTES;
 import static dev.geomean.engine.cpu.Vectors.FIRST;
