@@ -103,9 +103,7 @@ final class CompareCommand implements Callable<Integer> {
                 progress.serving(live.address());
             }
             Comparison comparison =
-                    resumed == null
-                            ? Comparison.create(folder, plan, own.definitions())
-                            : Comparison.open(folder);
+                    resumed == null ? Comparison.create(folder, plan, own.definitions()) : Comparison.open(folder);
             return run(folder, comparison, resumed != null, progress);
         }
     }
