@@ -97,7 +97,8 @@ final class ReferenceCommand implements Callable<Integer> {
         for (ArgSpec row : rows) {
             String name = row instanceof OptionSpec option ? option.longestName() : row.paramLabel();
             boolean takesValue = row instanceof OptionSpec && row.arity().max() > 0;
-            String value = !takesValue ? "" : row.arity().min() == 0 ? "[=" + row.paramLabel() + "]" : "=" + row.paramLabel();
+            String value =
+                    !takesValue ? "" : row.arity().min() == 0 ? "[=" + row.paramLabel() + "]" : "=" + row.paramLabel();
             out.println("| `" + name + value + "` | " + description(row) + " |");
         }
     }

@@ -63,8 +63,8 @@ class KilledRunsTest {
             Path folder = temporary.resolve("run-" + runs++);
             int killsOfThisRun = 1 + (int) (4 * random.uniform(1000L * runs));
             for (int i = 0; i < killsOfThisRun && kills < KILLS && !new RunFolder(folder).isComplete(); i++) {
-                double chance = random.uniform(1000L * runs + 2 * i + 1);
-                double delay = random.uniform(1000L * runs + 2 * i + 2);
+                double chance = random.uniform(1000L * runs + 2L * i + 1);
+                double delay = random.uniform(1000L * runs + 2L * i + 2);
                 try (var process = startOrResume(folder)) {
                     boolean ended;
                     if (chance < 0.5) {
