@@ -16,7 +16,7 @@ public final class FileFormatException extends IOException {
      * @param problem what is wrong, one line without the file name
      */
     public FileFormatException(Object file, String problem) {
-        super(file + ": " + problem);
+        super(Names.oneLine(file + ": " + problem));
     }
 
     /**
@@ -27,6 +27,6 @@ public final class FileFormatException extends IOException {
      * @param cause what the parser threw
      */
     public FileFormatException(Object file, String problem, Throwable cause) {
-        super(file + ": " + problem, cause);
+        super(Names.oneLine(file + ": " + problem), cause);
     }
 }

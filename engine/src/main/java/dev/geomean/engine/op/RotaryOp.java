@@ -36,10 +36,14 @@ public record RotaryOp(Tensor in, Tensor table, @Nullable Tensor starts, Tensor 
         Checks.that(headDim >= 2 && headDim % 2 == 0, "rotary", "head size must be even", headDim);
         Checks.that(theta > 0, "rotary", "theta must be positive", theta);
         int half = headDim / 2;
-        float[] values = new float[Math.multiplyExact(positions, headDim)];
+        float[] values = new float[Shape.of(positions, headDim).size()];
+        double[] frequencies = new double[half];
+        for (int i = 0; i < half; i++) {
+            frequencies[i] = Math.pow(theta, -2.0 * i / headDim);
+        }
         for (int position = 0; position < positions; position++) {
             for (int i = 0; i < half; i++) {
-                double angle = position * Math.pow(theta, -2.0 * i / headDim);
+                double angle = position * frequencies[i];
                 values[position * headDim + i] = (float) Math.cos(angle);
                 values[position * headDim + half + i] = (float) Math.sin(angle);
             }

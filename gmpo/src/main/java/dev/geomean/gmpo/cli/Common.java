@@ -10,6 +10,8 @@ import picocli.CommandLine.Spec.Target;
 /** Options of every command that computes. */
 @Command
 final class Common {
+    private static final int MAX_WORKERS = 1024;
+
     @Spec(Target.MIXEE)
     private CommandSpec spec;
 
@@ -22,6 +24,10 @@ final class Common {
     int workers() {
         if (workers < 1) {
             throw new ParameterException(spec.commandLine(), "--workers must be at least 1, not " + workers);
+        }
+        if (workers > MAX_WORKERS) {
+            throw new ParameterException(
+                    spec.commandLine(), "--workers must be at most " + MAX_WORKERS + ", not " + workers);
         }
         return workers;
     }

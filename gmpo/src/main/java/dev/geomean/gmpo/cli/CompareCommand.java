@@ -1,6 +1,7 @@
 package dev.geomean.gmpo.cli;
 
 import dev.geomean.engine.Engine;
+import dev.geomean.engine.io.FileFormatException;
 import dev.geomean.gmpo.compare.Comparison;
 import dev.geomean.gmpo.report.Report;
 import dev.geomean.gmpo.report.RunGroup;
@@ -99,6 +100,9 @@ final class CompareCommand implements Callable<Integer> {
                 progress.begin(run.name(), run.config());
                 return progress.listener(interruption);
             });
+        } catch (FileFormatException e) {
+            progress.close();
+            throw e;
         } catch (IOException | RuntimeException e) {
             progress.close();
             throw new RunFailure(

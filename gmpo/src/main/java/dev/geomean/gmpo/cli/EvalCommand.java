@@ -11,9 +11,7 @@ import dev.geomean.gmpo.train.Evaluator;
 import dev.geomean.gmpo.train.Policy;
 import dev.geomean.gmpo.train.RoundMetrics.HeldOut;
 import dev.geomean.gmpo.train.RunConfig;
-import dev.geomean.model.ModelFolder;
 import dev.geomean.model.generate.SamplingOptions;
-import dev.geomean.model.tokenizer.Tokenizers;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -91,7 +89,7 @@ final class EvalCommand implements Callable<Integer> {
         long started = System.nanoTime();
         HeldOut heldOut;
         try (Engine engine = Engine.cpu(workers);
-                var policy = new Policy(ModelFolder.load(engine, model), Tokenizers.read(model));
+                var policy = Policy.load(engine, model);
                 var evaluator = new Evaluator(
                         setup.task(), policy, setup.problems(), setup.evaluation(), setup.sampling(), setup.seed())) {
             heldOut = evaluator.evaluate();

@@ -3,9 +3,13 @@ package dev.geomean.gmpo.cli;
 import dev.geomean.engine.io.Safetensors;
 import dev.geomean.gmpo.run.RunFolder;
 import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.Comparator;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -31,10 +35,7 @@ final class Folders {
      */
     static Path fresh(CommandSpec spec, @Nullable Path out, String name) throws IOException {
         if (out != null) {
-            if (Files.exists(out) && !isEmptyFolder(out)) {
-                throw new ParameterException(
-                        spec.commandLine(), "--out: " + out + " is not empty; name a new folder or use --resume");
-            }
+            checkFresh(spec, out);
             return out;
         }
         Path folder = RUNS.resolve(name);
@@ -44,10 +45,77 @@ final class Folders {
         return folder;
     }
 
-    private static boolean isEmptyFolder(Path path) throws IOException {
-        if (!Files.isDirectory(path)) {
-            return false;
+    private static void checkFresh(CommandSpec spec, Path out) throws IOException {
+        String problem = null;
+        if (Files.isDirectory(out)) {
+            problem = isEmptyFolder(out) ? null : "is not empty; name a new folder or use --resume";
+        } else if (Files.exists(out)) {
+            problem = "is a file; name a new folder";
+        } else if (Files.exists(out, LinkOption.NOFOLLOW_LINKS)) {
+            problem = "is a link that leads nowhere";
+        } else if (out.toString().isEmpty()) {
+            problem = "the name of the folder is empty";
+        } else {
+            checkParent(spec, "--out", out);
         }
+        if (problem != null) {
+            throw new ParameterException(spec.commandLine(), "--out: " + out + " " + problem);
+        }
+    }
+
+    /**
+     * Finds out whether something can be created, before any work.
+     *
+     * @param option named in messages
+     * @param target what is to be created; folders that are missing on the way will be, too
+     */
+    private static void checkParent(CommandSpec spec, String option, Path target) {
+        Path parent = target.toAbsolutePath().normalize().getParent();
+        while (parent != null && !Files.exists(parent, LinkOption.NOFOLLOW_LINKS)) {
+            parent = parent.getParent();
+        }
+        if (parent == null || !Files.isDirectory(parent)) {
+            throw new ParameterException(
+                    spec.commandLine(), option + ": cannot create " + target + ", " + parent + " is not a folder");
+        }
+        if (!Files.isWritable(parent)) {
+            throw new ParameterException(
+                    spec.commandLine(), option + ": cannot create " + target + ", " + parent + " is read-only");
+        }
+    }
+
+    /**
+     * Finds out whether a page can be written, before any work.
+     *
+     * @param out the file; one that exists is replaced only if it is a page already, or empty
+     */
+    static void checkPage(CommandSpec spec, Path out) throws IOException {
+        Path parent = out.toAbsolutePath().normalize().getParent();
+        String problem = null;
+        if (out.toString().isEmpty()) {
+            problem = "the name of the file is empty";
+        } else if (Files.isDirectory(out)) {
+            problem = "is a folder; name a file";
+        } else if (parent == null || !Files.isDirectory(parent)) {
+            problem = "the folder of that file does not exist";
+        } else if (!Files.isWritable(parent)) {
+            problem = "the folder of that file is read-only";
+        } else if (Files.exists(out) && !(Files.isRegularFile(out) && isPage(out))) {
+            problem = "exists and is no report; it stays as it is";
+        }
+        if (problem != null) {
+            throw new ParameterException(spec.commandLine(), "--out: " + out + ": " + problem);
+        }
+    }
+
+    private static boolean isPage(Path file) throws IOException {
+        try (InputStream in = Files.newInputStream(file)) {
+            String start = new String(in.readNBytes(64), StandardCharsets.ISO_8859_1).strip();
+            return start.isEmpty() || start.toLowerCase(Locale.ROOT).startsWith("<!doctype html");
+        }
+    }
+
+    private static boolean isEmptyFolder(Path path) throws IOException {
         try (Stream<Path> files = Files.list(path)) {
             return files.findAny().isEmpty();
         }
@@ -67,7 +135,7 @@ final class Folders {
         if (!run.exists()) {
             throw new ParameterException(spec.commandLine(), folder + (Files.isDirectory(folder)
                     ? ": neither a model (config.json) nor a run (run.json)"
-                    : ": no such folder"));
+                    : Files.exists(folder) ? ": is a file, not a folder" : ": no such folder"));
         }
         if (run.isComplete()) {
             return run.result();

@@ -1,14 +1,13 @@
 package dev.geomean.gmpo.cli;
 
 import dev.geomean.engine.Engine;
+import dev.geomean.gmpo.train.Policy;
 import dev.geomean.model.Decoder;
-import dev.geomean.model.ModelFolder;
 import dev.geomean.model.generate.Completion;
 import dev.geomean.model.generate.Generator;
 import dev.geomean.model.generate.Prompt;
 import dev.geomean.model.generate.SamplingOptions;
 import dev.geomean.model.tokenizer.Tokenizer;
-import dev.geomean.model.tokenizer.Tokenizers;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -93,9 +92,10 @@ final class GenerateCommand implements Callable<Integer> {
             throw bad(ConfigOptions.asOptions(String.valueOf(e.getMessage())), e);
         }
         Path model = Folders.model(spec, folder);
-        Tokenizer tokenizer = Tokenizers.read(model);
         try (Engine engine = Engine.cpu(workers);
-                Decoder decoder = ModelFolder.load(engine, model)) {
+                var policy = Policy.load(engine, model)) {
+            Tokenizer tokenizer = policy.tokenizer();
+            Decoder decoder = policy.decoder();
             int[] tokens = encode(tokenizer);
             int room = decoder.config().maxPositions() - tokens.length;
             int longest = maxTokens == null ? Math.min(room, 256) : maxTokens;

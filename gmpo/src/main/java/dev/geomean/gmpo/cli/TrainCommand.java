@@ -1,6 +1,7 @@
 package dev.geomean.gmpo.cli;
 
 import dev.geomean.engine.Engine;
+import dev.geomean.engine.io.FileFormatException;
 import dev.geomean.gmpo.report.Report;
 import dev.geomean.gmpo.report.RunLog;
 import dev.geomean.gmpo.report.RunSummary;
@@ -93,6 +94,9 @@ final class TrainCommand implements Callable<Integer> {
             complete = resumed == null
                     ? TrainingRun.start(engine, config, folder, null, listener)
                     : TrainingRun.resume(engine, folder, listener);
+        } catch (FileFormatException e) {
+            progress.close();
+            throw e;
         } catch (IOException | RuntimeException e) {
             progress.close();
             if (new RunFolder(folder).exists()) {

@@ -1,23 +1,19 @@
 package dev.geomean.gmpo.report;
 
 import dev.geomean.engine.io.FileFormatException;
+import dev.geomean.gmpo.json.JsonLinesFile;
 import dev.geomean.gmpo.run.RunFolder;
 import dev.geomean.gmpo.train.RoundMetrics;
 import dev.geomean.gmpo.train.RoundMetrics.HeldOut;
 import dev.geomean.gmpo.train.RunConfig;
 import dev.geomean.gmpo.train.WarmupMetrics;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
-import tools.jackson.core.JacksonException;
-import tools.jackson.databind.DeserializationFeature;
-import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
 
 /**
  * What a run has written so far.
@@ -38,10 +34,6 @@ public record RunLog(
         List<RoundMetrics> rounds,
         List<Sample> samples,
         boolean isComplete) {
-
-    private static final JsonMapper JSON = JsonMapper.builder()
-            .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
-            .build();
 
     /**
      * The answer to a held-out prompt.
@@ -74,33 +66,34 @@ public record RunLog(
         var warmup = new TreeMap<Integer, WarmupMetrics>();
         var rounds = new TreeMap<Integer, RoundMetrics>();
         HeldOut start = null;
-        for (JsonNode line : lines(run.metricsFile())) {
-            try {
+        try (var metricsFile = JsonLinesFile.open(run.metricsFile())) {
+            for (ObjectNode line = metricsFile.next(); line != null; line = metricsFile.next()) {
                 switch (line.path("type").asString("")) {
                     case "warmup" -> {
-                        WarmupMetrics metrics = JSON.treeToValue(line, WarmupMetrics.class);
+                        WarmupMetrics metrics = metricsFile.value(line, WarmupMetrics.class);
                         warmup.put(metrics.step(), metrics);
                     }
-                    case "start" -> start = JSON.treeToValue(line.path("heldOut"), HeldOut.class);
+                    case "start" -> start = metricsFile.value(line.path("heldOut"), HeldOut.class);
                     case "round" -> {
-                        RoundMetrics metrics = JSON.treeToValue(line, RoundMetrics.class);
+                        metricsFile.value(line.path("seconds"), RoundMetrics.Seconds.class);
+                        RoundMetrics metrics = metricsFile.value(line, RoundMetrics.class);
                         rounds.put(metrics.round(), metrics);
                     }
                     default -> {
                         // Written by a later version.
                     }
                 }
-            } catch (JacksonException e) {
-                throw new FileFormatException(run.metricsFile(), e.getOriginalMessage(), e);
             }
         }
         var samples = new ArrayList<Sample>();
-        for (JsonNode line : lines(run.samplesFile())) {
-            samples.add(new Sample(
-                    line.path("round").asInt(0),
-                    line.path("prompt").asString(""),
-                    line.path("completion").asString(""),
-                    line.path("reward").asDouble(Double.NaN)));
+        try (var samplesFile = JsonLinesFile.open(run.samplesFile())) {
+            for (ObjectNode line = samplesFile.next(); line != null; line = samplesFile.next()) {
+                samples.add(new Sample(
+                        line.path("round").asInt(0),
+                        line.path("prompt").asString(""),
+                        line.path("completion").asString(""),
+                        line.path("reward").asDouble(Double.NaN)));
+            }
         }
         return new RunLog(
                 folder,
@@ -110,28 +103,6 @@ public record RunLog(
                 List.copyOf(rounds.values()),
                 samples,
                 run.isComplete());
-    }
-
-    private static List<JsonNode> lines(Path file) throws IOException {
-        List<String> texts;
-        try {
-            texts = Files.readAllLines(file);
-        } catch (NoSuchFileException e) {
-            return List.of();
-        }
-        List<JsonNode> lines = new ArrayList<>(texts.size());
-        for (int i = 0; i < texts.size(); i++) {
-            try {
-                if (!texts.get(i).isBlank()) {
-                    lines.add(JSON.readTree(texts.get(i)));
-                }
-            } catch (JacksonException e) {
-                if (i < texts.size() - 1) {
-                    throw new FileFormatException(file, "line " + (i + 1) + ": " + e.getOriginalMessage(), e);
-                }
-            }
-        }
-        return lines;
     }
 
     /**

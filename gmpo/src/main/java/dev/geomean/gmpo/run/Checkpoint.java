@@ -2,10 +2,12 @@ package dev.geomean.gmpo.run;
 
 import dev.geomean.engine.Tensor;
 import dev.geomean.engine.io.AtomicFile;
+import dev.geomean.engine.io.FileFormatException;
 import dev.geomean.engine.io.Safetensors;
 import dev.geomean.engine.io.SafetensorsWriter;
 import dev.geomean.engine.io.TensorType;
 import dev.geomean.engine.optim.Optimizer;
+import dev.geomean.gmpo.json.JsonFile;
 import dev.geomean.gmpo.train.Policy;
 import dev.geomean.model.ModelFolder;
 import java.io.IOException;
@@ -20,7 +22,7 @@ import java.util.Optional;
 import java.util.regex.Pattern;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
-import tools.jackson.core.JacksonException;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
@@ -52,7 +54,19 @@ record Checkpoint(Path folder, State state) {
      * @param metricsLength bytes of the metrics file
      * @param samplesLength bytes of the samples file
      */
-    record State(Phase phase, int next, long metricsLength, long samplesLength) {}
+    record State(Phase phase, int next, long metricsLength, long samplesLength) {
+        State {
+            if (isMissing(phase) || next < 0 || metricsLength < 0 || samplesLength < 0) {
+                throw new IllegalArgumentException("phase " + phase + ", next " + next + ", metricsLength "
+                        + metricsLength + " and samplesLength " + samplesLength + " are no place in a run");
+            }
+        }
+
+        /** For what is read from a file, where anything may be missing. */
+        private static boolean isMissing(@Nullable Object value) {
+            return value == null;
+        }
+    }
 
     static Checkpoint write(Path parent, State state, Policy policy, Optimizer optimizer) throws IOException {
         String name = String.format(
@@ -87,21 +101,33 @@ record Checkpoint(Path folder, State state) {
     }
 
     private static Checkpoint read(Path folder) throws IOException {
-        try {
-            return new Checkpoint(folder, JSON.readValue(Files.readString(folder.resolve(STATE)), State.class));
-        } catch (JacksonException e) {
-            throw new IOException(folder.resolve(STATE) + ": not a checkpoint's state", e);
-        }
+        return new Checkpoint(folder, JsonFile.read(folder.resolve(STATE), State.class));
     }
 
     /** Overwrites the parameters of a policy and the state of an optimizer. */
     void restore(Policy policy, Optimizer optimizer) throws IOException {
         ModelFolder.restore(policy.decoder(), folder);
         try (var tensors = Safetensors.open(folder.resolve(OPTIMIZER))) {
-            for (Map.Entry<String, Tensor> entry : optimizer.state().entrySet()) {
+            Map<String, Tensor> state = optimizer.state();
+            for (Map.Entry<String, Tensor> entry : state.entrySet()) {
+                check(tensors, entry.getKey(), entry.getValue());
+            }
+            for (Map.Entry<String, Tensor> entry : state.entrySet()) {
                 tensors.readFloats(entry.getKey(), entry.getValue().buffer());
             }
         }
+    }
+
+    private static void check(Safetensors tensors, String name, Tensor expected) throws FileFormatException {
+        long size = expected.shape().size();
+        boolean fits = tensors.contains(name)
+                && tensors.info(name).type() == TensorType.F32
+                && tensors.info(name).elementCount() == size;
+        if (!fits) {
+            throw new FileFormatException(
+                    tensors.source(), "no tensor '" + name + "' of type F32 and " + size + " elements");
+        }
+        tensors.checkFinite(name);
     }
 
     private static void prune(Path parent, Path newest) throws IOException {

@@ -1,5 +1,7 @@
 package dev.geomean.gmpo.task;
 
+import dev.geomean.gmpo.names.KnownNames;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -39,8 +41,7 @@ public final class Tasks {
                 switch (name) {
                     case "addition" -> new Addition(options.take("digits", 3));
                     case "countdown" -> new Countdown(options.take("numbers", 3));
-                    default -> throw new IllegalArgumentException(
-                            "unknown task '" + name + "'; known are " + String.join(", ", NAMES));
+                    default -> throw new KnownNames("task", NAMES).unknown(name);
                 };
         options.checkAllTaken();
         return task;
@@ -50,6 +51,7 @@ public final class Tasks {
     private static final class Options {
         private final String specification;
         private final Map<String, String> values = new TreeMap<>();
+        private final List<String> known = new ArrayList<>();
 
         Options(String specification, String text) {
             this.specification = specification;
@@ -69,6 +71,7 @@ public final class Tasks {
         }
 
         int take(String option, int otherwise) {
+            known.add(option);
             String value = values.remove(option);
             if (value == null) {
                 return otherwise;
@@ -83,8 +86,9 @@ public final class Tasks {
 
         void checkAllTaken() {
             if (!values.isEmpty()) {
-                throw new IllegalArgumentException("task '" + specification + "' has no option "
-                        + String.join(", ", values.keySet()));
+                String option = values.keySet().iterator().next();
+                throw new IllegalArgumentException("task '" + specification + "' has no option " + option
+                        + KnownNames.suggestion(option, known));
             }
         }
     }

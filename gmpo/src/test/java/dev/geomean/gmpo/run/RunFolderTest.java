@@ -136,7 +136,7 @@ class RunFolderTest {
             ObjectNode json = written();
             set(json, path, "1");
             rewrite(json);
-            assertRefused(path, "Unrecognized property");
+            assertRefused(path, "there is no '" + path + "'");
         }
 
         @ParameterizedTest
