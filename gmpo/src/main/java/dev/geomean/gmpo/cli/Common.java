@@ -1,5 +1,8 @@
 package dev.geomean.gmpo.cli;
 
+import dev.geomean.gmpo.train.MachineMemory;
+import dev.geomean.gmpo.train.MemoryEstimate;
+import java.io.PrintWriter;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -30,6 +33,23 @@ final class Common {
                     spec.commandLine(), "--workers must be at most " + MAX_WORKERS + ", not " + workers);
         }
         return workers;
+    }
+
+    /**
+     * Refuses what cannot fit in memory, and shows the estimate with {@code --verbose}.
+     *
+     * @throws ParameterException if it does not fit; the message says what to change
+     */
+    void checkMemory(MemoryEstimate estimate) {
+        if (verbose()) {
+            PrintWriter err = spec.commandLine().getErr();
+            estimate.lines().forEach(line -> err.println("geomean: " + line));
+        }
+        try {
+            estimate.check(MachineMemory.ofThisProcess());
+        } catch (IllegalArgumentException e) {
+            throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
+        }
     }
 
     boolean verbose() {

@@ -7,6 +7,9 @@ import dev.geomean.gmpo.report.Report;
 import dev.geomean.gmpo.report.RunGroup;
 import dev.geomean.gmpo.report.RunLog;
 import dev.geomean.gmpo.report.SummaryTable;
+import dev.geomean.gmpo.task.Task;
+import dev.geomean.gmpo.task.Tasks;
+import dev.geomean.gmpo.train.MemoryEstimate;
 import dev.geomean.gmpo.train.RunConfig;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -80,8 +83,10 @@ final class CompareCommand implements Callable<Integer> {
         if (resumed != null) {
             folder = resumed;
             comparison = resumable(resumed);
+            RunConfig config = comparison.plan().config();
+            checkMemory(config, Tasks.byName(config.task()), workers);
         } else {
-            Comparison.Plan plan = plan();
+            Comparison.Plan plan = plan(workers);
             folder = Folders.fresh(spec, out, "compare-" + Folders.name(plan.config().task()));
             comparison = Comparison.create(folder, plan);
         }
@@ -113,10 +118,20 @@ final class CompareCommand implements Callable<Integer> {
         return complete ? finish(folder, comparison) : Interruption.EXIT_CODE;
     }
 
-    private Comparison.Plan plan() {
+    private void checkMemory(RunConfig config, Task task, int workers) {
+        common.checkMemory(MemoryEstimate.of(config, task, workers));
+    }
+
+    private Comparison.Plan plan(int workers) {
         RunConfig base = null;
         for (String objective : objectives) {
-            RunConfig config = ConfigOptions.resolve(spec, configFile, objective);
+            // All need the same memory: shown once.
+            boolean isFirst = base == null;
+            RunConfig config = ConfigOptions.resolve(spec, configFile, objective, (run, task) -> {
+                if (isFirst) {
+                    checkMemory(run, task, workers);
+                }
+            });
             base = base == null ? config : base;
         }
         if (base == null) {

@@ -47,14 +47,14 @@ final class Folders {
 
     private static void checkFresh(CommandSpec spec, Path out) throws IOException {
         String problem = null;
-        if (Files.isDirectory(out)) {
+        if (out.toString().isEmpty()) {
+            problem = "the name of the folder is empty";
+        } else if (Files.isDirectory(out)) {
             problem = isEmptyFolder(out) ? null : "is not empty; name a new folder or use --resume";
         } else if (Files.exists(out)) {
             problem = "is a file; name a new folder";
         } else if (Files.exists(out, LinkOption.NOFOLLOW_LINKS)) {
             problem = "is a link that leads nowhere";
-        } else if (out.toString().isEmpty()) {
-            problem = "the name of the folder is empty";
         } else {
             checkParent(spec, "--out", out);
         }
@@ -100,6 +100,8 @@ final class Folders {
             problem = "the folder of that file does not exist";
         } else if (!Files.isWritable(parent)) {
             problem = "the folder of that file is read-only";
+        } else if (!Files.exists(out) && Files.exists(out, LinkOption.NOFOLLOW_LINKS)) {
+            problem = "is a link that leads nowhere";
         } else if (Files.exists(out) && !(Files.isRegularFile(out) && isPage(out))) {
             problem = "exists and is no report; it stays as it is";
         }

@@ -2,6 +2,7 @@ package dev.geomean.gmpo.cli;
 
 import dev.geomean.engine.io.FileFormatException;
 import dev.geomean.engine.io.Names;
+import dev.geomean.gmpo.names.KnownNames;
 import java.io.IOException;
 import java.io.OutputStreamWriter;
 import java.io.PrintStream;
@@ -139,9 +140,9 @@ public final class Main implements Runnable {
             message.append(isOption ? "unknown option '" : isCommand ? "unknown command '" : "unexpected argument '")
                     .append(Names.oneLine(argument))
                     .append('\'');
-            unmatched.getSuggestions().stream()
-                    .findFirst()
-                    .ifPresent(nearest -> message.append("; did you mean ").append(nearest).append('?'));
+            message.append(KnownNames.suggestion(
+                    argument,
+                    isOption ? command.getCommandSpec().optionsMap().keySet() : command.getSubcommands().keySet()));
         }
         message.setCharAt(0, Character.toLowerCase(message.charAt(0)));
         err.println("geomean: " + message + " (see " + command.getCommandSpec().qualifiedName() + " --help)");

@@ -7,6 +7,8 @@ import dev.geomean.gmpo.report.RunLog;
 import dev.geomean.gmpo.report.RunSummary;
 import dev.geomean.gmpo.run.RunFolder;
 import dev.geomean.gmpo.run.TrainingRun;
+import dev.geomean.gmpo.task.Tasks;
+import dev.geomean.gmpo.train.MemoryEstimate;
 import dev.geomean.gmpo.train.RunConfig;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -68,9 +70,11 @@ final class TrainCommand implements Callable<Integer> {
         Path resumed = resume;
         if (resumed != null) {
             config = resumable(resumed);
+            common.checkMemory(MemoryEstimate.of(config, Tasks.byName(config.task()), workers));
             folder = resumed;
         } else {
-            config = ConfigOptions.resolve(spec, configFile, null);
+            config = ConfigOptions.resolve(spec, configFile, null,
+                    (run, task) -> common.checkMemory(MemoryEstimate.of(run, task, workers)));
             folder = Folders.fresh(spec, out, Folders.name(config.task()) + "-"
                     + config.objective().preset() + "-seed" + config.seed());
         }

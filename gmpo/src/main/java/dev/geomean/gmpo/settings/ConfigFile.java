@@ -69,6 +69,9 @@ public final class ConfigFile {
             if (value.isArray()) {
                 throw new FileFormatException(file, path + ": a list is not a value");
             }
+            if (value.isNumber() && Double.isInfinite(value.doubleValue())) {
+                throw new FileFormatException(file, path + " is outside the range of 64-bit numbers");
+            }
             if (value.isNull()) {
                 if (!Settings.isNullable(setting)) {
                     throw new FileFormatException(file, path + " must not be null");

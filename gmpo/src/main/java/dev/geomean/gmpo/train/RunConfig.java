@@ -231,6 +231,10 @@ public record RunConfig(
         public Objective {
             present("preset", preset);
             present("klEstimator", klEstimator);
+            if (!(klCoefficient >= 0) || Double.isInfinite(klCoefficient)) {
+                throw new IllegalArgumentException(
+                        "klCoefficient must be zero or more and finite, not " + klCoefficient);
+            }
             if (importanceCap != null) {
                 positive("importanceCap", importanceCap);
             }
