@@ -69,7 +69,7 @@ public final class ConfigFile {
             if (value.isArray()) {
                 throw new FileFormatException(file, path + ": a list is not a value");
             }
-            if (value.isNumber() && Double.isInfinite(value.doubleValue())) {
+            if (value.isFloatingPointNumber() && Double.isInfinite(value.doubleValue())) {
                 throw new FileFormatException(file, path + " is outside the range of 64-bit numbers");
             }
             if (value.isNull()) {

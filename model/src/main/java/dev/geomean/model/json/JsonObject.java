@@ -185,7 +185,8 @@ public final class JsonObject {
         if (!value.isNumber()) {
             throw wrongType(key, "a number", value);
         }
-        double number = value.doubleValue();
+        // Not doubleValue(), which throws for a whole number that is too large.
+        double number = Double.parseDouble(value.asString());
         if (!Double.isFinite(number)) {
             throw wrongType(key, "a number of 64 bits", value);
         }
