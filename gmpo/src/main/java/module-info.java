@@ -1,10 +1,13 @@
 /** Policy objectives, rollouts, tasks, the trainer, the report and the command line. */
-module dev.geomean.gmpo {
+// JLine has an automatic module name only.
+@SuppressWarnings("requires-automatic") module dev.geomean.gmpo {
     requires transitive dev.geomean.model;
     requires static transitive org.jspecify;
     requires info.picocli;
+    requires jdk.httpserver;
     requires jdk.management;
-    requires me.tongfei.progressbar;
+    requires jdk.unsupported;
+    requires org.jline.terminal;
     requires tools.jackson.databind;
 
     exports dev.geomean.gmpo.advantage;
@@ -23,6 +26,8 @@ module dev.geomean.gmpo {
             tools.jackson.databind;
     opens dev.geomean.gmpo.train to
             tools.jackson.databind;
+    opens dev.geomean.gmpo.bench to
+            info.picocli;
     opens dev.geomean.gmpo.cli to
             info.picocli;
 }

@@ -84,7 +84,8 @@ public final class Engine implements AutoCloseable {
      * @return a new scope
      */
     public Scope scope() {
-        return new Scope(this, new Region.Pooled("step"), new Scope.Eager(workers.callerLane()));
+        workers.checkOpen();
+        return new Scope(this, new Region.Pooled("step"), new Scope.Eager(workers));
     }
 
     /**

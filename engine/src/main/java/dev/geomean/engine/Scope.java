@@ -2,6 +2,7 @@ package dev.geomean.engine;
 
 import dev.geomean.engine.kernel.Kernel;
 import dev.geomean.engine.kernel.Layout;
+import dev.geomean.engine.kernel.MatMul;
 import dev.geomean.engine.memory.Buffer;
 import dev.geomean.engine.memory.DType;
 import dev.geomean.engine.memory.Region;
@@ -30,8 +31,24 @@ public final class Scope implements AutoCloseable {
     /** What happens to a kernel that an operation issues. */
     sealed interface Executor {}
 
-    /** Runs it at once. */
-    record Eager(Backend.Lane lane) implements Executor {}
+    /** Runs it at once; a large matrix product on all workers. */
+    record Eager(Workers workers) implements Executor {
+        /** Multiplications below which handing over costs more than it saves. */
+        private static final long LARGE = 1 << 20;
+
+        void run(Kernel kernel) {
+            if (kernel instanceof MatMul product
+                    && workers.count() > 1
+                    && !workers.isBusy()
+                    && (double) product.batch() * product.m() * product.n() * product.k() >= LARGE) {
+                // Two pieces for each worker, so that one that is slowed down by something else can leave some to the others.
+                List<MatMul> pieces = product.split(2 * workers.count());
+                workers.forEach(pieces.size(), (index, lane) -> lane.run(pieces.get(index)));
+            } else {
+                workers.callerLane().run(kernel);
+            }
+        }
+    }
 
     /** Refuses it. */
     record DataOnly(String name) implements Executor {}
@@ -222,7 +239,7 @@ public final class Scope implements AutoCloseable {
      */
     public void run(Kernel kernel) {
         switch (executor) {
-            case Eager eager -> eager.lane().run(kernel);
+            case Eager eager -> eager.run(kernel);
             case Recorder recorder -> {
                 if (captured) {
                     throw new IllegalStateException("program '" + region.name() + "' is already captured");

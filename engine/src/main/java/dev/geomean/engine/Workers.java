@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A fixed crew of threads that runs numbered pieces of work, the calling thread included. Handing over allocates
- * nothing; idle workers spin briefly, then park.
+ * nothing; who has nothing to do, the calling thread included, spins briefly, then parks.
  *
  * <p>Which worker runs which piece is left to chance, so pieces must not depend on it. One hand-over at a time.
  */
@@ -39,6 +39,7 @@ public final class Workers implements AutoCloseable {
     private final AtomicInteger unfinished = new AtomicInteger();
     private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
     private @Nullable Task task;
+    private volatile @Nullable Thread caller;
     private volatile boolean closed;
     private boolean busy;
 
@@ -106,6 +107,7 @@ public final class Workers implements AutoCloseable {
             }
             task = work;
             failure.set(null);
+            caller = Thread.currentThread();
             unfinished.set(count);
             long handOver = ((tickets.get() >>> 32) + 1) << 32;
             tickets.set(handOver | count);
@@ -113,19 +115,39 @@ public final class Workers implements AutoCloseable {
                 LockSupport.unpark(threads[i]);
             }
             takePieces(handOver, lanes[0]);
-            while (unfinished.get() != 0) {
-                Thread.onSpinWait();
-            }
+            awaitOthers();
             rethrow(failure.get());
         } finally {
             task = null;
+            caller = null;
             busy = false;
         }
     }
 
-    private void checkOpen() {
+    /** Whether the calling thread is itself at a piece of work, and so cannot hand over. */
+    boolean isBusy() {
+        return busy;
+    }
+
+    void checkOpen() {
         if (closed) {
             throw new IllegalStateException("workers are closed");
+        }
+    }
+
+    private void awaitOthers() {
+        boolean interrupted = false;
+        for (int spins = 0; unfinished.get() != 0; spins++) {
+            if (spins < SPINS) {
+                Thread.onSpinWait();
+            } else {
+                LockSupport.park(this);
+                // An interrupted thread does not park. The pieces have to end all the same: the flag is put back after.
+                interrupted |= Thread.interrupted();
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
         }
     }
 
@@ -154,7 +176,10 @@ public final class Workers implements AutoCloseable {
                 } catch (Throwable thrown) {
                     failure.compareAndSet(null, thrown);
                 } finally {
-                    unfinished.decrementAndGet();
+                    Thread waiting = caller;
+                    if (unfinished.decrementAndGet() == 0) {
+                        LockSupport.unpark(waiting);
+                    }
                 }
             }
         }

@@ -16,9 +16,11 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -98,6 +100,34 @@ class WorkersTest {
                     expected += count * (count + 1L) / 2;
                 }
                 assertThat(sum).hasValue(expected);
+            }
+        }
+
+        @Test
+        void lastsUntilTheLastPieceIsDoneThoughTheCallerIsInterruptedAndWaitsAsleep() {
+            try (Engine engine = engine(2)) {
+                Thread caller = Thread.currentThread();
+                var isOtherAtWork = new AtomicBoolean();
+                var isOtherDone = new AtomicBoolean();
+                caller.interrupt();
+                engine.workers().forEach(2, (index, lane) -> {
+                    if (Thread.currentThread() == caller) {
+                        await(isOtherAtWork::get);
+                    } else {
+                        isOtherAtWork.set(true);
+                        await(() -> caller.getState() == Thread.State.WAITING);
+                        isOtherDone.set(true);
+                    }
+                });
+                assertThat(Thread.interrupted()).isTrue();
+                assertThat(isOtherDone).isTrue();
+            }
+        }
+
+        /** Waits without being interrupted; the class's time limit ends it. */
+        private static void await(BooleanSupplier condition) {
+            while (!condition.getAsBoolean()) {
+                Thread.onSpinWait();
             }
         }
 

@@ -1,5 +1,10 @@
 package dev.geomean.engine.cpu;
 
+import static dev.geomean.engine.cpu.Native.ALL;
+import static dev.geomean.engine.cpu.Native.FLOATS;
+import static dev.geomean.engine.cpu.Native.ORDER;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
+
 import dev.geomean.engine.kernel.AttentionKernel.AttentionShape;
 import dev.geomean.engine.kernel.AttentionKernel.CausalAttentionBackward;
 import java.util.Arrays;
@@ -23,6 +28,7 @@ final class AttentionBackward {
 
     private final Scores probabilities = new Scores();
     private final Scores gradScores = new Scores();
+    private final Exponentials exponentials = new Exponentials();
     private final Transposer transposer = new Transposer();
     private final float[] queries = new float[Panels.leftSize(BLOCK)];
     private final float[] gradOuts = new float[Panels.leftSize(BLOCK)];
@@ -131,18 +137,18 @@ final class AttentionBackward {
         float[] g = gradScores.values();
         for (int c = 0; c < count; c += Tiles.DEPTH) {
             int at = probabilities.at(row, c);
-            gradients(p, g, at, at + Math.min(Tiles.DEPTH, count - c), logSumExp, delta);
+            int length = Math.min(Tiles.DEPTH, count - c);
+            exponentials.inPlace(p, at, length, logSumExp);
+            gradients(p, g, at, at + length, delta);
         }
         probabilities.clear(row, count, visible);
         gradScores.clear(row, count, visible);
     }
 
-    private static void gradients(float[] p, float[] g, int from, int to, float logSumExp, float delta) {
+    private static void gradients(float[] p, float[] g, int from, int to, float delta) {
         for (int j = from; j < to; j += LANES) {
-            FloatVector score = FloatVector.fromArray(Native.FLOATS, p, j);
-            FloatVector probability = VectorMath.exp(score.sub(logSumExp));
-            probability.intoArray(p, j);
-            FloatVector.fromArray(Native.FLOATS, g, j).sub(delta).mul(probability).intoArray(g, j);
+            FloatVector probability = FloatVector.fromArray(FLOATS, p, j);
+            FloatVector.fromArray(FLOATS, g, j).sub(delta).mul(probability).intoArray(g, j);
         }
     }
 
@@ -152,8 +158,8 @@ final class AttentionBackward {
             for (int i = 0; i < rows; i++) {
                 int from = i * Tiles.STRIDE + d;
                 int to = d * rows + i * Tiles.WIDTH;
-                FloatVector.fromArray(Native.FLOATS, left, from).intoArray(panels, to);
-                FloatVector.fromArray(Native.FLOATS, left, from + LANES).intoArray(panels, to + LANES);
+                FloatVector.fromArray(FLOATS, left, from).intoArray(panels, to);
+                FloatVector.fromArray(FLOATS, left, from + LANES).intoArray(panels, to + LANES);
             }
         }
     }
@@ -164,12 +170,7 @@ final class AttentionBackward {
         for (int i = 0; i < rows; i++) {
             long offset = 4L * i * stride;
             dot(x + offset, y + offset, whole, lanes);
-            for (int half = LANES / 2; half > 0; half /= 2) {
-                for (int j = 0; j < half; j++) {
-                    lanes[j] += lanes[j + half];
-                }
-            }
-            float sum = lanes[0];
+            float sum = Vectors.sum(lanes);
             for (int j = whole; j < length; j++) {
                 sum += Native.get(x + offset + 4L * j) * Native.get(y + offset + 4L * j);
             }
@@ -177,15 +178,12 @@ final class AttentionBackward {
         }
     }
 
-    /**
-     * Dot product of whole vectors, lane by lane: with only such calls as C2 always inlines, for the reason given in
-     * {@link Tiles}.
-     */
+    /** Dot product of whole vectors, lane by lane. */
     private static void dot(long x, long y, int length, float[] lanes) {
-        FloatVector sum = FloatVector.zero(Native.FLOATS);
+        FloatVector sum = FloatVector.zero(FLOATS);
         for (int j = 0; j < length; j += LANES) {
-            FloatVector u = FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, x + 4L * j, Native.ORDER);
-            FloatVector v = FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, y + 4L * j, Native.ORDER);
+            FloatVector u = fromMemorySegment(FLOATS, ALL, x + 4L * j, ORDER);
+            FloatVector v = fromMemorySegment(FLOATS, ALL, y + 4L * j, ORDER);
             sum = u.fma(v, sum);
         }
         sum.intoArray(lanes, 0);

@@ -1,6 +1,9 @@
 package dev.geomean.engine.cpu;
 
+import static dev.geomean.engine.cpu.Native.FLOATS;
+
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
 
 /**
  * Causal attention of the query heads that share one key/value head, over keys and values anywhere in memory.
@@ -19,6 +22,7 @@ final class AttentionForward {
     private static final int LANES = Native.LANES;
 
     private final Scores scores = new Scores();
+    private final Exponentials exponentials = new Exponentials();
     private final Transposer transposer = new Transposer();
     private final float[] queries = new float[Panels.leftSize(BLOCK)];
     private final float[] maxima = new float[BLOCK];
@@ -112,7 +116,7 @@ final class AttentionForward {
         float sum = 0;
         for (int c = 0; c < count; c += Tiles.DEPTH) {
             int at = scores.at(row, c);
-            sum += exponentials(s, at, at + Math.min(Tiles.DEPTH, count - c), max);
+            sum += (float) exponentials.inPlace(s, at, Math.min(Tiles.DEPTH, count - c), max);
         }
         maxima[row] = max;
         sums[row] = sum;
@@ -128,34 +132,14 @@ final class AttentionForward {
      * @return the maximum
      */
     static float maximum(float[] scores, int from, int to) {
-        FloatVector maximum = FloatVector.broadcast(Native.FLOATS, Float.NEGATIVE_INFINITY);
+        FloatVector maximum = FloatVector.broadcast(FLOATS, Float.NEGATIVE_INFINITY);
         for (int j = from; j < to; j += LANES) {
-            maximum = maximum.max(FloatVector.fromArray(Native.FLOATS, scores, j));
+            maximum = maximum.max(FloatVector.fromArray(FLOATS, scores, j));
         }
-        return Vectors.max(maximum);
-    }
-
-    /**
-     * Replaces scores by {@code exp(score - shift)}.
-     *
-     * @param scores scores
-     * @param from first
-     * @param to after the last; whole vectors are replaced
-     * @param shift subtracted before the exponential
-     * @return the sum of the exponentials
-     */
-    static float exponentials(float[] scores, int from, int to, float shift) {
-        FloatVector total = FloatVector.zero(Native.FLOATS);
-        for (int j = from; j < to; j += LANES) {
-            FloatVector e = VectorMath.exp(FloatVector.fromArray(Native.FLOATS, scores, j).sub(shift));
-            e.intoArray(scores, j);
-            total = total.add(e);
-        }
-        return Vectors.sum(total);
+        return maximum.reduceLanes(VectorOperators.MAX);
     }
 
     private void storeLogSums(long to, int rows) {
-        // Not with VectorMath: its logarithm is too large to be inlined here, and would allocate.
         for (int r = 0; r < rows; r++) {
             Native.set(to + 4L * r, maxima[r] + (float) Math.log(sums[r]));
         }

@@ -1,7 +1,11 @@
 package dev.geomean.engine.cpu;
 
-import static dev.geomean.engine.cpu.Native.load;
+import static dev.geomean.engine.cpu.Native.ALL;
+import static dev.geomean.engine.cpu.Native.FLOATS;
+import static dev.geomean.engine.cpu.Native.ORDER;
 import static dev.geomean.engine.cpu.Vectors.BYTES;
+import static dev.geomean.engine.cpu.Vectors.FIRST;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import dev.geomean.engine.kernel.ElementwiseKernel.Binary;
 import dev.geomean.engine.kernel.ElementwiseKernel.BinaryFunction;
@@ -86,104 +90,175 @@ final class CpuBinary {
     private static void add(long a, long b, long out, int count, boolean accumulate) {
         long end = Vectors.body(count);
         for (long at = 0; at < end; at += BYTES) {
-            Vectors.put(load(a + at).add(load(b + at)), out + at, accumulate);
+            FloatVector result =
+                    fromMemorySegment(FLOATS, ALL, a + at, ORDER).add(fromMemorySegment(FLOATS, ALL, b + at, ORDER));
+            if (accumulate) {
+                result = result.add(fromMemorySegment(FLOATS, ALL, out + at, ORDER));
+            }
+            result.intoMemorySegment(ALL, out + at, ORDER);
         }
         if (end < 4L * count) {
-            FloatVector last = load(a + end).add(load(b + end));
-            Vectors.putFirst(last, out + end, Vectors.tail(count), accumulate);
+            FloatVector last =
+                    fromMemorySegment(FLOATS, ALL, a + end, ORDER).add(fromMemorySegment(FLOATS, ALL, b + end, ORDER));
+            if (accumulate) {
+                last = last.add(fromMemorySegment(FLOATS, ALL, out + end, ORDER));
+            }
+            last.intoMemorySegment(ALL, out + end, ORDER, FIRST[Vectors.tail(count)]);
         }
     }
 
     private static void subtract(long a, long b, long out, int count, boolean accumulate) {
         long end = Vectors.body(count);
         for (long at = 0; at < end; at += BYTES) {
-            Vectors.put(load(a + at).sub(load(b + at)), out + at, accumulate);
+            FloatVector result =
+                    fromMemorySegment(FLOATS, ALL, a + at, ORDER).sub(fromMemorySegment(FLOATS, ALL, b + at, ORDER));
+            if (accumulate) {
+                result = result.add(fromMemorySegment(FLOATS, ALL, out + at, ORDER));
+            }
+            result.intoMemorySegment(ALL, out + at, ORDER);
         }
         if (end < 4L * count) {
-            FloatVector last = load(a + end).sub(load(b + end));
-            Vectors.putFirst(last, out + end, Vectors.tail(count), accumulate);
+            FloatVector last =
+                    fromMemorySegment(FLOATS, ALL, a + end, ORDER).sub(fromMemorySegment(FLOATS, ALL, b + end, ORDER));
+            if (accumulate) {
+                last = last.add(fromMemorySegment(FLOATS, ALL, out + end, ORDER));
+            }
+            last.intoMemorySegment(ALL, out + end, ORDER, FIRST[Vectors.tail(count)]);
         }
     }
 
     private static void multiply(long a, long b, long out, int count, boolean accumulate) {
         long end = Vectors.body(count);
         for (long at = 0; at < end; at += BYTES) {
-            Vectors.put(load(a + at).mul(load(b + at)), out + at, accumulate);
+            FloatVector result =
+                    fromMemorySegment(FLOATS, ALL, a + at, ORDER).mul(fromMemorySegment(FLOATS, ALL, b + at, ORDER));
+            if (accumulate) {
+                result = result.add(fromMemorySegment(FLOATS, ALL, out + at, ORDER));
+            }
+            result.intoMemorySegment(ALL, out + at, ORDER);
         }
         if (end < 4L * count) {
-            FloatVector last = load(a + end).mul(load(b + end));
-            Vectors.putFirst(last, out + end, Vectors.tail(count), accumulate);
+            FloatVector last =
+                    fromMemorySegment(FLOATS, ALL, a + end, ORDER).mul(fromMemorySegment(FLOATS, ALL, b + end, ORDER));
+            if (accumulate) {
+                last = last.add(fromMemorySegment(FLOATS, ALL, out + end, ORDER));
+            }
+            last.intoMemorySegment(ALL, out + end, ORDER, FIRST[Vectors.tail(count)]);
         }
     }
 
     private static void divide(long a, long b, long out, int count, boolean accumulate) {
         long end = Vectors.body(count);
         for (long at = 0; at < end; at += BYTES) {
-            Vectors.put(load(a + at).div(load(b + at)), out + at, accumulate);
+            FloatVector result =
+                    fromMemorySegment(FLOATS, ALL, a + at, ORDER).div(fromMemorySegment(FLOATS, ALL, b + at, ORDER));
+            if (accumulate) {
+                result = result.add(fromMemorySegment(FLOATS, ALL, out + at, ORDER));
+            }
+            result.intoMemorySegment(ALL, out + at, ORDER);
         }
         if (end < 4L * count) {
-            FloatVector last = load(a + end).div(load(b + end));
-            Vectors.putFirst(last, out + end, Vectors.tail(count), accumulate);
+            FloatVector last =
+                    fromMemorySegment(FLOATS, ALL, a + end, ORDER).div(fromMemorySegment(FLOATS, ALL, b + end, ORDER));
+            if (accumulate) {
+                last = last.add(fromMemorySegment(FLOATS, ALL, out + end, ORDER));
+            }
+            last.intoMemorySegment(ALL, out + end, ORDER, FIRST[Vectors.tail(count)]);
         }
     }
 
     private static void add(long a, float value, long out, int count, boolean accumulate) {
-        FloatVector values = Vectors.all(value);
+        FloatVector values = FloatVector.broadcast(FLOATS, value);
         long end = Vectors.body(count);
         for (long at = 0; at < end; at += BYTES) {
-            Vectors.put(load(a + at).add(values), out + at, accumulate);
+            FloatVector result = fromMemorySegment(FLOATS, ALL, a + at, ORDER).add(values);
+            if (accumulate) {
+                result = result.add(fromMemorySegment(FLOATS, ALL, out + at, ORDER));
+            }
+            result.intoMemorySegment(ALL, out + at, ORDER);
         }
         if (end < 4L * count) {
-            FloatVector last = load(a + end).add(values);
-            Vectors.putFirst(last, out + end, Vectors.tail(count), accumulate);
+            FloatVector last = fromMemorySegment(FLOATS, ALL, a + end, ORDER).add(values);
+            if (accumulate) {
+                last = last.add(fromMemorySegment(FLOATS, ALL, out + end, ORDER));
+            }
+            last.intoMemorySegment(ALL, out + end, ORDER, FIRST[Vectors.tail(count)]);
         }
     }
 
     private static void multiply(long a, float value, long out, int count, boolean accumulate) {
-        FloatVector values = Vectors.all(value);
+        FloatVector values = FloatVector.broadcast(FLOATS, value);
         long end = Vectors.body(count);
         for (long at = 0; at < end; at += BYTES) {
-            Vectors.put(load(a + at).mul(values), out + at, accumulate);
+            FloatVector result = fromMemorySegment(FLOATS, ALL, a + at, ORDER).mul(values);
+            if (accumulate) {
+                result = result.add(fromMemorySegment(FLOATS, ALL, out + at, ORDER));
+            }
+            result.intoMemorySegment(ALL, out + at, ORDER);
         }
         if (end < 4L * count) {
-            FloatVector last = load(a + end).mul(values);
-            Vectors.putFirst(last, out + end, Vectors.tail(count), accumulate);
+            FloatVector last = fromMemorySegment(FLOATS, ALL, a + end, ORDER).mul(values);
+            if (accumulate) {
+                last = last.add(fromMemorySegment(FLOATS, ALL, out + end, ORDER));
+            }
+            last.intoMemorySegment(ALL, out + end, ORDER, FIRST[Vectors.tail(count)]);
         }
     }
 
     private static void divide(long a, float value, long out, int count, boolean accumulate) {
-        FloatVector values = Vectors.all(value);
+        FloatVector values = FloatVector.broadcast(FLOATS, value);
         long end = Vectors.body(count);
         for (long at = 0; at < end; at += BYTES) {
-            Vectors.put(load(a + at).div(values), out + at, accumulate);
+            FloatVector result = fromMemorySegment(FLOATS, ALL, a + at, ORDER).div(values);
+            if (accumulate) {
+                result = result.add(fromMemorySegment(FLOATS, ALL, out + at, ORDER));
+            }
+            result.intoMemorySegment(ALL, out + at, ORDER);
         }
         if (end < 4L * count) {
-            FloatVector last = load(a + end).div(values);
-            Vectors.putFirst(last, out + end, Vectors.tail(count), accumulate);
+            FloatVector last = fromMemorySegment(FLOATS, ALL, a + end, ORDER).div(values);
+            if (accumulate) {
+                last = last.add(fromMemorySegment(FLOATS, ALL, out + end, ORDER));
+            }
+            last.intoMemorySegment(ALL, out + end, ORDER, FIRST[Vectors.tail(count)]);
         }
     }
 
     private static void subtractFrom(float value, long b, long out, int count, boolean accumulate) {
-        FloatVector values = Vectors.all(value);
+        FloatVector values = FloatVector.broadcast(FLOATS, value);
         long end = Vectors.body(count);
         for (long at = 0; at < end; at += BYTES) {
-            Vectors.put(values.sub(load(b + at)), out + at, accumulate);
+            FloatVector result = values.sub(fromMemorySegment(FLOATS, ALL, b + at, ORDER));
+            if (accumulate) {
+                result = result.add(fromMemorySegment(FLOATS, ALL, out + at, ORDER));
+            }
+            result.intoMemorySegment(ALL, out + at, ORDER);
         }
         if (end < 4L * count) {
-            FloatVector last = values.sub(load(b + end));
-            Vectors.putFirst(last, out + end, Vectors.tail(count), accumulate);
+            FloatVector last = values.sub(fromMemorySegment(FLOATS, ALL, b + end, ORDER));
+            if (accumulate) {
+                last = last.add(fromMemorySegment(FLOATS, ALL, out + end, ORDER));
+            }
+            last.intoMemorySegment(ALL, out + end, ORDER, FIRST[Vectors.tail(count)]);
         }
     }
 
     private static void divideBy(float value, long b, long out, int count, boolean accumulate) {
-        FloatVector values = Vectors.all(value);
+        FloatVector values = FloatVector.broadcast(FLOATS, value);
         long end = Vectors.body(count);
         for (long at = 0; at < end; at += BYTES) {
-            Vectors.put(values.div(load(b + at)), out + at, accumulate);
+            FloatVector result = values.div(fromMemorySegment(FLOATS, ALL, b + at, ORDER));
+            if (accumulate) {
+                result = result.add(fromMemorySegment(FLOATS, ALL, out + at, ORDER));
+            }
+            result.intoMemorySegment(ALL, out + at, ORDER);
         }
         if (end < 4L * count) {
-            FloatVector last = values.div(load(b + end));
-            Vectors.putFirst(last, out + end, Vectors.tail(count), accumulate);
+            FloatVector last = values.div(fromMemorySegment(FLOATS, ALL, b + end, ORDER));
+            if (accumulate) {
+                last = last.add(fromMemorySegment(FLOATS, ALL, out + end, ORDER));
+            }
+            last.intoMemorySegment(ALL, out + end, ORDER, FIRST[Vectors.tail(count)]);
         }
     }
 }

@@ -1,7 +1,11 @@
 package dev.geomean.engine.cpu;
 
-import static dev.geomean.engine.cpu.Native.load;
+import static dev.geomean.engine.cpu.Native.ALL;
+import static dev.geomean.engine.cpu.Native.FLOATS;
+import static dev.geomean.engine.cpu.Native.ORDER;
 import static dev.geomean.engine.cpu.Vectors.BYTES;
+import static dev.geomean.engine.cpu.Vectors.FIRST;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import dev.geomean.engine.kernel.ElementwiseKernel.Copy;
 import dev.geomean.engine.memory.DType;
@@ -86,10 +90,11 @@ final class CpuCopy {
     private static void move(long in, long out, int count) {
         long end = Vectors.body(count);
         for (long at = 0; at < end; at += BYTES) {
-            Native.store(load(in + at), out + at);
+            fromMemorySegment(FLOATS, ALL, in + at, ORDER).intoMemorySegment(ALL, out + at, ORDER);
         }
         if (end < 4L * count) {
-            Vectors.storeFirst(load(in + end), out + end, Vectors.tail(count));
+            fromMemorySegment(FLOATS, ALL, in + end, ORDER).intoMemorySegment(ALL, out + end, ORDER,
+                    FIRST[Vectors.tail(count)]);
         }
     }
 
@@ -97,21 +102,24 @@ final class CpuCopy {
     static void add(long in, long out, int count) {
         long end = Vectors.body(count);
         for (long at = 0; at < end; at += BYTES) {
-            Native.store(load(out + at).add(load(in + at)), out + at);
+            fromMemorySegment(FLOATS, ALL, out + at, ORDER).add(fromMemorySegment(FLOATS, ALL, in + at, ORDER))
+                    .intoMemorySegment(ALL, out + at, ORDER);
         }
         if (end < 4L * count) {
-            Vectors.storeFirst(load(out + end).add(load(in + end)), out + end, Vectors.tail(count));
+            fromMemorySegment(FLOATS, ALL, out + end, ORDER).add(fromMemorySegment(FLOATS, ALL, in + end, ORDER))
+                    .intoMemorySegment(ALL, out + end, ORDER, FIRST[Vectors.tail(count)]);
         }
     }
 
     private static void add(float value, long out, int count) {
-        FloatVector values = Vectors.all(value);
+        FloatVector values = FloatVector.broadcast(FLOATS, value);
         long end = Vectors.body(count);
         for (long at = 0; at < end; at += BYTES) {
-            Native.store(load(out + at).add(values), out + at);
+            fromMemorySegment(FLOATS, ALL, out + at, ORDER).add(values).intoMemorySegment(ALL, out + at, ORDER);
         }
         if (end < 4L * count) {
-            Vectors.storeFirst(load(out + end).add(values), out + end, Vectors.tail(count));
+            fromMemorySegment(FLOATS, ALL, out + end, ORDER).add(values).intoMemorySegment(ALL, out + end, ORDER,
+                    FIRST[Vectors.tail(count)]);
         }
     }
 

@@ -1,8 +1,11 @@
 package dev.geomean.engine.cpu;
 
+import static dev.geomean.engine.cpu.Native.ALL;
 import static dev.geomean.engine.cpu.Native.FLOATS;
 import static dev.geomean.engine.cpu.Native.LANES;
-import static dev.geomean.engine.cpu.Native.load;
+import static dev.geomean.engine.cpu.Native.ORDER;
+import static dev.geomean.engine.cpu.Vectors.FIRST;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import dev.geomean.engine.kernel.ElementwiseKernel.Dropout;
 import dev.geomean.engine.random.Philox;
@@ -93,8 +96,16 @@ final class CpuDropout {
                     .lanewise(VectorOperators.LSHR, 8)
                     .compare(VectorOperators.GE, threshold)
                     .cast(FLOATS);
-            FloatVector values = Vectors.zero().blend(load(in + 4L * i).mul(scale), kept);
-            Vectors.putUpTo(count - i, values, out + 4L * i, accumulate);
+            FloatVector values =
+                    FloatVector.zero(FLOATS).blend(fromMemorySegment(FLOATS, ALL, in + 4L * i, ORDER).mul(scale), kept);
+            if (accumulate) {
+                values = values.add(fromMemorySegment(FLOATS, ALL, out + 4L * i, ORDER));
+            }
+            if (count - i >= LANES) {
+                values.intoMemorySegment(ALL, out + 4L * i, ORDER);
+            } else {
+                values.intoMemorySegment(ALL, out + 4L * i, ORDER, FIRST[count - i]);
+            }
         }
     }
 }

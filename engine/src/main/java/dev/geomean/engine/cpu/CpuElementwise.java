@@ -1,7 +1,11 @@
 package dev.geomean.engine.cpu;
 
-import static dev.geomean.engine.cpu.Native.load;
+import static dev.geomean.engine.cpu.Native.ALL;
+import static dev.geomean.engine.cpu.Native.FLOATS;
+import static dev.geomean.engine.cpu.Native.ORDER;
 import static dev.geomean.engine.cpu.Vectors.BYTES;
+import static dev.geomean.engine.cpu.Vectors.FIRST;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import dev.geomean.engine.kernel.ElementwiseKernel;
 import dev.geomean.engine.kernel.ElementwiseKernel.Affine;
@@ -49,13 +53,13 @@ final class CpuElementwise {
 
     /** {@code out[i] = value}. */
     static void fill(long out, long count, float value) {
-        FloatVector values = Vectors.all(value);
+        FloatVector values = FloatVector.broadcast(FLOATS, value);
         long end = Vectors.body(count);
         for (long at = 0; at < end; at += BYTES) {
-            Native.store(values, out + at);
+            values.intoMemorySegment(ALL, out + at, ORDER);
         }
         if (end < 4 * count) {
-            Vectors.storeFirst(values, out + end, Vectors.tail(count));
+            values.intoMemorySegment(ALL, out + end, ORDER, FIRST[Vectors.tail(count)]);
         }
     }
 
@@ -67,15 +71,22 @@ final class CpuElementwise {
     }
 
     private static void affine(long in, long out, long count, float scale, float shift, boolean accumulate) {
-        FloatVector scales = Vectors.all(scale);
-        FloatVector shifts = Vectors.all(shift);
+        FloatVector scales = FloatVector.broadcast(FLOATS, scale);
+        FloatVector shifts = FloatVector.broadcast(FLOATS, shift);
         long end = Vectors.body(count);
         for (long at = 0; at < end; at += BYTES) {
-            Vectors.put(load(in + at).fma(scales, shifts), out + at, accumulate);
+            FloatVector value = fromMemorySegment(FLOATS, ALL, in + at, ORDER).fma(scales, shifts);
+            if (accumulate) {
+                value = value.add(fromMemorySegment(FLOATS, ALL, out + at, ORDER));
+            }
+            value.intoMemorySegment(ALL, out + at, ORDER);
         }
         if (end < 4 * count) {
-            FloatVector last = load(in + end).fma(scales, shifts);
-            Vectors.putFirst(last, out + end, Vectors.tail(count), accumulate);
+            FloatVector last = fromMemorySegment(FLOATS, ALL, in + end, ORDER).fma(scales, shifts);
+            if (accumulate) {
+                last = last.add(fromMemorySegment(FLOATS, ALL, out + end, ORDER));
+            }
+            last.intoMemorySegment(ALL, out + end, ORDER, FIRST[Vectors.tail(count)]);
         }
     }
 

@@ -1,5 +1,9 @@
 package dev.geomean.engine.cpu;
 
+import static dev.geomean.engine.cpu.Native.ALL;
+import static dev.geomean.engine.cpu.Native.ORDER;
+import static dev.geomean.engine.cpu.Vectors.FIRST;
+
 import dev.geomean.engine.kernel.IndexKernel;
 import dev.geomean.engine.kernel.IndexKernel.Gather;
 import dev.geomean.engine.kernel.IndexKernel.GatherRows;
@@ -116,10 +120,12 @@ final class CpuIndex {
         long end = Vectors.body(count);
         IntVector amount = IntVector.broadcast(Native.INTS, k.amount());
         for (long at = 0; at < end; at += Vectors.BYTES) {
-            Native.storeInts(Native.loadInts(values + at).add(amount), values + at);
+            IntVector.fromMemorySegment(Native.INTS, ALL, values + at, ORDER).add(amount).intoMemorySegment(ALL,
+                    values + at, ORDER);
         }
         if (end < 4 * count) {
-            Vectors.storeFirst(Native.loadInts(values + end).add(amount), values + end, Vectors.tail(count));
+            IntVector.fromMemorySegment(Native.INTS, ALL, values + end, ORDER).add(amount).intoMemorySegment(ALL,
+                    values + end, ORDER, FIRST[Vectors.tail(count)].cast(Native.INTS));
         }
     }
 }

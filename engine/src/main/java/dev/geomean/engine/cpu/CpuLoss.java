@@ -1,8 +1,11 @@
 package dev.geomean.engine.cpu;
 
+import static dev.geomean.engine.cpu.Native.ALL;
 import static dev.geomean.engine.cpu.Native.FLOATS;
 import static dev.geomean.engine.cpu.Native.LANES;
-import static dev.geomean.engine.cpu.Native.load;
+import static dev.geomean.engine.cpu.Native.ORDER;
+import static dev.geomean.engine.cpu.Vectors.FIRST;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import dev.geomean.engine.kernel.Kernel;
 import dev.geomean.engine.kernel.LossKernel;
@@ -130,18 +133,16 @@ final class CpuLoss {
 
     /** {@code Σ chunk · d}. */
     private float weightedChunk(long logits, int count, float scale) {
-        FloatVector products = Vectors.zero();
+        FloatVector products = FloatVector.zero(FLOATS);
         for (int i = 0; i < count; i += LANES) {
-            FloatVector d = load(logits + 4L * i).sub(max).mul(scale);
-            FloatVector product = finite(d).mul(FloatVector.fromArray(FLOATS, chunk, i));
-            products = Vectors.addUpTo(count - i, products, product);
+            FloatVector d = fromMemorySegment(FLOATS, ALL, logits + 4L * i, ORDER).sub(max).mul(scale);
+            // Where e^d is 0, d may be infinite.
+            d = d.blend(0f, d.compare(VectorOperators.LT, NO_PROBABILITY));
+            FloatVector product = d.mul(FloatVector.fromArray(FLOATS, chunk, i));
+            products = count - i >= LANES ? products.add(product) : products.add(product, FIRST[count - i]);
         }
-        return Vectors.sum(products, lanes);
-    }
-
-    /** {@code d}, or any finite number where {@code e^d} is 0. */
-    private static FloatVector finite(FloatVector d) {
-        return d.blend(0f, d.compare(VectorOperators.LT, NO_PROBABILITY));
+        products.intoArray(lanes, 0);
+        return Vectors.sum(lanes);
     }
 
     private void tokenLogProbBackward(TokenLogProbBackward k) {
@@ -224,7 +225,14 @@ final class CpuLoss {
     private void backwardChunk(long grad, int count, float factor, boolean accumulate) {
         for (int i = 0; i < count; i += LANES) {
             FloatVector gradient = FloatVector.fromArray(FLOATS, chunk, i).mul(factor);
-            Vectors.putUpTo(count - i, gradient, grad + 4L * i, accumulate);
+            if (accumulate) {
+                gradient = gradient.add(fromMemorySegment(FLOATS, ALL, grad + 4L * i, ORDER));
+            }
+            if (count - i >= LANES) {
+                gradient.intoMemorySegment(ALL, grad + 4L * i, ORDER);
+            } else {
+                gradient.intoMemorySegment(ALL, grad + 4L * i, ORDER, FIRST[count - i]);
+            }
         }
     }
 
@@ -232,12 +240,21 @@ final class CpuLoss {
     private void backwardChunk(
             long logits, long grad, int count, float scale, float shift, float factor, float slope,
             boolean accumulate) {
-        FloatVector factors = Vectors.all(factor);
-        FloatVector slopes = Vectors.all(slope);
+        FloatVector factors = FloatVector.broadcast(FLOATS, factor);
+        FloatVector slopes = FloatVector.broadcast(FLOATS, slope);
         for (int i = 0; i < count; i += LANES) {
-            FloatVector logP = load(logits + 4L * i).sub(shift).mul(scale);
+            FloatVector logP = fromMemorySegment(FLOATS, ALL, logits + 4L * i, ORDER).sub(shift).mul(scale);
             FloatVector p = FloatVector.fromArray(FLOATS, chunk, i);
-            Vectors.putUpTo(count - i, finite(logP).fma(slopes, factors).mul(p), grad + 4L * i, accumulate);
+            logP = logP.blend(0f, logP.compare(VectorOperators.LT, NO_PROBABILITY));
+            FloatVector value = logP.fma(slopes, factors).mul(p);
+            if (accumulate) {
+                value = value.add(fromMemorySegment(FLOATS, ALL, grad + 4L * i, ORDER));
+            }
+            if (count - i >= LANES) {
+                value.intoMemorySegment(ALL, grad + 4L * i, ORDER);
+            } else {
+                value.intoMemorySegment(ALL, grad + 4L * i, ORDER, FIRST[count - i]);
+            }
         }
     }
 

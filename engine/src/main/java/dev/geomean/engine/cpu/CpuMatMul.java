@@ -1,5 +1,10 @@
 package dev.geomean.engine.cpu;
 
+import static dev.geomean.engine.cpu.Native.ALL;
+import static dev.geomean.engine.cpu.Native.FLOATS;
+import static dev.geomean.engine.cpu.Native.ORDER;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
+
 import dev.geomean.engine.kernel.MatMul;
 import dev.geomean.engine.memory.Buffer;
 import jdk.incubator.vector.FloatVector;
@@ -236,8 +241,9 @@ final class CpuMatMul {
     private static void putRows(float[] tile, long c, long stride, int rows) {
         for (int i = 0; i < rows; i++) {
             long row = c + i * stride;
-            Native.store(FloatVector.fromArray(Native.FLOATS, tile, i * Tiles.WIDTH), row);
-            Native.store(FloatVector.fromArray(Native.FLOATS, tile, i * Tiles.WIDTH + LANES), row + 4L * LANES);
+            FloatVector.fromArray(FLOATS, tile, i * Tiles.WIDTH).intoMemorySegment(ALL, row, ORDER);
+            FloatVector.fromArray(FLOATS, tile, i * Tiles.WIDTH + LANES).intoMemorySegment(ALL, row + 4L * LANES,
+                    ORDER);
         }
     }
 
@@ -245,10 +251,11 @@ final class CpuMatMul {
     private static void addRows(float[] tile, long c, long stride, int rows) {
         for (int i = 0; i < rows; i++) {
             long row = c + i * stride;
-            FloatVector u = FloatVector.fromArray(Native.FLOATS, tile, i * Tiles.WIDTH);
-            FloatVector v = FloatVector.fromArray(Native.FLOATS, tile, i * Tiles.WIDTH + LANES);
-            Native.store(u.add(Native.load(row)), row);
-            Native.store(v.add(Native.load(row + 4L * LANES)), row + 4L * LANES);
+            FloatVector u = FloatVector.fromArray(FLOATS, tile, i * Tiles.WIDTH);
+            FloatVector v = FloatVector.fromArray(FLOATS, tile, i * Tiles.WIDTH + LANES);
+            u.add(fromMemorySegment(FLOATS, ALL, row, ORDER)).intoMemorySegment(ALL, row, ORDER);
+            v.add(fromMemorySegment(FLOATS, ALL, row + 4L * LANES, ORDER)).intoMemorySegment(ALL, row + 4L * LANES,
+                    ORDER);
         }
     }
 
@@ -259,8 +266,9 @@ final class CpuMatMul {
             long row = c + 4L * i * ldc;
             int at = i * Tiles.WIDTH;
             for (int j = 0; j < whole; j += LANES) {
-                FloatVector value = FloatVector.fromArray(Native.FLOATS, tile, at + j);
-                Native.store(add ? value.add(Native.load(row + 4L * j)) : value, row + 4L * j);
+                FloatVector value = FloatVector.fromArray(FLOATS, tile, at + j);
+                (add ? value.add(fromMemorySegment(FLOATS, ALL, row + 4L * j, ORDER)) : value).intoMemorySegment(ALL,
+                        row + 4L * j, ORDER);
             }
             for (int j = whole; j < columns; j++) {
                 Native.set(row + 4L * j, add ? tile[at + j] + Native.get(row + 4L * j) : tile[at + j]);
@@ -285,7 +293,9 @@ final class CpuMatMul {
     private static void addRow(long row, long bias, int n) {
         int j = 0;
         for (; j <= n - LANES; j += LANES) {
-            Native.store(Native.load(row + 4L * j).add(Native.load(bias + 4L * j)), row + 4L * j);
+            fromMemorySegment(FLOATS, ALL, row + 4L * j, ORDER)
+                    .add(fromMemorySegment(FLOATS, ALL, bias + 4L * j, ORDER))
+                    .intoMemorySegment(ALL, row + 4L * j, ORDER);
         }
         for (; j < n; j++) {
             Native.set(row + 4L * j, Native.get(row + 4L * j) + Native.get(bias + 4L * j));

@@ -1,8 +1,12 @@
 package dev.geomean.engine.cpu;
 
+import static dev.geomean.engine.cpu.Native.ALL;
+import static dev.geomean.engine.cpu.Native.FLOATS;
 import static dev.geomean.engine.cpu.Native.LANES;
-import static dev.geomean.engine.cpu.Native.load;
+import static dev.geomean.engine.cpu.Native.ORDER;
 import static dev.geomean.engine.cpu.Vectors.BYTES;
+import static dev.geomean.engine.cpu.Vectors.FIRST;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import dev.geomean.engine.kernel.NormKernel;
 import dev.geomean.engine.kernel.NormKernel.LayerNorm;
@@ -69,8 +73,13 @@ final class CpuNorm {
     private static void normalize(long in, long weight, long out, int count, float mean, float factor) {
         for (int i = 0; i < count; i += LANES) {
             long at = 4L * i;
-            FloatVector normal = load(in + at).sub(mean).mul(factor);
-            Vectors.storeUpTo(count - i, normal.mul(load(weight + at)), out + at);
+            FloatVector normal = fromMemorySegment(FLOATS, ALL, in + at, ORDER).sub(mean).mul(factor);
+            FloatVector value = normal.mul(fromMemorySegment(FLOATS, ALL, weight + at, ORDER));
+            if (count - i >= LANES) {
+                value.intoMemorySegment(ALL, out + at, ORDER);
+            } else {
+                value.intoMemorySegment(ALL, out + at, ORDER, FIRST[count - i]);
+            }
         }
     }
 
@@ -78,8 +87,14 @@ final class CpuNorm {
     private static void normalize(long in, long weight, long bias, long out, int count, float mean, float factor) {
         for (int i = 0; i < count; i += LANES) {
             long at = 4L * i;
-            FloatVector normal = load(in + at).sub(mean).mul(factor);
-            Vectors.storeUpTo(count - i, normal.fma(load(weight + at), load(bias + at)), out + at);
+            FloatVector normal = fromMemorySegment(FLOATS, ALL, in + at, ORDER).sub(mean).mul(factor);
+            FloatVector value = normal.fma(fromMemorySegment(FLOATS, ALL, weight + at, ORDER),
+                    fromMemorySegment(FLOATS, ALL, bias + at, ORDER));
+            if (count - i >= LANES) {
+                value.intoMemorySegment(ALL, out + at, ORDER);
+            } else {
+                value.intoMemorySegment(ALL, out + at, ORDER, FIRST[count - i]);
+            }
         }
     }
 
@@ -127,33 +142,39 @@ final class CpuNorm {
     }
 
     private void sums(long in, long weight, long gradOut, int count, float mean) {
-        FloatVector g0 = Vectors.zero();
-        FloatVector g1 = Vectors.zero();
-        FloatVector gx0 = Vectors.zero();
-        FloatVector gx1 = Vectors.zero();
+        FloatVector g0 = FloatVector.zero(FLOATS);
+        FloatVector g1 = FloatVector.zero(FLOATS);
+        FloatVector gx0 = FloatVector.zero(FLOATS);
+        FloatVector gx1 = FloatVector.zero(FLOATS);
         long end = Vectors.body(count);
         long at = 0;
         for (; at <= end - 2 * BYTES; at += 2 * BYTES) {
-            FloatVector first = load(gradOut + at).mul(load(weight + at));
-            FloatVector second = load(gradOut + at + BYTES).mul(load(weight + at + BYTES));
+            FloatVector first = fromMemorySegment(FLOATS, ALL, gradOut + at, ORDER)
+                    .mul(fromMemorySegment(FLOATS, ALL, weight + at, ORDER));
+            FloatVector second = fromMemorySegment(FLOATS, ALL, gradOut + at + BYTES, ORDER)
+                    .mul(fromMemorySegment(FLOATS, ALL, weight + at + BYTES, ORDER));
             g0 = g0.add(first);
             g1 = g1.add(second);
-            gx0 = first.fma(load(in + at).sub(mean), gx0);
-            gx1 = second.fma(load(in + at + BYTES).sub(mean), gx1);
+            gx0 = first.fma(fromMemorySegment(FLOATS, ALL, in + at, ORDER).sub(mean), gx0);
+            gx1 = second.fma(fromMemorySegment(FLOATS, ALL, in + at + BYTES, ORDER).sub(mean), gx1);
         }
         if (at < end) {
-            FloatVector g = load(gradOut + at).mul(load(weight + at));
+            FloatVector g = fromMemorySegment(FLOATS, ALL, gradOut + at, ORDER)
+                    .mul(fromMemorySegment(FLOATS, ALL, weight + at, ORDER));
             g0 = g0.add(g);
-            gx0 = g.fma(load(in + at).sub(mean), gx0);
+            gx0 = g.fma(fromMemorySegment(FLOATS, ALL, in + at, ORDER).sub(mean), gx0);
         }
         if (end < 4L * count) {
-            var tail = Vectors.first(Vectors.tail(count));
-            FloatVector g = load(gradOut + end).mul(load(weight + end));
+            var tail = FIRST[Vectors.tail(count)];
+            FloatVector g = fromMemorySegment(FLOATS, ALL, gradOut + end, ORDER)
+                    .mul(fromMemorySegment(FLOATS, ALL, weight + end, ORDER));
             g1 = g1.add(g, tail);
-            gx1 = gx1.add(g.mul(load(in + end).sub(mean)), tail);
+            gx1 = gx1.add(g.mul(fromMemorySegment(FLOATS, ALL, in + end, ORDER).sub(mean)), tail);
         }
-        sumG = Vectors.sum(g0.add(g1), lanes);
-        sumGx = Vectors.sum(gx0.add(gx1), lanes);
+        g0.add(g1).intoArray(lanes, 0);
+        sumG = Vectors.sum(lanes);
+        gx0.add(gx1).intoArray(lanes, 0);
+        sumGx = Vectors.sum(lanes);
     }
 
     /** {@code gradIn (+)= gradOut · weight · factor + offset + (in - mean) · slope}. */
@@ -168,14 +189,22 @@ final class CpuNorm {
             float offset,
             float slope,
             boolean accumulate) {
-        FloatVector factors = Vectors.all(factor);
-        FloatVector offsets = Vectors.all(offset);
-        FloatVector slopes = Vectors.all(slope);
+        FloatVector factors = FloatVector.broadcast(FLOATS, factor);
+        FloatVector offsets = FloatVector.broadcast(FLOATS, offset);
+        FloatVector slopes = FloatVector.broadcast(FLOATS, slope);
         for (int i = 0; i < count; i += LANES) {
             long at = 4L * i;
-            FloatVector g = load(gradOut + at).mul(load(weight + at)).fma(factors, offsets);
-            FloatVector gradient = load(in + at).sub(mean).fma(slopes, g);
-            Vectors.putUpTo(count - i, gradient, gradIn + at, accumulate);
+            FloatVector g = fromMemorySegment(FLOATS, ALL, gradOut + at, ORDER)
+                    .mul(fromMemorySegment(FLOATS, ALL, weight + at, ORDER)).fma(factors, offsets);
+            FloatVector gradient = fromMemorySegment(FLOATS, ALL, in + at, ORDER).sub(mean).fma(slopes, g);
+            if (accumulate) {
+                gradient = gradient.add(fromMemorySegment(FLOATS, ALL, gradIn + at, ORDER));
+            }
+            if (count - i >= LANES) {
+                gradient.intoMemorySegment(ALL, gradIn + at, ORDER);
+            } else {
+                gradient.intoMemorySegment(ALL, gradIn + at, ORDER, FIRST[count - i]);
+            }
         }
     }
 
@@ -183,9 +212,14 @@ final class CpuNorm {
     private static void gradWeight(long in, long gradOut, long gradWeight, int count, float mean, float factor) {
         for (int i = 0; i < count; i += LANES) {
             long at = 4L * i;
-            FloatVector normal = load(in + at).sub(mean).mul(factor);
-            FloatVector sum = normal.fma(load(gradOut + at), load(gradWeight + at));
-            Vectors.storeUpTo(count - i, sum, gradWeight + at);
+            FloatVector normal = fromMemorySegment(FLOATS, ALL, in + at, ORDER).sub(mean).mul(factor);
+            FloatVector sum = normal.fma(fromMemorySegment(FLOATS, ALL, gradOut + at, ORDER),
+                    fromMemorySegment(FLOATS, ALL, gradWeight + at, ORDER));
+            if (count - i >= LANES) {
+                sum.intoMemorySegment(ALL, gradWeight + at, ORDER);
+            } else {
+                sum.intoMemorySegment(ALL, gradWeight + at, ORDER, FIRST[count - i]);
+            }
         }
     }
 

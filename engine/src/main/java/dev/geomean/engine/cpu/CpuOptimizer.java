@@ -1,7 +1,11 @@
 package dev.geomean.engine.cpu;
 
-import static dev.geomean.engine.cpu.Native.load;
+import static dev.geomean.engine.cpu.Native.ALL;
+import static dev.geomean.engine.cpu.Native.FLOATS;
+import static dev.geomean.engine.cpu.Native.ORDER;
 import static dev.geomean.engine.cpu.Vectors.BYTES;
+import static dev.geomean.engine.cpu.Vectors.FIRST;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import dev.geomean.engine.kernel.OptimizerKernel;
 import dev.geomean.engine.kernel.OptimizerKernel.AdamW;
@@ -63,10 +67,12 @@ final class CpuOptimizer {
     private static void addTwo(long a, long b, long out, int count) {
         long end = Vectors.body(count);
         for (long at = 0; at < end; at += BYTES) {
-            Native.store(load(a + at).add(load(b + at)), out + at);
+            fromMemorySegment(FLOATS, ALL, a + at, ORDER).add(fromMemorySegment(FLOATS, ALL, b + at, ORDER))
+                    .intoMemorySegment(ALL, out + at, ORDER);
         }
         if (end < 4L * count) {
-            Vectors.storeFirst(load(a + end).add(load(b + end)), out + end, Vectors.tail(count));
+            fromMemorySegment(FLOATS, ALL, a + end, ORDER).add(fromMemorySegment(FLOATS, ALL, b + end, ORDER))
+                    .intoMemorySegment(ALL, out + end, ORDER, FIRST[Vectors.tail(count)]);
         }
     }
 
@@ -143,25 +149,26 @@ final class CpuOptimizer {
             float decay,
             float minusRate,
             float epsilon) {
-        FloatVector beta1s = Vectors.all(beta1);
-        FloatVector beta2s = Vectors.all(beta2);
-        FloatVector minusRates = Vectors.all(minusRate);
+        FloatVector beta1s = FloatVector.broadcast(FLOATS, beta1);
+        FloatVector beta2s = FloatVector.broadcast(FLOATS, beta2);
+        FloatVector minusRates = FloatVector.broadcast(FLOATS, minusRate);
         long end = Vectors.body(count);
         int tail = Vectors.tail(count);
         for (long at = 0; at < 4 * count; at += BYTES) {
-            FloatVector g = load(gradients + at).mul(scale);
-            FloatVector m = load(firstMoment + at).fma(beta1s, g.mul(oneMinusBeta1));
-            FloatVector v = load(secondMoment + at).fma(beta2s, g.mul(g).mul(oneMinusBeta2));
+            FloatVector g = fromMemorySegment(FLOATS, ALL, gradients + at, ORDER).mul(scale);
+            FloatVector m = fromMemorySegment(FLOATS, ALL, firstMoment + at, ORDER).fma(beta1s, g.mul(oneMinusBeta1));
+            FloatVector v =
+                    fromMemorySegment(FLOATS, ALL, secondMoment + at, ORDER).fma(beta2s, g.mul(g).mul(oneMinusBeta2));
             FloatVector update = m.div(v.sqrt().add(epsilon));
-            FloatVector p = update.fma(minusRates, load(parameters + at).mul(decay));
+            FloatVector p = update.fma(minusRates, fromMemorySegment(FLOATS, ALL, parameters + at, ORDER).mul(decay));
             if (at < end) {
-                Native.store(m, firstMoment + at);
-                Native.store(v, secondMoment + at);
-                Native.store(p, parameters + at);
+                m.intoMemorySegment(ALL, firstMoment + at, ORDER);
+                v.intoMemorySegment(ALL, secondMoment + at, ORDER);
+                p.intoMemorySegment(ALL, parameters + at, ORDER);
             } else {
-                Vectors.storeFirst(m, firstMoment + at, tail);
-                Vectors.storeFirst(v, secondMoment + at, tail);
-                Vectors.storeFirst(p, parameters + at, tail);
+                m.intoMemorySegment(ALL, firstMoment + at, ORDER, FIRST[tail]);
+                v.intoMemorySegment(ALL, secondMoment + at, ORDER, FIRST[tail]);
+                p.intoMemorySegment(ALL, parameters + at, ORDER, FIRST[tail]);
             }
         }
     }
@@ -197,21 +204,21 @@ final class CpuOptimizer {
             float momentum,
             float weightDecay,
             float minusRate) {
-        FloatVector scales = Vectors.all(scale);
-        FloatVector momenta = Vectors.all(momentum);
-        FloatVector minusRates = Vectors.all(minusRate);
+        FloatVector scales = FloatVector.broadcast(FLOATS, scale);
+        FloatVector momenta = FloatVector.broadcast(FLOATS, momentum);
+        FloatVector minusRates = FloatVector.broadcast(FLOATS, minusRate);
         long end = Vectors.body(count);
         int tail = Vectors.tail(count);
         for (long at = 0; at < 4 * count; at += BYTES) {
-            FloatVector p = load(parameters + at);
-            FloatVector g = load(gradients + at).fma(scales, p.mul(weightDecay));
-            FloatVector u = load(velocity + at).fma(momenta, g);
+            FloatVector p = fromMemorySegment(FLOATS, ALL, parameters + at, ORDER);
+            FloatVector g = fromMemorySegment(FLOATS, ALL, gradients + at, ORDER).fma(scales, p.mul(weightDecay));
+            FloatVector u = fromMemorySegment(FLOATS, ALL, velocity + at, ORDER).fma(momenta, g);
             if (at < end) {
-                Native.store(u, velocity + at);
-                Native.store(u.fma(minusRates, p), parameters + at);
+                u.intoMemorySegment(ALL, velocity + at, ORDER);
+                u.fma(minusRates, p).intoMemorySegment(ALL, parameters + at, ORDER);
             } else {
-                Vectors.storeFirst(u, velocity + at, tail);
-                Vectors.storeFirst(u.fma(minusRates, p), parameters + at, tail);
+                u.intoMemorySegment(ALL, velocity + at, ORDER, FIRST[tail]);
+                u.fma(minusRates, p).intoMemorySegment(ALL, parameters + at, ORDER, FIRST[tail]);
             }
         }
     }

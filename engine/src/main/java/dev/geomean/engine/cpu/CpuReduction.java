@@ -1,8 +1,12 @@
 package dev.geomean.engine.cpu;
 
+import static dev.geomean.engine.cpu.Native.ALL;
+import static dev.geomean.engine.cpu.Native.FLOATS;
 import static dev.geomean.engine.cpu.Native.LANES;
-import static dev.geomean.engine.cpu.Native.load;
+import static dev.geomean.engine.cpu.Native.ORDER;
 import static dev.geomean.engine.cpu.Vectors.BYTES;
+import static dev.geomean.engine.cpu.Vectors.FIRST;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import dev.geomean.engine.kernel.ReductionKernel;
 import dev.geomean.engine.kernel.ReductionKernel.MaxBackward;
@@ -10,7 +14,6 @@ import dev.geomean.engine.kernel.ReductionKernel.Reduce;
 import dev.geomean.engine.kernel.ReductionKernel.Softmax;
 import dev.geomean.engine.kernel.ReductionKernel.SoftmaxBackward;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
 /** {@link ReductionKernel}s: along rows, or down columns with a few vectors of columns at a time. */
@@ -66,57 +69,71 @@ final class CpuReduction {
     }
 
     private static void sumWideColumns(long in, long out, int count, long stride, float scale, boolean accumulate) {
-        FloatVector t0 = Vectors.zero();
-        FloatVector t1 = Vectors.zero();
-        FloatVector t2 = Vectors.zero();
-        FloatVector t3 = Vectors.zero();
+        FloatVector t0 = FloatVector.zero(FLOATS);
+        FloatVector t1 = FloatVector.zero(FLOATS);
+        FloatVector t2 = FloatVector.zero(FLOATS);
+        FloatVector t3 = FloatVector.zero(FLOATS);
         long at = in;
         for (int done = 0; done < count; done += ROWS) {
             int rows = Math.min(ROWS, count - done);
-            FloatVector s0 = Vectors.zero();
-            FloatVector s1 = Vectors.zero();
-            FloatVector s2 = Vectors.zero();
-            FloatVector s3 = Vectors.zero();
+            FloatVector s0 = FloatVector.zero(FLOATS);
+            FloatVector s1 = FloatVector.zero(FLOATS);
+            FloatVector s2 = FloatVector.zero(FLOATS);
+            FloatVector s3 = FloatVector.zero(FLOATS);
             for (int row = 0; row < rows; row++, at += stride) {
-                s0 = s0.add(load(at));
-                s1 = s1.add(load(at + BYTES));
-                s2 = s2.add(load(at + 2 * BYTES));
-                s3 = s3.add(load(at + 3 * BYTES));
+                s0 = s0.add(fromMemorySegment(FLOATS, ALL, at, ORDER));
+                s1 = s1.add(fromMemorySegment(FLOATS, ALL, at + BYTES, ORDER));
+                s2 = s2.add(fromMemorySegment(FLOATS, ALL, at + 2 * BYTES, ORDER));
+                s3 = s3.add(fromMemorySegment(FLOATS, ALL, at + 3 * BYTES, ORDER));
             }
             t0 = t0.add(s0);
             t1 = t1.add(s1);
             t2 = t2.add(s2);
             t3 = t3.add(s3);
         }
-        Vectors.put(t0.mul(scale), out, accumulate);
-        Vectors.put(t1.mul(scale), out + BYTES, accumulate);
-        Vectors.put(t2.mul(scale), out + 2 * BYTES, accumulate);
-        Vectors.put(t3.mul(scale), out + 3 * BYTES, accumulate);
+        t0 = t0.mul(scale);
+        t1 = t1.mul(scale);
+        t2 = t2.mul(scale);
+        t3 = t3.mul(scale);
+        if (accumulate) {
+            t0 = t0.add(fromMemorySegment(FLOATS, ALL, out, ORDER));
+            t1 = t1.add(fromMemorySegment(FLOATS, ALL, out + BYTES, ORDER));
+            t2 = t2.add(fromMemorySegment(FLOATS, ALL, out + 2 * BYTES, ORDER));
+            t3 = t3.add(fromMemorySegment(FLOATS, ALL, out + 3 * BYTES, ORDER));
+        }
+        t0.intoMemorySegment(ALL, out, ORDER);
+        t1.intoMemorySegment(ALL, out + BYTES, ORDER);
+        t2.intoMemorySegment(ALL, out + 2 * BYTES, ORDER);
+        t3.intoMemorySegment(ALL, out + 3 * BYTES, ORDER);
     }
 
     private static void sumColumns(
             long in, long out, int count, long stride, int width, float scale, boolean accumulate) {
-        FloatVector total = Vectors.zero();
+        FloatVector total = FloatVector.zero(FLOATS);
         long at = in;
         for (int done = 0; done < count; done += ROWS) {
             int rows = Math.min(ROWS, count - done);
-            FloatVector s0 = Vectors.zero();
-            FloatVector s1 = Vectors.zero();
-            FloatVector s2 = Vectors.zero();
-            FloatVector s3 = Vectors.zero();
+            FloatVector s0 = FloatVector.zero(FLOATS);
+            FloatVector s1 = FloatVector.zero(FLOATS);
+            FloatVector s2 = FloatVector.zero(FLOATS);
+            FloatVector s3 = FloatVector.zero(FLOATS);
             int row = 0;
             for (; row <= rows - 4; row += 4, at += 4 * stride) {
-                s0 = s0.add(load(at));
-                s1 = s1.add(load(at + stride));
-                s2 = s2.add(load(at + 2 * stride));
-                s3 = s3.add(load(at + 3 * stride));
+                s0 = s0.add(fromMemorySegment(FLOATS, ALL, at, ORDER));
+                s1 = s1.add(fromMemorySegment(FLOATS, ALL, at + stride, ORDER));
+                s2 = s2.add(fromMemorySegment(FLOATS, ALL, at + 2 * stride, ORDER));
+                s3 = s3.add(fromMemorySegment(FLOATS, ALL, at + 3 * stride, ORDER));
             }
             for (; row < rows; row++, at += stride) {
-                s0 = s0.add(load(at));
+                s0 = s0.add(fromMemorySegment(FLOATS, ALL, at, ORDER));
             }
             total = total.add(s0.add(s1).add(s2.add(s3)));
         }
-        Vectors.putFirst(total.mul(scale), out, width, accumulate);
+        FloatVector value = total.mul(scale);
+        if (accumulate) {
+            value = value.add(fromMemorySegment(FLOATS, ALL, out, ORDER));
+        }
+        value.intoMemorySegment(ALL, out, ORDER, FIRST[width]);
     }
 
     private static void max(long in, long out, int count, int inner, boolean accumulate) {
@@ -132,18 +149,22 @@ final class CpuReduction {
     }
 
     private static void maxColumns(long in, long out, int count, long stride, int width, boolean accumulate) {
-        FloatVector m0 = Vectors.all(Float.NEGATIVE_INFINITY);
+        FloatVector m0 = FloatVector.broadcast(FLOATS, Float.NEGATIVE_INFINITY);
         FloatVector m1 = m0;
         int row = 0;
         long at = in;
         for (; row <= count - 2; row += 2, at += 2 * stride) {
-            m0 = m0.max(load(at));
-            m1 = m1.max(load(at + stride));
+            m0 = m0.max(fromMemorySegment(FLOATS, ALL, at, ORDER));
+            m1 = m1.max(fromMemorySegment(FLOATS, ALL, at + stride, ORDER));
         }
         if (row < count) {
-            m0 = m0.max(load(at));
+            m0 = m0.max(fromMemorySegment(FLOATS, ALL, at, ORDER));
         }
-        Vectors.putFirst(m0.max(m1), out, width, accumulate);
+        FloatVector value = m0.max(m1);
+        if (accumulate) {
+            value = value.add(fromMemorySegment(FLOATS, ALL, out, ORDER));
+        }
+        value.intoMemorySegment(ALL, out, ORDER, FIRST[width]);
     }
 
     private static void maxBackward(MaxBackward k) {
@@ -188,36 +209,47 @@ final class CpuReduction {
         int tail = Vectors.tail(count);
         int ties = 0;
         for (long at = 0; at < end; at += BYTES) {
-            ties += load(in + at).compare(VectorOperators.EQ, max).trueCount();
+            ties += fromMemorySegment(FLOATS, ALL, in + at, ORDER).compare(VectorOperators.EQ, max).trueCount();
         }
         if (tail > 0) {
-            ties += load(in + end).compare(VectorOperators.EQ, max, Vectors.first(tail)).trueCount();
+            ties += fromMemorySegment(FLOATS, ALL, in + end, ORDER).compare(VectorOperators.EQ, max, FIRST[tail])
+                    .trueCount();
         }
-        FloatVector share = Vectors.all(gradient / ties);
+        FloatVector share = FloatVector.broadcast(FLOATS, gradient / ties);
         for (long at = 0; at < end; at += BYTES) {
-            Vectors.put(atMaximum(load(in + at).compare(VectorOperators.EQ, max), share), gradIn + at, accumulate);
+            FloatVector value = FloatVector.zero(FLOATS).blend(share,
+                    fromMemorySegment(FLOATS, ALL, in + at, ORDER).compare(VectorOperators.EQ, max));
+            if (accumulate) {
+                value = value.add(fromMemorySegment(FLOATS, ALL, gradIn + at, ORDER));
+            }
+            value.intoMemorySegment(ALL, gradIn + at, ORDER);
         }
         if (tail > 0) {
-            FloatVector last = atMaximum(load(in + end).compare(VectorOperators.EQ, max), share);
-            Vectors.putFirst(last, gradIn + end, tail, accumulate);
+            FloatVector last = FloatVector.zero(FLOATS).blend(share,
+                    fromMemorySegment(FLOATS, ALL, in + end, ORDER).compare(VectorOperators.EQ, max));
+            if (accumulate) {
+                last = last.add(fromMemorySegment(FLOATS, ALL, gradIn + end, ORDER));
+            }
+            last.intoMemorySegment(ALL, gradIn + end, ORDER, FIRST[tail]);
         }
     }
 
     private static void maxBackwardColumns(
             long in, long out, long gradOut, long gradIn, int count, long stride, int width, boolean accumulate) {
-        FloatVector max = load(out);
-        FloatVector ties = Vectors.zero();
+        FloatVector max = fromMemorySegment(FLOATS, ALL, out, ORDER);
+        FloatVector ties = FloatVector.zero(FLOATS);
         for (int row = 0; row < count; row++) {
-            ties = ties.add(1f, load(in + row * stride).compare(VectorOperators.EQ, max));
+            ties = ties.add(1f,
+                    fromMemorySegment(FLOATS, ALL, in + row * stride, ORDER).compare(VectorOperators.EQ, max));
         }
-        FloatVector share = load(gradOut).div(ties);
+        FloatVector share = fromMemorySegment(FLOATS, ALL, gradOut, ORDER).div(ties);
         for (int row = 0; row < count; row++) {
-            FloatVector value = atMaximum(load(in + row * stride).compare(VectorOperators.EQ, max), share);
-            Vectors.putFirst(value, gradIn + row * stride, width, accumulate);
+            FloatVector value = FloatVector.zero(FLOATS).blend(share,
+                    fromMemorySegment(FLOATS, ALL, in + row * stride, ORDER).compare(VectorOperators.EQ, max));
+            if (accumulate) {
+                value = value.add(fromMemorySegment(FLOATS, ALL, gradIn + row * stride, ORDER));
+            }
+            value.intoMemorySegment(ALL, gradIn + row * stride, ORDER, FIRST[width]);
         }
-    }
-
-    private static FloatVector atMaximum(VectorMask<Float> maximum, FloatVector share) {
-        return Vectors.zero().blend(share, maximum);
     }
 }

@@ -1,5 +1,10 @@
 package dev.geomean.engine.cpu;
 
+import static dev.geomean.engine.cpu.Native.ALL;
+import static dev.geomean.engine.cpu.Native.FLOATS;
+import static dev.geomean.engine.cpu.Native.ORDER;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
+
 import dev.geomean.engine.kernel.AttentionKernel.Rotary;
 import dev.geomean.engine.memory.Buffer;
 import jdk.incubator.vector.FloatVector;
@@ -50,18 +55,18 @@ final class CpuRotary {
         int i = 0;
         for (; i <= half - LANES; i += LANES) {
             long at = 4L * i;
-            FloatVector x1 = Native.load(in + at);
-            FloatVector x2 = Native.load(in + bytes + at);
-            FloatVector cos = Native.load(cosines + at);
-            FloatVector sin = Native.load(sines + at).mul(sign);
+            FloatVector x1 = fromMemorySegment(FLOATS, ALL, in + at, ORDER);
+            FloatVector x2 = fromMemorySegment(FLOATS, ALL, in + bytes + at, ORDER);
+            FloatVector cos = fromMemorySegment(FLOATS, ALL, cosines + at, ORDER);
+            FloatVector sin = fromMemorySegment(FLOATS, ALL, sines + at, ORDER).mul(sign);
             FloatVector y1 = x1.mul(cos).sub(x2.mul(sin));
             FloatVector y2 = x2.mul(cos).add(x1.mul(sin));
             if (accumulate) {
-                y1 = y1.add(Native.load(out + at));
-                y2 = y2.add(Native.load(out + bytes + at));
+                y1 = y1.add(fromMemorySegment(FLOATS, ALL, out + at, ORDER));
+                y2 = y2.add(fromMemorySegment(FLOATS, ALL, out + bytes + at, ORDER));
             }
-            Native.store(y1, out + at);
-            Native.store(y2, out + bytes + at);
+            y1.intoMemorySegment(ALL, out + at, ORDER);
+            y2.intoMemorySegment(ALL, out + bytes + at, ORDER);
         }
         if (i < half) {
             rotateRest(in, out, cosines, half, i, sign, accumulate);
@@ -79,18 +84,18 @@ final class CpuRotary {
         int i = from;
         for (; i <= half - 4; i += 4) {
             long at = 4L * i;
-            FloatVector x1 = Native.load4(in + at);
-            FloatVector x2 = Native.load4(in + bytes + at);
-            FloatVector cos = Native.load4(cosines + at);
-            FloatVector sin = Native.load4(sines + at).mul(sign);
+            FloatVector x1 = fromMemorySegment(FloatVector.SPECIES_128, ALL, in + at, ORDER);
+            FloatVector x2 = fromMemorySegment(FloatVector.SPECIES_128, ALL, in + bytes + at, ORDER);
+            FloatVector cos = fromMemorySegment(FloatVector.SPECIES_128, ALL, cosines + at, ORDER);
+            FloatVector sin = fromMemorySegment(FloatVector.SPECIES_128, ALL, sines + at, ORDER).mul(sign);
             FloatVector y1 = x1.mul(cos).sub(x2.mul(sin));
             FloatVector y2 = x2.mul(cos).add(x1.mul(sin));
             if (accumulate) {
-                y1 = y1.add(Native.load4(out + at));
-                y2 = y2.add(Native.load4(out + bytes + at));
+                y1 = y1.add(fromMemorySegment(FloatVector.SPECIES_128, ALL, out + at, ORDER));
+                y2 = y2.add(fromMemorySegment(FloatVector.SPECIES_128, ALL, out + bytes + at, ORDER));
             }
-            Native.store4(y1, out + at);
-            Native.store4(y2, out + bytes + at);
+            y1.intoMemorySegment(ALL, out + at, ORDER);
+            y2.intoMemorySegment(ALL, out + bytes + at, ORDER);
         }
         for (; i < half; i++) {
             long at = 4L * i;

@@ -1,8 +1,10 @@
 package dev.geomean.engine.cpu;
 
+import static dev.geomean.engine.cpu.Native.ALL;
 import static dev.geomean.engine.cpu.Native.FLOATS;
 import static dev.geomean.engine.cpu.Native.LANES;
-import static dev.geomean.engine.cpu.Native.load;
+import static dev.geomean.engine.cpu.Native.ORDER;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import dev.geomean.engine.kernel.SamplingKernel;
 import dev.geomean.engine.kernel.SamplingKernel.SampleTokens;
@@ -116,7 +118,8 @@ final class CpuSampling {
     private static int firstAt(long logits, int vocab, float max) {
         int token = 0;
         while (token <= vocab - LANES
-                && load(logits + 4L * token).compare(VectorOperators.LT, max).allTrue()) {
+                && fromMemorySegment(FLOATS, ALL, logits + 4L * token, ORDER).compare(VectorOperators.LT, max)
+                        .allTrue()) {
             token += LANES;
         }
         for (; token < vocab; token++) {
@@ -227,7 +230,7 @@ final class CpuSampling {
         for (int i = 0; i < candidates; i++) {
             weights[i] = (keys[i] - max) * scale;
         }
-        return exponentials.inPlace(weights, candidates);
+        return exponentials.inPlace(weights, 0, candidates, 0);
     }
 
     /**

@@ -1,12 +1,16 @@
 package dev.geomean.engine.cpu;
 
-import static dev.geomean.engine.cpu.Native.load;
-import static dev.geomean.engine.cpu.Native.loadInts;
+import static dev.geomean.engine.cpu.Native.ALL;
+import static dev.geomean.engine.cpu.Native.FLOATS;
+import static dev.geomean.engine.cpu.Native.ORDER;
 import static dev.geomean.engine.cpu.Vectors.BYTES;
+import static dev.geomean.engine.cpu.Vectors.FIRST;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import dev.geomean.engine.kernel.ElementwiseKernel.Select;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
 /** {@link Select}, by rows as {@link CpuBinary}. */
@@ -88,46 +92,76 @@ final class CpuSelect {
         }
     }
 
-    /** {@code a} where the condition is not 0, {@code b} elsewhere. */
-    private static FloatVector choose(IntVector condition, FloatVector a, FloatVector b) {
-        return a.blend(b, condition.compare(VectorOperators.EQ, 0).cast(Native.FLOATS));
-    }
-
     private static void select(
             long condition, long a, long b, long out, int count, boolean accumulate) {
         long end = Vectors.body(count);
         for (long at = 0; at < end; at += BYTES) {
-            Vectors.put(choose(loadInts(condition + at), load(a + at), load(b + at)), out + at, accumulate);
+            VectorMask<Integer> zero = IntVector.fromMemorySegment(Native.INTS, ALL, condition + at, ORDER)
+                    .compare(VectorOperators.EQ, 0);
+            FloatVector value = fromMemorySegment(FLOATS, ALL, a + at, ORDER)
+                    .blend(fromMemorySegment(FLOATS, ALL, b + at, ORDER), zero.cast(FLOATS));
+            if (accumulate) {
+                value = value.add(fromMemorySegment(FLOATS, ALL, out + at, ORDER));
+            }
+            value.intoMemorySegment(ALL, out + at, ORDER);
         }
         if (end < 4L * count) {
-            FloatVector last = choose(loadInts(condition + end), load(a + end), load(b + end));
-            Vectors.putFirst(last, out + end, Vectors.tail(count), accumulate);
+            VectorMask<Integer> zero = IntVector.fromMemorySegment(Native.INTS, ALL, condition + end, ORDER)
+                    .compare(VectorOperators.EQ, 0);
+            FloatVector last = fromMemorySegment(FLOATS, ALL, a + end, ORDER)
+                    .blend(fromMemorySegment(FLOATS, ALL, b + end, ORDER), zero.cast(FLOATS));
+            if (accumulate) {
+                last = last.add(fromMemorySegment(FLOATS, ALL, out + end, ORDER));
+            }
+            last.intoMemorySegment(ALL, out + end, ORDER, FIRST[Vectors.tail(count)]);
         }
     }
 
     private static void select(
             long condition, long a, float b, long out, int count, boolean accumulate) {
-        FloatVector values = Vectors.all(b);
+        FloatVector values = FloatVector.broadcast(FLOATS, b);
         long end = Vectors.body(count);
         for (long at = 0; at < end; at += BYTES) {
-            Vectors.put(choose(loadInts(condition + at), load(a + at), values), out + at, accumulate);
+            VectorMask<Integer> zero = IntVector.fromMemorySegment(Native.INTS, ALL, condition + at, ORDER)
+                    .compare(VectorOperators.EQ, 0);
+            FloatVector value = fromMemorySegment(FLOATS, ALL, a + at, ORDER).blend(values, zero.cast(FLOATS));
+            if (accumulate) {
+                value = value.add(fromMemorySegment(FLOATS, ALL, out + at, ORDER));
+            }
+            value.intoMemorySegment(ALL, out + at, ORDER);
         }
         if (end < 4L * count) {
-            FloatVector last = choose(loadInts(condition + end), load(a + end), values);
-            Vectors.putFirst(last, out + end, Vectors.tail(count), accumulate);
+            VectorMask<Integer> zero = IntVector.fromMemorySegment(Native.INTS, ALL, condition + end, ORDER)
+                    .compare(VectorOperators.EQ, 0);
+            FloatVector last = fromMemorySegment(FLOATS, ALL, a + end, ORDER).blend(values, zero.cast(FLOATS));
+            if (accumulate) {
+                last = last.add(fromMemorySegment(FLOATS, ALL, out + end, ORDER));
+            }
+            last.intoMemorySegment(ALL, out + end, ORDER, FIRST[Vectors.tail(count)]);
         }
     }
 
     private static void select(
             long condition, float a, long b, long out, int count, boolean accumulate) {
-        FloatVector values = Vectors.all(a);
+        FloatVector values = FloatVector.broadcast(FLOATS, a);
         long end = Vectors.body(count);
         for (long at = 0; at < end; at += BYTES) {
-            Vectors.put(choose(loadInts(condition + at), values, load(b + at)), out + at, accumulate);
+            VectorMask<Integer> zero = IntVector.fromMemorySegment(Native.INTS, ALL, condition + at, ORDER)
+                    .compare(VectorOperators.EQ, 0);
+            FloatVector value = values.blend(fromMemorySegment(FLOATS, ALL, b + at, ORDER), zero.cast(FLOATS));
+            if (accumulate) {
+                value = value.add(fromMemorySegment(FLOATS, ALL, out + at, ORDER));
+            }
+            value.intoMemorySegment(ALL, out + at, ORDER);
         }
         if (end < 4L * count) {
-            FloatVector last = choose(loadInts(condition + end), values, load(b + end));
-            Vectors.putFirst(last, out + end, Vectors.tail(count), accumulate);
+            VectorMask<Integer> zero = IntVector.fromMemorySegment(Native.INTS, ALL, condition + end, ORDER)
+                    .compare(VectorOperators.EQ, 0);
+            FloatVector last = values.blend(fromMemorySegment(FLOATS, ALL, b + end, ORDER), zero.cast(FLOATS));
+            if (accumulate) {
+                last = last.add(fromMemorySegment(FLOATS, ALL, out + end, ORDER));
+            }
+            last.intoMemorySegment(ALL, out + end, ORDER, FIRST[Vectors.tail(count)]);
         }
     }
 }

@@ -1,8 +1,11 @@
 package dev.geomean.engine.cpu;
 
+import static dev.geomean.engine.cpu.Native.ALL;
 import static dev.geomean.engine.cpu.Native.FLOATS;
 import static dev.geomean.engine.cpu.Native.LANES;
-import static dev.geomean.engine.cpu.Native.load;
+import static dev.geomean.engine.cpu.Native.ORDER;
+import static dev.geomean.engine.cpu.Vectors.FIRST;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import dev.geomean.engine.kernel.ReductionKernel.Softmax;
 import dev.geomean.engine.kernel.ReductionKernel.SoftmaxBackward;
@@ -58,21 +61,36 @@ final class CpuSoftmax {
     /** {@code out = chunk · factor}. */
     private void scaleChunk(long out, int count, float factor) {
         for (int i = 0; i < count; i += LANES) {
-            Vectors.storeUpTo(count - i, FloatVector.fromArray(FLOATS, chunk, i).mul(factor), out + 4L * i);
+            FloatVector value = FloatVector.fromArray(FLOATS, chunk, i).mul(factor);
+            if (count - i >= LANES) {
+                value.intoMemorySegment(ALL, out + 4L * i, ORDER);
+            } else {
+                value.intoMemorySegment(ALL, out + 4L * i, ORDER, FIRST[count - i]);
+            }
         }
     }
 
     /** {@code values = values · factor}. */
     private static void scale(long values, int count, float factor) {
         for (int i = 0; i < count; i += LANES) {
-            Vectors.storeUpTo(count - i, load(values + 4L * i).mul(factor), values + 4L * i);
+            FloatVector value = fromMemorySegment(FLOATS, ALL, values + 4L * i, ORDER).mul(factor);
+            if (count - i >= LANES) {
+                value.intoMemorySegment(ALL, values + 4L * i, ORDER);
+            } else {
+                value.intoMemorySegment(ALL, values + 4L * i, ORDER, FIRST[count - i]);
+            }
         }
     }
 
     /** {@code out = (in - max) - logSum}. */
     private static void shift(long in, long out, int count, float max, float logSum) {
         for (int i = 0; i < count; i += LANES) {
-            Vectors.storeUpTo(count - i, load(in + 4L * i).sub(max).sub(logSum), out + 4L * i);
+            FloatVector value = fromMemorySegment(FLOATS, ALL, in + 4L * i, ORDER).sub(max).sub(logSum);
+            if (count - i >= LANES) {
+                value.intoMemorySegment(ALL, out + 4L * i, ORDER);
+            } else {
+                value.intoMemorySegment(ALL, out + 4L * i, ORDER, FIRST[count - i]);
+            }
         }
     }
 
@@ -101,8 +119,16 @@ final class CpuSoftmax {
             long out, long gradOut, long gradIn, int count, float sum, boolean accumulate) {
         for (int i = 0; i < count; i += LANES) {
             long at = 4L * i;
-            FloatVector gradient = load(gradOut + at).sub(sum).mul(load(out + at));
-            Vectors.putUpTo(count - i, gradient, gradIn + at, accumulate);
+            FloatVector gradient = fromMemorySegment(FLOATS, ALL, gradOut + at, ORDER).sub(sum)
+                    .mul(fromMemorySegment(FLOATS, ALL, out + at, ORDER));
+            if (accumulate) {
+                gradient = gradient.add(fromMemorySegment(FLOATS, ALL, gradIn + at, ORDER));
+            }
+            if (count - i >= LANES) {
+                gradient.intoMemorySegment(ALL, gradIn + at, ORDER);
+            } else {
+                gradient.intoMemorySegment(ALL, gradIn + at, ORDER, FIRST[count - i]);
+            }
         }
     }
 
@@ -119,11 +145,18 @@ final class CpuSoftmax {
 
     /** {@code gradIn (+)= gradOut - chunk · sum}. */
     private void subtractChunk(long gradOut, long gradIn, int count, float sum, boolean accumulate) {
-        FloatVector minusSum = Vectors.all(-sum);
+        FloatVector minusSum = FloatVector.broadcast(FLOATS, -sum);
         for (int i = 0; i < count; i += LANES) {
             FloatVector p = FloatVector.fromArray(FLOATS, chunk, i);
-            FloatVector gradient = p.fma(minusSum, load(gradOut + 4L * i));
-            Vectors.putUpTo(count - i, gradient, gradIn + 4L * i, accumulate);
+            FloatVector gradient = p.fma(minusSum, fromMemorySegment(FLOATS, ALL, gradOut + 4L * i, ORDER));
+            if (accumulate) {
+                gradient = gradient.add(fromMemorySegment(FLOATS, ALL, gradIn + 4L * i, ORDER));
+            }
+            if (count - i >= LANES) {
+                gradient.intoMemorySegment(ALL, gradIn + 4L * i, ORDER);
+            } else {
+                gradient.intoMemorySegment(ALL, gradIn + 4L * i, ORDER, FIRST[count - i]);
+            }
         }
     }
 }

@@ -1,8 +1,11 @@
 package dev.geomean.engine.cpu;
 
-import static dev.geomean.engine.cpu.Native.LANES;
-import static dev.geomean.engine.cpu.Native.load;
+import static dev.geomean.engine.cpu.Native.ALL;
+import static dev.geomean.engine.cpu.Native.FLOATS;
+import static dev.geomean.engine.cpu.Native.ORDER;
 import static dev.geomean.engine.cpu.Vectors.BYTES;
+import static dev.geomean.engine.cpu.Vectors.FIRST;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import dev.geomean.engine.kernel.ElementwiseKernel.Unary;
 
@@ -22,11 +25,11 @@ final class CpuUnary {
         long out = k.out().address();
         switch (k.function()) {
             case NEGATE -> negate(in, out, count);
-            case EXP -> exp(in, out, count);
-            case LOG -> log(in, out, count);
+            case EXP -> VectorMath.exp(in, out, count, 1);
+            case LOG -> VectorMath.log(in, out, count);
             case SQRT -> sqrt(in, out, count);
-            case TANH -> tanh(in, out, count);
-            case SIGMOID -> sigmoid(in, out, count);
+            case TANH -> VectorMath.tanh(in, out, count);
+            case SIGMOID -> VectorMath.sigmoid(in, out, count);
             case RELU -> relu(in, out, count);
             case GELU_TANH -> gates.geluTanh(in, out, count);
             case GELU_ERF -> gates.geluErf(in, out, count);
@@ -37,54 +40,33 @@ final class CpuUnary {
     private static void negate(long in, long out, long count) {
         long end = Vectors.body(count);
         for (long at = 0; at < end; at += BYTES) {
-            Native.store(load(in + at).neg(), out + at);
+            fromMemorySegment(FLOATS, ALL, in + at, ORDER).neg().intoMemorySegment(ALL, out + at, ORDER);
         }
         if (end < 4 * count) {
-            Vectors.storeFirst(load(in + end).neg(), out + end, Vectors.tail(count));
-        }
-    }
-
-    private static void exp(long in, long out, long count) {
-        for (long i = 0; i < count; i += LANES) {
-            Vectors.storeUpTo(count - i, VectorMath.exp(load(in + 4 * i)), out + 4 * i);
-        }
-    }
-
-    private static void log(long in, long out, long count) {
-        for (long i = 0; i < count; i += LANES) {
-            Vectors.storeUpTo(count - i, VectorMath.log(load(in + 4 * i)), out + 4 * i);
+            fromMemorySegment(FLOATS, ALL, in + end, ORDER).neg().intoMemorySegment(ALL, out + end, ORDER,
+                    FIRST[Vectors.tail(count)]);
         }
     }
 
     private static void sqrt(long in, long out, long count) {
         long end = Vectors.body(count);
         for (long at = 0; at < end; at += BYTES) {
-            Native.store(load(in + at).sqrt(), out + at);
+            fromMemorySegment(FLOATS, ALL, in + at, ORDER).sqrt().intoMemorySegment(ALL, out + at, ORDER);
         }
         if (end < 4 * count) {
-            Vectors.storeFirst(load(in + end).sqrt(), out + end, Vectors.tail(count));
-        }
-    }
-
-    private static void tanh(long in, long out, long count) {
-        for (long i = 0; i < count; i += LANES) {
-            Vectors.storeUpTo(count - i, VectorMath.tanh(load(in + 4 * i)), out + 4 * i);
-        }
-    }
-
-    private static void sigmoid(long in, long out, long count) {
-        for (long i = 0; i < count; i += LANES) {
-            Vectors.storeUpTo(count - i, VectorMath.sigmoid(load(in + 4 * i)), out + 4 * i);
+            fromMemorySegment(FLOATS, ALL, in + end, ORDER).sqrt().intoMemorySegment(ALL, out + end, ORDER,
+                    FIRST[Vectors.tail(count)]);
         }
     }
 
     private static void relu(long in, long out, long count) {
         long end = Vectors.body(count);
         for (long at = 0; at < end; at += BYTES) {
-            Native.store(load(in + at).max(0f), out + at);
+            fromMemorySegment(FLOATS, ALL, in + at, ORDER).max(0f).intoMemorySegment(ALL, out + at, ORDER);
         }
         if (end < 4 * count) {
-            Vectors.storeFirst(load(in + end).max(0f), out + end, Vectors.tail(count));
+            fromMemorySegment(FLOATS, ALL, in + end, ORDER).max(0f).intoMemorySegment(ALL, out + end, ORDER,
+                    FIRST[Vectors.tail(count)]);
         }
     }
 }

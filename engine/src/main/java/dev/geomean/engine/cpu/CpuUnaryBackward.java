@@ -1,10 +1,15 @@
 package dev.geomean.engine.cpu;
 
-import static dev.geomean.engine.cpu.Native.load;
+import static dev.geomean.engine.cpu.Native.ALL;
+import static dev.geomean.engine.cpu.Native.FLOATS;
+import static dev.geomean.engine.cpu.Native.ORDER;
 import static dev.geomean.engine.cpu.Vectors.BYTES;
+import static dev.geomean.engine.cpu.Vectors.FIRST;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import dev.geomean.engine.kernel.ElementwiseKernel.UnaryBackward;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
 /** {@link UnaryBackward}, from the input or the output of the forward kernel, whichever is cheaper. */
@@ -40,92 +45,144 @@ final class CpuUnaryBackward {
         }
     }
 
-    private static FloatVector tanh(FloatVector y, FloatVector g) {
-        return g.mul(VectorMath.ONE.sub(y.mul(y)));
-    }
-
-    private static FloatVector sigmoid(FloatVector y, FloatVector g) {
-        return g.mul(y).mul(VectorMath.ONE.sub(y));
-    }
-
-    private static FloatVector relu(FloatVector x, FloatVector g) {
-        return Vectors.zero().blend(g, x.compare(VectorOperators.GT, 0f));
-    }
-
     private static void negate(long gradOut, long gradIn, long count, boolean accumulate) {
         long end = Vectors.body(count);
         for (long at = 0; at < end; at += BYTES) {
-            Vectors.put(load(gradOut + at).neg(), gradIn + at, accumulate);
+            FloatVector value = fromMemorySegment(FLOATS, ALL, gradOut + at, ORDER).neg();
+            if (accumulate) {
+                value = value.add(fromMemorySegment(FLOATS, ALL, gradIn + at, ORDER));
+            }
+            value.intoMemorySegment(ALL, gradIn + at, ORDER);
         }
         if (end < 4 * count) {
-            FloatVector last = load(gradOut + end).neg();
-            Vectors.putFirst(last, gradIn + end, Vectors.tail(count), accumulate);
+            FloatVector last = fromMemorySegment(FLOATS, ALL, gradOut + end, ORDER).neg();
+            if (accumulate) {
+                last = last.add(fromMemorySegment(FLOATS, ALL, gradIn + end, ORDER));
+            }
+            last.intoMemorySegment(ALL, gradIn + end, ORDER, FIRST[Vectors.tail(count)]);
         }
     }
 
     private static void exp(long out, long gradOut, long gradIn, long count, boolean accumulate) {
         long end = Vectors.body(count);
         for (long at = 0; at < end; at += BYTES) {
-            Vectors.put(load(gradOut + at).mul(load(out + at)), gradIn + at, accumulate);
+            FloatVector value = fromMemorySegment(FLOATS, ALL, gradOut + at, ORDER)
+                    .mul(fromMemorySegment(FLOATS, ALL, out + at, ORDER));
+            if (accumulate) {
+                value = value.add(fromMemorySegment(FLOATS, ALL, gradIn + at, ORDER));
+            }
+            value.intoMemorySegment(ALL, gradIn + at, ORDER);
         }
         if (end < 4 * count) {
-            FloatVector last = load(gradOut + end).mul(load(out + end));
-            Vectors.putFirst(last, gradIn + end, Vectors.tail(count), accumulate);
+            FloatVector last = fromMemorySegment(FLOATS, ALL, gradOut + end, ORDER)
+                    .mul(fromMemorySegment(FLOATS, ALL, out + end, ORDER));
+            if (accumulate) {
+                last = last.add(fromMemorySegment(FLOATS, ALL, gradIn + end, ORDER));
+            }
+            last.intoMemorySegment(ALL, gradIn + end, ORDER, FIRST[Vectors.tail(count)]);
         }
     }
 
     private static void log(long in, long gradOut, long gradIn, long count, boolean accumulate) {
         long end = Vectors.body(count);
         for (long at = 0; at < end; at += BYTES) {
-            Vectors.put(load(gradOut + at).div(load(in + at)), gradIn + at, accumulate);
+            FloatVector value = fromMemorySegment(FLOATS, ALL, gradOut + at, ORDER)
+                    .div(fromMemorySegment(FLOATS, ALL, in + at, ORDER));
+            if (accumulate) {
+                value = value.add(fromMemorySegment(FLOATS, ALL, gradIn + at, ORDER));
+            }
+            value.intoMemorySegment(ALL, gradIn + at, ORDER);
         }
         if (end < 4 * count) {
-            FloatVector last = load(gradOut + end).div(load(in + end));
-            Vectors.putFirst(last, gradIn + end, Vectors.tail(count), accumulate);
+            FloatVector last = fromMemorySegment(FLOATS, ALL, gradOut + end, ORDER)
+                    .div(fromMemorySegment(FLOATS, ALL, in + end, ORDER));
+            if (accumulate) {
+                last = last.add(fromMemorySegment(FLOATS, ALL, gradIn + end, ORDER));
+            }
+            last.intoMemorySegment(ALL, gradIn + end, ORDER, FIRST[Vectors.tail(count)]);
         }
     }
 
     private static void sqrt(long out, long gradOut, long gradIn, long count, boolean accumulate) {
         long end = Vectors.body(count);
         for (long at = 0; at < end; at += BYTES) {
-            Vectors.put(load(gradOut + at).mul(0.5f).div(load(out + at)), gradIn + at, accumulate);
+            FloatVector value = fromMemorySegment(FLOATS, ALL, gradOut + at, ORDER).mul(0.5f)
+                    .div(fromMemorySegment(FLOATS, ALL, out + at, ORDER));
+            if (accumulate) {
+                value = value.add(fromMemorySegment(FLOATS, ALL, gradIn + at, ORDER));
+            }
+            value.intoMemorySegment(ALL, gradIn + at, ORDER);
         }
         if (end < 4 * count) {
-            FloatVector last = load(gradOut + end).mul(0.5f).div(load(out + end));
-            Vectors.putFirst(last, gradIn + end, Vectors.tail(count), accumulate);
+            FloatVector last = fromMemorySegment(FLOATS, ALL, gradOut + end, ORDER).mul(0.5f)
+                    .div(fromMemorySegment(FLOATS, ALL, out + end, ORDER));
+            if (accumulate) {
+                last = last.add(fromMemorySegment(FLOATS, ALL, gradIn + end, ORDER));
+            }
+            last.intoMemorySegment(ALL, gradIn + end, ORDER, FIRST[Vectors.tail(count)]);
         }
     }
 
     private static void tanh(long out, long gradOut, long gradIn, long count, boolean accumulate) {
         long end = Vectors.body(count);
         for (long at = 0; at < end; at += BYTES) {
-            Vectors.put(tanh(load(out + at), load(gradOut + at)), gradIn + at, accumulate);
+            FloatVector y = fromMemorySegment(FLOATS, ALL, out + at, ORDER);
+            FloatVector value = fromMemorySegment(FLOATS, ALL, gradOut + at, ORDER).mul(VectorMath.ONE.sub(y.mul(y)));
+            if (accumulate) {
+                value = value.add(fromMemorySegment(FLOATS, ALL, gradIn + at, ORDER));
+            }
+            value.intoMemorySegment(ALL, gradIn + at, ORDER);
         }
         if (end < 4 * count) {
-            FloatVector last = tanh(load(out + end), load(gradOut + end));
-            Vectors.putFirst(last, gradIn + end, Vectors.tail(count), accumulate);
+            FloatVector y = fromMemorySegment(FLOATS, ALL, out + end, ORDER);
+            FloatVector last = fromMemorySegment(FLOATS, ALL, gradOut + end, ORDER).mul(VectorMath.ONE.sub(y.mul(y)));
+            if (accumulate) {
+                last = last.add(fromMemorySegment(FLOATS, ALL, gradIn + end, ORDER));
+            }
+            last.intoMemorySegment(ALL, gradIn + end, ORDER, FIRST[Vectors.tail(count)]);
         }
     }
 
     private static void sigmoid(long out, long gradOut, long gradIn, long count, boolean accumulate) {
         long end = Vectors.body(count);
         for (long at = 0; at < end; at += BYTES) {
-            Vectors.put(sigmoid(load(out + at), load(gradOut + at)), gradIn + at, accumulate);
+            FloatVector y = fromMemorySegment(FLOATS, ALL, out + at, ORDER);
+            FloatVector value = fromMemorySegment(FLOATS, ALL, gradOut + at, ORDER).mul(y).mul(VectorMath.ONE.sub(y));
+            if (accumulate) {
+                value = value.add(fromMemorySegment(FLOATS, ALL, gradIn + at, ORDER));
+            }
+            value.intoMemorySegment(ALL, gradIn + at, ORDER);
         }
         if (end < 4 * count) {
-            FloatVector last = sigmoid(load(out + end), load(gradOut + end));
-            Vectors.putFirst(last, gradIn + end, Vectors.tail(count), accumulate);
+            FloatVector y = fromMemorySegment(FLOATS, ALL, out + end, ORDER);
+            FloatVector last = fromMemorySegment(FLOATS, ALL, gradOut + end, ORDER).mul(y).mul(VectorMath.ONE.sub(y));
+            if (accumulate) {
+                last = last.add(fromMemorySegment(FLOATS, ALL, gradIn + end, ORDER));
+            }
+            last.intoMemorySegment(ALL, gradIn + end, ORDER, FIRST[Vectors.tail(count)]);
         }
     }
 
     private static void relu(long in, long gradOut, long gradIn, long count, boolean accumulate) {
         long end = Vectors.body(count);
         for (long at = 0; at < end; at += BYTES) {
-            Vectors.put(relu(load(in + at), load(gradOut + at)), gradIn + at, accumulate);
+            VectorMask<Float> positive = fromMemorySegment(FLOATS, ALL, in + at, ORDER).compare(VectorOperators.GT, 0f);
+            FloatVector value =
+                    FloatVector.zero(FLOATS).blend(fromMemorySegment(FLOATS, ALL, gradOut + at, ORDER), positive);
+            if (accumulate) {
+                value = value.add(fromMemorySegment(FLOATS, ALL, gradIn + at, ORDER));
+            }
+            value.intoMemorySegment(ALL, gradIn + at, ORDER);
         }
         if (end < 4 * count) {
-            FloatVector last = relu(load(in + end), load(gradOut + end));
-            Vectors.putFirst(last, gradIn + end, Vectors.tail(count), accumulate);
+            VectorMask<Float> positive =
+                    fromMemorySegment(FLOATS, ALL, in + end, ORDER).compare(VectorOperators.GT, 0f);
+            FloatVector last =
+                    FloatVector.zero(FLOATS).blend(fromMemorySegment(FLOATS, ALL, gradOut + end, ORDER), positive);
+            if (accumulate) {
+                last = last.add(fromMemorySegment(FLOATS, ALL, gradIn + end, ORDER));
+            }
+            last.intoMemorySegment(ALL, gradIn + end, ORDER, FIRST[Vectors.tail(count)]);
         }
     }
 }

@@ -1,8 +1,11 @@
 package dev.geomean.engine.cpu;
 
+import static dev.geomean.engine.cpu.Native.ALL;
 import static dev.geomean.engine.cpu.Native.FLOATS;
 import static dev.geomean.engine.cpu.Native.LANES;
-import static dev.geomean.engine.cpu.Native.load;
+import static dev.geomean.engine.cpu.Native.ORDER;
+import static dev.geomean.engine.cpu.Vectors.FIRST;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -26,35 +29,37 @@ final class Exponentials {
      * @return the sum
      */
     double of(long x, int count, float shift, float scale, float[] out) {
-        return apply(x, count, shift, scale, out);
+        return apply(x, count, shift, scale, out, 0);
     }
 
     /**
-     * {@code values[i] = e^values[i]}.
+     * {@code values[i] = e^(values[i] - shift)}, {@code from <= i < from + count}.
      *
      * @param values as {@code out} of {@link #of}
+     * @param from first element
      * @param count number of elements
+     * @param shift subtracted first
      * @return the sum
      */
-    double inPlace(float[] values, int count) {
-        return apply(0, count, 0, 1, values);
+    double inPlace(float[] values, int from, int count, float shift) {
+        return apply(0, count, shift, 1, values, from);
     }
 
     /**
      * Exponents above 88 count as 88, those below -86.9 as negative infinity.
      *
-     * <p>This is {@link VectorMath#exp} written out, because a method of more than 325 bytes is never inlined: see
-     * {@link Rows}.
+     * <p>The formula is that of {@link VectorMath#exp}.
      */
-    private double apply(long x, int count, float shift, float scale, float[] out) {
-        FloatVector shifts = Vectors.all(shift);
-        FloatVector scales = Vectors.all(scale);
+    private double apply(long x, int count, float shift, float scale, float[] out, int outAt) {
+        FloatVector shifts = FloatVector.broadcast(FLOATS, shift);
+        FloatVector scales = FloatVector.broadcast(FLOATS, scale);
         double total = 0;
         for (int done = 0; done < count; done += Rows.CHUNK) {
             int end = Math.min(count, done + Rows.CHUNK);
-            FloatVector sum = Vectors.zero();
+            FloatVector sum = FloatVector.zero(FLOATS);
             for (int i = done; i < end; i += LANES) {
-                FloatVector d = x == 0 ? FloatVector.fromArray(FLOATS, out, i) : load(x + 4L * i);
+                FloatVector d = x == 0 ? FloatVector.fromArray(FLOATS, out, outAt + i)
+                        : fromMemorySegment(FLOATS, ALL, x + 4L * i, ORDER);
                 d = d.sub(shifts).mul(scales);
                 FloatVector rounded = d.fma(VectorMath.LOG2_E, VectorMath.ROUND);
                 FloatVector n = rounded.sub(VectorMath.ROUND);
@@ -72,12 +77,13 @@ final class Exponentials {
                 e = e.blend(VectorMath.ZERO, d.compare(VectorOperators.LT, VectorMath.SMALLEST_EXP));
                 e = e.blend(VectorMath.E_88, d.compare(VectorOperators.GT, VectorMath.EIGHTY_EIGHT));
                 if (end - i < LANES) {
-                    e = VectorMath.ZERO.blend(e, Vectors.first(end - i));
+                    e = VectorMath.ZERO.blend(e, FIRST[end - i]);
                 }
                 sum = sum.add(e);
-                e.intoArray(out, i);
+                e.intoArray(out, outAt + i);
             }
-            total += Vectors.sum(sum, lanes);
+            sum.intoArray(lanes, 0);
+            total += Vectors.sum(lanes);
         }
         return total;
     }

@@ -1,10 +1,14 @@
 package dev.geomean.engine.cpu;
 
+import static dev.geomean.engine.cpu.Native.ALL;
 import static dev.geomean.engine.cpu.Native.FLOATS;
 import static dev.geomean.engine.cpu.Native.LANES;
-import static dev.geomean.engine.cpu.Native.load;
+import static dev.geomean.engine.cpu.Native.ORDER;
+import static dev.geomean.engine.cpu.Vectors.FIRST;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
 
 /**
  * Functions of the form {@code x · weight(x)}, whose weight is a sigmoid or a normal distribution: SiLU, GELU and the gated
@@ -13,14 +17,13 @@ import jdk.incubator.vector.FloatVector;
  */
 final class Gates {
     private final Exponentials exponentials = new Exponentials();
+    /** Exponents, then exponentials. */
     private final float[] chunk = new float[Rows.CHUNK + LANES];
+
+    private final float[] distribution = new float[Rows.CHUNK + LANES];
 
     private static int length(long count, long done) {
         return (int) Math.min(Rows.CHUNK, count - done);
-    }
-
-    private FloatVector exponential(int i) {
-        return FloatVector.fromArray(FLOATS, chunk, i);
     }
 
     /** {@code out = silu(in)}. */
@@ -28,13 +31,21 @@ final class Gates {
         for (long done = 0; done < count; done += Rows.CHUNK) {
             int length = length(count, done);
             exponentials.of(in + 4 * done, length, 0, -1, chunk);
-            siluChunk(in + 4 * done, out + 4 * done, length);
+            gateChunk(in + 4 * done, out + 4 * done, length);
         }
     }
 
-    private void siluChunk(long in, long out, int count) {
+    /** {@code out = in / (1 + chunk)}; 0 for negative infinity. */
+    private void gateChunk(long in, long out, int count) {
         for (int i = 0; i < count; i += LANES) {
-            Vectors.storeUpTo(count - i, VectorMath.silu(load(in + 4L * i), exponential(i)), out + 4L * i);
+            FloatVector x = fromMemorySegment(FLOATS, ALL, in + 4L * i, ORDER);
+            FloatVector weight = VectorMath.ONE.div(FloatVector.fromArray(FLOATS, chunk, i).add(VectorMath.ONE));
+            FloatVector gated = x.mul(weight).blend(VectorMath.ZERO, x.compare(VectorOperators.LT, VectorMath.FAR));
+            if (count - i >= LANES) {
+                gated.intoMemorySegment(ALL, out + 4L * i, ORDER);
+            } else {
+                gated.intoMemorySegment(ALL, out + 4L * i, ORDER, FIRST[count - i]);
+            }
         }
     }
 
@@ -50,9 +61,21 @@ final class Gates {
 
     private void siluBackwardChunk(long in, long gradOut, long gradIn, int count, boolean accumulate) {
         for (int i = 0; i < count; i += LANES) {
-            FloatVector s = VectorMath.ONE.div(exponential(i).add(VectorMath.ONE));
-            FloatVector slope = VectorMath.siluSlope(load(in + 4L * i), s);
-            Vectors.putUpTo(count - i, slope.mul(load(gradOut + 4L * i)), gradIn + 4L * i, accumulate);
+            FloatVector x = fromMemorySegment(FLOATS, ALL, in + 4L * i, ORDER);
+            FloatVector weight = VectorMath.ONE.div(FloatVector.fromArray(FLOATS, chunk, i).add(VectorMath.ONE));
+            FloatVector spread = weight.mul(VectorMath.ONE.sub(weight));
+            // Where the weight is 0 or 1 to the last bit, x may be infinite.
+            FloatVector slope =
+                    x.fma(spread, weight).blend(weight, spread.compare(VectorOperators.EQ, VectorMath.ZERO));
+            FloatVector gradient = slope.mul(fromMemorySegment(FLOATS, ALL, gradOut + 4L * i, ORDER));
+            if (accumulate) {
+                gradient = gradient.add(fromMemorySegment(FLOATS, ALL, gradIn + 4L * i, ORDER));
+            }
+            if (count - i >= LANES) {
+                gradient.intoMemorySegment(ALL, gradIn + 4L * i, ORDER);
+            } else {
+                gradient.intoMemorySegment(ALL, gradIn + 4L * i, ORDER, FIRST[count - i]);
+            }
         }
     }
 
@@ -68,8 +91,15 @@ final class Gates {
 
     private void swiGluChunk(long gate, long up, long out, int count) {
         for (int i = 0; i < count; i += LANES) {
-            FloatVector gated = VectorMath.silu(load(gate + 4L * i), exponential(i)).mul(load(up + 4L * i));
-            Vectors.storeUpTo(count - i, gated, out + 4L * i);
+            FloatVector x = fromMemorySegment(FLOATS, ALL, gate + 4L * i, ORDER);
+            FloatVector weight = VectorMath.ONE.div(FloatVector.fromArray(FLOATS, chunk, i).add(VectorMath.ONE));
+            FloatVector gated = x.mul(weight).blend(VectorMath.ZERO, x.compare(VectorOperators.LT, VectorMath.FAR));
+            gated = gated.mul(fromMemorySegment(FLOATS, ALL, up + 4L * i, ORDER));
+            if (count - i >= LANES) {
+                gated.intoMemorySegment(ALL, out + 4L * i, ORDER);
+            } else {
+                gated.intoMemorySegment(ALL, out + 4L * i, ORDER, FIRST[count - i]);
+            }
         }
     }
 
@@ -94,16 +124,39 @@ final class Gates {
 
     private void gradUpChunk(long gate, long gradOut, long gradUp, int count, boolean accumulate) {
         for (int i = 0; i < count; i += LANES) {
-            FloatVector silu = VectorMath.silu(load(gate + 4L * i), exponential(i));
-            Vectors.putUpTo(count - i, silu.mul(load(gradOut + 4L * i)), gradUp + 4L * i, accumulate);
+            FloatVector x = fromMemorySegment(FLOATS, ALL, gate + 4L * i, ORDER);
+            FloatVector weight = VectorMath.ONE.div(FloatVector.fromArray(FLOATS, chunk, i).add(VectorMath.ONE));
+            FloatVector gated = x.mul(weight).blend(VectorMath.ZERO, x.compare(VectorOperators.LT, VectorMath.FAR));
+            FloatVector gradient = gated.mul(fromMemorySegment(FLOATS, ALL, gradOut + 4L * i, ORDER));
+            if (accumulate) {
+                gradient = gradient.add(fromMemorySegment(FLOATS, ALL, gradUp + 4L * i, ORDER));
+            }
+            if (count - i >= LANES) {
+                gradient.intoMemorySegment(ALL, gradUp + 4L * i, ORDER);
+            } else {
+                gradient.intoMemorySegment(ALL, gradUp + 4L * i, ORDER, FIRST[count - i]);
+            }
         }
     }
 
     private void gradGateChunk(long gate, long up, long gradOut, long gradGate, int count, boolean accumulate) {
         for (int i = 0; i < count; i += LANES) {
-            FloatVector s = VectorMath.ONE.div(exponential(i).add(VectorMath.ONE));
-            FloatVector slope = VectorMath.siluSlope(load(gate + 4L * i), s).mul(load(up + 4L * i));
-            Vectors.putUpTo(count - i, slope.mul(load(gradOut + 4L * i)), gradGate + 4L * i, accumulate);
+            FloatVector x = fromMemorySegment(FLOATS, ALL, gate + 4L * i, ORDER);
+            FloatVector weight = VectorMath.ONE.div(FloatVector.fromArray(FLOATS, chunk, i).add(VectorMath.ONE));
+            FloatVector spread = weight.mul(VectorMath.ONE.sub(weight));
+            // Where the weight is 0 or 1 to the last bit, x may be infinite.
+            FloatVector slope =
+                    x.fma(spread, weight).blend(weight, spread.compare(VectorOperators.EQ, VectorMath.ZERO));
+            FloatVector gradient = slope.mul(fromMemorySegment(FLOATS, ALL, up + 4L * i, ORDER))
+                    .mul(fromMemorySegment(FLOATS, ALL, gradOut + 4L * i, ORDER));
+            if (accumulate) {
+                gradient = gradient.add(fromMemorySegment(FLOATS, ALL, gradGate + 4L * i, ORDER));
+            }
+            if (count - i >= LANES) {
+                gradient.intoMemorySegment(ALL, gradGate + 4L * i, ORDER);
+            } else {
+                gradient.intoMemorySegment(ALL, gradGate + 4L * i, ORDER, FIRST[count - i]);
+            }
         }
     }
 
@@ -112,20 +165,16 @@ final class Gates {
         for (long done = 0; done < count; done += Rows.CHUNK) {
             int length = length(count, done);
             geluTanhExponents(in + 4 * done, length);
-            exponentials.inPlace(chunk, length);
-            geluTanhChunk(in + 4 * done, out + 4 * done, length);
+            exponentials.inPlace(chunk, 0, length, 0);
+            gateChunk(in + 4 * done, out + 4 * done, length);
         }
     }
 
+    /** {@code -2u}, {@code u = √(2/π) (x + 0.044715 x³)}: GELU is {@code x · sigmoid(2u)}. */
     private void geluTanhExponents(long in, int count) {
         for (int i = 0; i < count; i += LANES) {
-            VectorMath.geluTanhExponent(load(in + 4L * i)).intoArray(chunk, i);
-        }
-    }
-
-    private void geluTanhChunk(long in, long out, int count) {
-        for (int i = 0; i < count; i += LANES) {
-            Vectors.storeUpTo(count - i, VectorMath.geluTanh(load(in + 4L * i), exponential(i)), out + 4L * i);
+            FloatVector x = fromMemorySegment(FLOATS, ALL, in + 4L * i, ORDER);
+            x.mul(x).fma(VectorMath.MINUS_GELU_CUBIC, VectorMath.MINUS_GELU_LINEAR).mul(x).intoArray(chunk, i);
         }
     }
 
@@ -135,15 +184,28 @@ final class Gates {
             int length = length(count, done);
             long at = 4 * done;
             geluTanhExponents(in + at, length);
-            exponentials.inPlace(chunk, length);
+            exponentials.inPlace(chunk, 0, length, 0);
             geluTanhBackwardChunk(in + at, gradOut + at, gradIn + at, length, accumulate);
         }
     }
 
     private void geluTanhBackwardChunk(long in, long gradOut, long gradIn, int count, boolean accumulate) {
         for (int i = 0; i < count; i += LANES) {
-            FloatVector slope = VectorMath.geluTanhSlope(load(in + 4L * i), exponential(i));
-            Vectors.putUpTo(count - i, slope.mul(load(gradOut + 4L * i)), gradIn + 4L * i, accumulate);
+            FloatVector x = fromMemorySegment(FLOATS, ALL, in + 4L * i, ORDER);
+            FloatVector weight = VectorMath.ONE.div(FloatVector.fromArray(FLOATS, chunk, i).add(VectorMath.ONE));
+            FloatVector spread = weight.mul(VectorMath.ONE.sub(weight));
+            FloatVector slope = x.mul(x).fma(VectorMath.GELU_SQUARE, VectorMath.GELU_LINEAR).mul(x);
+            // Where the weight is 0 or 1 to the last bit, x may be infinite.
+            slope = slope.fma(spread, weight).blend(weight, spread.compare(VectorOperators.EQ, VectorMath.ZERO));
+            FloatVector gradient = slope.mul(fromMemorySegment(FLOATS, ALL, gradOut + 4L * i, ORDER));
+            if (accumulate) {
+                gradient = gradient.add(fromMemorySegment(FLOATS, ALL, gradIn + 4L * i, ORDER));
+            }
+            if (count - i >= LANES) {
+                gradient.intoMemorySegment(ALL, gradIn + 4L * i, ORDER);
+            } else {
+                gradient.intoMemorySegment(ALL, gradIn + 4L * i, ORDER, FIRST[count - i]);
+            }
         }
     }
 
@@ -152,20 +214,59 @@ final class Gates {
         for (long done = 0; done < count; done += Rows.CHUNK) {
             int length = length(count, done);
             geluErfExponents(in + 4 * done, length);
-            exponentials.inPlace(chunk, length);
+            exponentials.inPlace(chunk, 0, length, 0);
+            normalDistribution(in + 4 * done, length);
             geluErfChunk(in + 4 * done, out + 4 * done, length);
         }
     }
 
     private void geluErfExponents(long in, int count) {
         for (int i = 0; i < count; i += LANES) {
-            VectorMath.geluErfExponent(load(in + 4L * i)).intoArray(chunk, i);
+            FloatVector x = fromMemorySegment(FLOATS, ALL, in + 4L * i, ORDER);
+            x.mul(VectorMath.MINUS_HALF).mul(x).intoArray(chunk, i);
+        }
+    }
+
+    /**
+     * Distribution function of the standard normal distribution, {@code Φ(x) = (1 + erf(x/√2)) / 2}, with an absolute
+     * error below 1e-7 and a small relative error in the lower tail, given {@code e^(-x²/2)} in {@link #chunk}.
+     *
+     * <p>Near 0 an odd polynomial; elsewhere {@code Φ(-|x|) = e^(-x²/2) q(t)}, {@code t = 1/(1 + 0.4 |x|)}.
+     */
+    private void normalDistribution(long in, int count) {
+        for (int i = 0; i < count; i += LANES) {
+            FloatVector x = fromMemorySegment(FLOATS, ALL, in + 4L * i, ORDER);
+            FloatVector distance = x.abs();
+            FloatVector t = VectorMath.ONE.div(distance.fma(VectorMath.TAIL_SLOPE, VectorMath.ONE));
+            FloatVector q = t.fma(VectorMath.TAIL_7, VectorMath.TAIL_6)
+                    .fma(t, VectorMath.TAIL_5)
+                    .fma(t, VectorMath.TAIL_4)
+                    .fma(t, VectorMath.TAIL_3)
+                    .fma(t, VectorMath.TAIL_2)
+                    .fma(t, VectorMath.TAIL_1);
+            FloatVector lower = q.mul(t).mul(FloatVector.fromArray(FLOATS, chunk, i));
+            FloatVector far =
+                    lower.blend(VectorMath.ONE.sub(lower), x.compare(VectorOperators.GT, VectorMath.ZERO));
+            FloatVector square = x.mul(x);
+            FloatVector near = square.fma(VectorMath.CDF_9, VectorMath.CDF_7)
+                    .fma(square, VectorMath.CDF_5)
+                    .fma(square, VectorMath.CDF_3)
+                    .fma(square, VectorMath.CDF_1)
+                    .fma(x, VectorMath.HALF);
+            far.blend(near, distance.compare(VectorOperators.LT, VectorMath.ONE)).intoArray(distribution, i);
         }
     }
 
     private void geluErfChunk(long in, long out, int count) {
         for (int i = 0; i < count; i += LANES) {
-            Vectors.storeUpTo(count - i, VectorMath.geluErf(load(in + 4L * i), exponential(i)), out + 4L * i);
+            FloatVector x = fromMemorySegment(FLOATS, ALL, in + 4L * i, ORDER);
+            FloatVector cdf = FloatVector.fromArray(FLOATS, distribution, i);
+            FloatVector gated = x.mul(cdf).blend(VectorMath.ZERO, x.compare(VectorOperators.LT, VectorMath.FAR));
+            if (count - i >= LANES) {
+                gated.intoMemorySegment(ALL, out + 4L * i, ORDER);
+            } else {
+                gated.intoMemorySegment(ALL, out + 4L * i, ORDER, FIRST[count - i]);
+            }
         }
     }
 
@@ -175,15 +276,29 @@ final class Gates {
             int length = length(count, done);
             long at = 4 * done;
             geluErfExponents(in + at, length);
-            exponentials.inPlace(chunk, length);
+            exponentials.inPlace(chunk, 0, length, 0);
+            normalDistribution(in + at, length);
             geluErfBackwardChunk(in + at, gradOut + at, gradIn + at, length, accumulate);
         }
     }
 
     private void geluErfBackwardChunk(long in, long gradOut, long gradIn, int count, boolean accumulate) {
         for (int i = 0; i < count; i += LANES) {
-            FloatVector slope = VectorMath.geluErfSlope(load(in + 4L * i), exponential(i));
-            Vectors.putUpTo(count - i, slope.mul(load(gradOut + 4L * i)), gradIn + 4L * i, accumulate);
+            FloatVector x = fromMemorySegment(FLOATS, ALL, in + 4L * i, ORDER);
+            FloatVector bell = FloatVector.fromArray(FLOATS, chunk, i);
+            FloatVector cdf = FloatVector.fromArray(FLOATS, distribution, i);
+            // Where the bell is 0, x may be infinite.
+            FloatVector slope = x.mul(VectorMath.DENSITY).fma(bell, cdf).blend(cdf,
+                    bell.compare(VectorOperators.EQ, VectorMath.ZERO));
+            FloatVector gradient = slope.mul(fromMemorySegment(FLOATS, ALL, gradOut + 4L * i, ORDER));
+            if (accumulate) {
+                gradient = gradient.add(fromMemorySegment(FLOATS, ALL, gradIn + 4L * i, ORDER));
+            }
+            if (count - i >= LANES) {
+                gradient.intoMemorySegment(ALL, gradIn + 4L * i, ORDER);
+            } else {
+                gradient.intoMemorySegment(ALL, gradIn + 4L * i, ORDER, FIRST[count - i]);
+            }
         }
     }
 }

@@ -4,7 +4,6 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -31,11 +30,7 @@ final class Native {
     /** Byte order of the machine. */
     static final ByteOrder ORDER = ByteOrder.nativeOrder();
 
-    /**
-     * All of memory. For loops whose methods are also called with nothing to do in the loop: C2 does not inline the
-     * methods of this class into code that the profile says is rare, and then every vector is allocated; those of the
-     * Vector API always.
-     */
+    /** All of memory. */
     @SuppressWarnings("restricted") // unchecked access is what this class is for
     static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
 
@@ -50,30 +45,6 @@ final class Native {
             throw new IllegalArgumentException("geomean.vector.bits must be 128, 256 or 512, not " + bits);
         }
         return VectorShape.forBitSize(bits);
-    }
-
-    static FloatVector load(long address) {
-        return FloatVector.fromMemorySegment(FLOATS, ALL, address, ORDER);
-    }
-
-    static void store(FloatVector vector, long address) {
-        vector.intoMemorySegment(ALL, address, ORDER);
-    }
-
-    static FloatVector load4(long address) {
-        return FloatVector.fromMemorySegment(FloatVector.SPECIES_128, ALL, address, ORDER);
-    }
-
-    static void store4(FloatVector vector, long address) {
-        vector.intoMemorySegment(ALL, address, ORDER);
-    }
-
-    static IntVector loadInts(long address) {
-        return IntVector.fromMemorySegment(INTS, ALL, address, ORDER);
-    }
-
-    static void storeInts(IntVector vector, long address) {
-        vector.intoMemorySegment(ALL, address, ORDER);
     }
 
     static float get(long address) {

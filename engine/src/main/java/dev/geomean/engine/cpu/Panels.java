@@ -1,5 +1,10 @@
 package dev.geomean.engine.cpu;
 
+import static dev.geomean.engine.cpu.Native.ALL;
+import static dev.geomean.engine.cpu.Native.FLOATS;
+import static dev.geomean.engine.cpu.Native.ORDER;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
+
 /**
  * Copies operands from native memory into the layouts that {@link Tiles} reads.
  *
@@ -47,7 +52,7 @@ final class Panels {
             long row = from + i * stride;
             int at = i * Tiles.STRIDE;
             for (int j = 0; j < length; j += LANES) {
-                Native.load(row + 4L * j).intoArray(to, at + j);
+                fromMemorySegment(FLOATS, ALL, row + 4L * j, ORDER).intoArray(to, at + j);
             }
         }
     }
@@ -77,15 +82,15 @@ final class Panels {
     private static void wide(long column, long stride, float[] to, int at, int depth) {
         for (int p = 0; p < depth; p++) {
             long row = column + p * stride;
-            Native.load(row).intoArray(to, at + p * WIDTH);
-            Native.load(row + 4L * LANES).intoArray(to, at + p * WIDTH + LANES);
+            fromMemorySegment(FLOATS, ALL, row, ORDER).intoArray(to, at + p * WIDTH);
+            fromMemorySegment(FLOATS, ALL, row + 4L * LANES, ORDER).intoArray(to, at + p * WIDTH + LANES);
         }
     }
 
     /** A panel with so few columns that the second vector would be read from beyond the row. */
     private static void narrow(long column, long stride, float[] to, int at, int depth) {
         for (int p = 0; p < depth; p++) {
-            Native.load(column + p * stride).intoArray(to, at + p * WIDTH);
+            fromMemorySegment(FLOATS, ALL, column + p * stride, ORDER).intoArray(to, at + p * WIDTH);
         }
     }
 }

@@ -1,10 +1,15 @@
 package dev.geomean.engine.cpu;
 
+import static dev.geomean.engine.cpu.Native.ALL;
+import static dev.geomean.engine.cpu.Native.FLOATS;
 import static dev.geomean.engine.cpu.Native.LANES;
-import static dev.geomean.engine.cpu.Native.load;
+import static dev.geomean.engine.cpu.Native.ORDER;
 import static dev.geomean.engine.cpu.Vectors.BYTES;
+import static dev.geomean.engine.cpu.Vectors.FIRST;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
 
 /**
  * Sums and maxima of one run of elements. Long runs are cut into chunks whose sums are added in double precision, so that
@@ -26,32 +31,33 @@ final class Rows {
             int length = (int) Math.min(CHUNK, count - done);
             long end = 4 * done + Vectors.body(length);
             long at = 4 * done;
-            FloatVector s0 = Vectors.zero();
-            FloatVector s1 = Vectors.zero();
-            FloatVector s2 = Vectors.zero();
-            FloatVector s3 = Vectors.zero();
-            FloatVector s4 = Vectors.zero();
-            FloatVector s5 = Vectors.zero();
-            FloatVector s6 = Vectors.zero();
-            FloatVector s7 = Vectors.zero();
+            FloatVector s0 = FloatVector.zero(FLOATS);
+            FloatVector s1 = FloatVector.zero(FLOATS);
+            FloatVector s2 = FloatVector.zero(FLOATS);
+            FloatVector s3 = FloatVector.zero(FLOATS);
+            FloatVector s4 = FloatVector.zero(FLOATS);
+            FloatVector s5 = FloatVector.zero(FLOATS);
+            FloatVector s6 = FloatVector.zero(FLOATS);
+            FloatVector s7 = FloatVector.zero(FLOATS);
             for (; at <= end - 8 * BYTES; at += 8 * BYTES) {
-                s0 = s0.add(load(x + at));
-                s1 = s1.add(load(x + at + BYTES));
-                s2 = s2.add(load(x + at + 2 * BYTES));
-                s3 = s3.add(load(x + at + 3 * BYTES));
-                s4 = s4.add(load(x + at + 4 * BYTES));
-                s5 = s5.add(load(x + at + 5 * BYTES));
-                s6 = s6.add(load(x + at + 6 * BYTES));
-                s7 = s7.add(load(x + at + 7 * BYTES));
+                s0 = s0.add(fromMemorySegment(FLOATS, ALL, x + at, ORDER));
+                s1 = s1.add(fromMemorySegment(FLOATS, ALL, x + at + BYTES, ORDER));
+                s2 = s2.add(fromMemorySegment(FLOATS, ALL, x + at + 2 * BYTES, ORDER));
+                s3 = s3.add(fromMemorySegment(FLOATS, ALL, x + at + 3 * BYTES, ORDER));
+                s4 = s4.add(fromMemorySegment(FLOATS, ALL, x + at + 4 * BYTES, ORDER));
+                s5 = s5.add(fromMemorySegment(FLOATS, ALL, x + at + 5 * BYTES, ORDER));
+                s6 = s6.add(fromMemorySegment(FLOATS, ALL, x + at + 6 * BYTES, ORDER));
+                s7 = s7.add(fromMemorySegment(FLOATS, ALL, x + at + 7 * BYTES, ORDER));
             }
             for (; at < end; at += BYTES) {
-                s0 = s0.add(load(x + at));
+                s0 = s0.add(fromMemorySegment(FLOATS, ALL, x + at, ORDER));
             }
             int tail = Vectors.tail(length);
             if (tail > 0) {
-                s1 = s1.add(load(x + at), Vectors.first(tail));
+                s1 = s1.add(fromMemorySegment(FLOATS, ALL, x + at, ORDER), FIRST[tail]);
             }
-            sum += Vectors.sum(s0.add(s1).add(s2.add(s3)).add(s4.add(s5).add(s6.add(s7))), lanes);
+            s0.add(s1).add(s2.add(s3)).add(s4.add(s5).add(s6.add(s7))).intoArray(lanes, 0);
+            sum += Vectors.sum(lanes);
         }
         return sum;
     }
@@ -63,31 +69,32 @@ final class Rows {
             int length = (int) Math.min(CHUNK, count - done);
             long end = 4 * done + Vectors.body(length);
             long at = 4 * done;
-            FloatVector centers = Vectors.all(center);
-            FloatVector s0 = Vectors.zero();
-            FloatVector s1 = Vectors.zero();
-            FloatVector s2 = Vectors.zero();
-            FloatVector s3 = Vectors.zero();
+            FloatVector centers = FloatVector.broadcast(FLOATS, center);
+            FloatVector s0 = FloatVector.zero(FLOATS);
+            FloatVector s1 = FloatVector.zero(FLOATS);
+            FloatVector s2 = FloatVector.zero(FLOATS);
+            FloatVector s3 = FloatVector.zero(FLOATS);
             for (; at <= end - 4 * BYTES; at += 4 * BYTES) {
-                FloatVector d0 = load(x + at).sub(centers);
+                FloatVector d0 = fromMemorySegment(FLOATS, ALL, x + at, ORDER).sub(centers);
                 s0 = d0.fma(d0, s0);
-                FloatVector d1 = load(x + at + BYTES).sub(centers);
+                FloatVector d1 = fromMemorySegment(FLOATS, ALL, x + at + BYTES, ORDER).sub(centers);
                 s1 = d1.fma(d1, s1);
-                FloatVector d2 = load(x + at + 2 * BYTES).sub(centers);
+                FloatVector d2 = fromMemorySegment(FLOATS, ALL, x + at + 2 * BYTES, ORDER).sub(centers);
                 s2 = d2.fma(d2, s2);
-                FloatVector d3 = load(x + at + 3 * BYTES).sub(centers);
+                FloatVector d3 = fromMemorySegment(FLOATS, ALL, x + at + 3 * BYTES, ORDER).sub(centers);
                 s3 = d3.fma(d3, s3);
             }
             for (; at < end; at += BYTES) {
-                FloatVector d = load(x + at).sub(centers);
+                FloatVector d = fromMemorySegment(FLOATS, ALL, x + at, ORDER).sub(centers);
                 s0 = d.fma(d, s0);
             }
             int tail = Vectors.tail(length);
             if (tail > 0) {
-                FloatVector d = load(x + at).sub(centers);
-                s1 = s1.add(d.mul(d), Vectors.first(tail));
+                FloatVector d = fromMemorySegment(FLOATS, ALL, x + at, ORDER).sub(centers);
+                s1 = s1.add(d.mul(d), FIRST[tail]);
             }
-            sum += Vectors.sum(s0.add(s1).add(s2.add(s3)), lanes);
+            s0.add(s1).add(s2.add(s3)).intoArray(lanes, 0);
+            sum += Vectors.sum(lanes);
         }
         return sum;
     }
@@ -99,31 +106,38 @@ final class Rows {
             int length = (int) Math.min(CHUNK, count - done);
             long end = 4 * done + Vectors.body(length);
             long at = 4 * done;
-            FloatVector s0 = Vectors.zero();
-            FloatVector s1 = Vectors.zero();
-            FloatVector s2 = Vectors.zero();
-            FloatVector s3 = Vectors.zero();
+            FloatVector s0 = FloatVector.zero(FLOATS);
+            FloatVector s1 = FloatVector.zero(FLOATS);
+            FloatVector s2 = FloatVector.zero(FLOATS);
+            FloatVector s3 = FloatVector.zero(FLOATS);
             for (; at <= end - 4 * BYTES; at += 4 * BYTES) {
-                s0 = load(x + at).fma(load(y + at), s0);
-                s1 = load(x + at + BYTES).fma(load(y + at + BYTES), s1);
-                s2 = load(x + at + 2 * BYTES).fma(load(y + at + 2 * BYTES), s2);
-                s3 = load(x + at + 3 * BYTES).fma(load(y + at + 3 * BYTES), s3);
+                s0 = fromMemorySegment(FLOATS, ALL, x + at, ORDER).fma(fromMemorySegment(FLOATS, ALL, y + at, ORDER),
+                        s0);
+                s1 = fromMemorySegment(FLOATS, ALL, x + at + BYTES, ORDER)
+                        .fma(fromMemorySegment(FLOATS, ALL, y + at + BYTES, ORDER), s1);
+                s2 = fromMemorySegment(FLOATS, ALL, x + at + 2 * BYTES, ORDER)
+                        .fma(fromMemorySegment(FLOATS, ALL, y + at + 2 * BYTES, ORDER), s2);
+                s3 = fromMemorySegment(FLOATS, ALL, x + at + 3 * BYTES, ORDER)
+                        .fma(fromMemorySegment(FLOATS, ALL, y + at + 3 * BYTES, ORDER), s3);
             }
             for (; at < end; at += BYTES) {
-                s0 = load(x + at).fma(load(y + at), s0);
+                s0 = fromMemorySegment(FLOATS, ALL, x + at, ORDER).fma(fromMemorySegment(FLOATS, ALL, y + at, ORDER),
+                        s0);
             }
             int tail = Vectors.tail(length);
             if (tail > 0) {
-                s1 = s1.add(load(x + at).mul(load(y + at)), Vectors.first(tail));
+                s1 = s1.add(fromMemorySegment(FLOATS, ALL, x + at, ORDER)
+                        .mul(fromMemorySegment(FLOATS, ALL, y + at, ORDER)), FIRST[tail]);
             }
-            sum += Vectors.sum(s0.add(s1).add(s2.add(s3)), lanes);
+            s0.add(s1).add(s2.add(s3)).intoArray(lanes, 0);
+            sum += Vectors.sum(lanes);
         }
         return sum;
     }
 
     /** Largest element, NaN if any is, negative infinity without elements. */
     static float max(long x, long count) {
-        FloatVector s0 = Vectors.all(Float.NEGATIVE_INFINITY);
+        FloatVector s0 = FloatVector.broadcast(FLOATS, Float.NEGATIVE_INFINITY);
         FloatVector s1 = s0;
         FloatVector s2 = s0;
         FloatVector s3 = s0;
@@ -134,22 +148,22 @@ final class Rows {
         long end = Vectors.body(count);
         long at = 0;
         for (; at <= end - 8 * BYTES; at += 8 * BYTES) {
-            s0 = s0.max(load(x + at));
-            s1 = s1.max(load(x + at + BYTES));
-            s2 = s2.max(load(x + at + 2 * BYTES));
-            s3 = s3.max(load(x + at + 3 * BYTES));
-            s4 = s4.max(load(x + at + 4 * BYTES));
-            s5 = s5.max(load(x + at + 5 * BYTES));
-            s6 = s6.max(load(x + at + 6 * BYTES));
-            s7 = s7.max(load(x + at + 7 * BYTES));
+            s0 = s0.max(fromMemorySegment(FLOATS, ALL, x + at, ORDER));
+            s1 = s1.max(fromMemorySegment(FLOATS, ALL, x + at + BYTES, ORDER));
+            s2 = s2.max(fromMemorySegment(FLOATS, ALL, x + at + 2 * BYTES, ORDER));
+            s3 = s3.max(fromMemorySegment(FLOATS, ALL, x + at + 3 * BYTES, ORDER));
+            s4 = s4.max(fromMemorySegment(FLOATS, ALL, x + at + 4 * BYTES, ORDER));
+            s5 = s5.max(fromMemorySegment(FLOATS, ALL, x + at + 5 * BYTES, ORDER));
+            s6 = s6.max(fromMemorySegment(FLOATS, ALL, x + at + 6 * BYTES, ORDER));
+            s7 = s7.max(fromMemorySegment(FLOATS, ALL, x + at + 7 * BYTES, ORDER));
         }
         for (; at < end; at += BYTES) {
-            s0 = s0.max(load(x + at));
+            s0 = s0.max(fromMemorySegment(FLOATS, ALL, x + at, ORDER));
         }
         int tail = Vectors.tail(count);
         if (tail > 0) {
-            s1 = s1.max(s0.blend(load(x + at), Vectors.first(tail)));
+            s1 = s1.max(s0.blend(fromMemorySegment(FLOATS, ALL, x + at, ORDER), FIRST[tail]));
         }
-        return Vectors.max(s0.max(s1).max(s2.max(s3)).max(s4.max(s5).max(s6.max(s7))));
+        return s0.max(s1).max(s2.max(s3)).max(s4.max(s5).max(s6.max(s7))).reduceLanes(VectorOperators.MAX);
     }
 }

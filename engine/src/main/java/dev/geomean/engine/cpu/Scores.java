@@ -1,5 +1,10 @@
 package dev.geomean.engine.cpu;
 
+import static dev.geomean.engine.cpu.Native.ALL;
+import static dev.geomean.engine.cpu.Native.FLOATS;
+import static dev.geomean.engine.cpu.Native.ORDER;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
+
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 
@@ -49,9 +54,9 @@ final class Scores {
     void fillVector(int row, int from, float value) {
         int used = from % LANES;
         int at = at(row, from - used);
-        VectorMask<Float> keep = Native.FLOATS.indexInRange(0, used);
-        FloatVector filler = FloatVector.broadcast(Native.FLOATS, value);
-        filler.blend(FloatVector.fromArray(Native.FLOATS, values, at), keep).intoArray(values, at);
+        VectorMask<Float> keep = FLOATS.indexInRange(0, used);
+        FloatVector filler = FloatVector.broadcast(FLOATS, value);
+        filler.blend(FloatVector.fromArray(FLOATS, values, at), keep).intoArray(values, at);
     }
 
     /**
@@ -66,7 +71,7 @@ final class Scores {
             fillVector(row, from, 0);
         }
         for (int j = roundUp(from, LANES); j < to; j += LANES) {
-            FloatVector.zero(Native.FLOATS).intoArray(values, at(row, j));
+            FloatVector.zero(FLOATS).intoArray(values, at(row, j));
         }
     }
 
@@ -159,8 +164,8 @@ final class Scores {
     private static void addTile(float[] tile, float[] to, int at, int stride) {
         for (int i = 0; i < Tiles.ROWS; i++) {
             for (int j = 0; j < WIDTH; j += LANES) {
-                FloatVector value = FloatVector.fromArray(Native.FLOATS, tile, i * WIDTH + j);
-                value.add(FloatVector.fromArray(Native.FLOATS, to, at + i * stride + j)).intoArray(to,
+                FloatVector value = FloatVector.fromArray(FLOATS, tile, i * WIDTH + j);
+                value.add(FloatVector.fromArray(FLOATS, to, at + i * stride + j)).intoArray(to,
                         at + i * stride + j);
             }
         }
@@ -197,7 +202,7 @@ final class Scores {
         for (int i = 0; i < rows; i++) {
             long row = from + 4L * i * stride;
             for (int j = 0; j < length; j += LANES) {
-                Native.load(row + 4L * j).mul(scale).intoArray(to, i * Tiles.STRIDE + j);
+                fromMemorySegment(FLOATS, ALL, row + 4L * j, ORDER).mul(scale).intoArray(to, i * Tiles.STRIDE + j);
             }
         }
     }
@@ -223,7 +228,7 @@ final class Scores {
     private static void set(float[] values, int at, long to, int length, float scale) {
         int j = 0;
         for (; j <= length - LANES; j += LANES) {
-            Native.store(FloatVector.fromArray(Native.FLOATS, values, at + j).mul(scale), to + 4L * j);
+            FloatVector.fromArray(FLOATS, values, at + j).mul(scale).intoMemorySegment(ALL, to + 4L * j, ORDER);
         }
         for (; j < length; j++) {
             Native.set(to + 4L * j, values[at + j] * scale);
@@ -233,8 +238,8 @@ final class Scores {
     private static void add(float[] values, int at, long to, int length, float scale) {
         int j = 0;
         for (; j <= length - LANES; j += LANES) {
-            FloatVector v = FloatVector.fromArray(Native.FLOATS, values, at + j).mul(scale);
-            Native.store(v.add(Native.load(to + 4L * j)), to + 4L * j);
+            FloatVector v = FloatVector.fromArray(FLOATS, values, at + j).mul(scale);
+            v.add(fromMemorySegment(FLOATS, ALL, to + 4L * j, ORDER)).intoMemorySegment(ALL, to + 4L * j, ORDER);
         }
         for (; j < length; j++) {
             Native.set(to + 4L * j, values[at + j] * scale + Native.get(to + 4L * j));

@@ -4,10 +4,12 @@ import static dev.geomean.engine.cpu.Native.ALL;
 import static dev.geomean.engine.cpu.Native.FLOATS;
 import static dev.geomean.engine.cpu.Native.LANES;
 import static dev.geomean.engine.cpu.Native.ORDER;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorShuffle;
 
 /**
  * Products in which one operand has only a few rows or columns, as in decoding a single sequence or a head with one
@@ -38,6 +40,11 @@ final class SkinnyMatMul {
     /** Columns of one block of sums: few enough that {@link #SUM_ROWS} rows of them stay in the first-level cache. */
     private static final int SUM_COLUMNS = 1024;
 
+    private static final VectorShuffle<Float> FOLD_8 = fold(8);
+    private static final VectorShuffle<Float> FOLD_4 = fold(4);
+    private static final VectorShuffle<Float> FOLD_2 = fold(2);
+    private static final VectorShuffle<Float> FOLD_1 = fold(1);
+
     private final float[] partial = new float[PARTIAL];
     private final float[] results = new float[2 * DOT_ROWS];
     private float[] small = {};
@@ -45,6 +52,10 @@ final class SkinnyMatMul {
 
     /** Creates an instance. */
     SkinnyMatMul() {}
+
+    private static VectorShuffle<Float> fold(int distance) {
+        return VectorShuffle.fromOp(FLOATS, lane -> (lane + distance) % LANES);
+    }
 
     /**
      * Copies the small operand, {@code [rows, depth]}, to the heap.
@@ -143,10 +154,10 @@ final class SkinnyMatMul {
         for (int p = 0; p < whole; p += LANES) {
             FloatVector u = FloatVector.fromArray(FLOATS, a, at + p);
             FloatVector v = FloatVector.fromArray(FLOATS, a, nextAt + p);
-            FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, ALL, row0 + 4L * p, ORDER);
-            FloatVector b1 = FloatVector.fromMemorySegment(FLOATS, ALL, row1 + 4L * p, ORDER);
-            FloatVector b2 = FloatVector.fromMemorySegment(FLOATS, ALL, row2 + 4L * p, ORDER);
-            FloatVector b3 = FloatVector.fromMemorySegment(FLOATS, ALL, row3 + 4L * p, ORDER);
+            FloatVector b0 = fromMemorySegment(FLOATS, ALL, row0 + 4L * p, ORDER);
+            FloatVector b1 = fromMemorySegment(FLOATS, ALL, row1 + 4L * p, ORDER);
+            FloatVector b2 = fromMemorySegment(FLOATS, ALL, row2 + 4L * p, ORDER);
+            FloatVector b3 = fromMemorySegment(FLOATS, ALL, row3 + 4L * p, ORDER);
             x0 = b0.fma(u, x0);
             x1 = b1.fma(u, x1);
             x2 = b2.fma(u, x2);
@@ -160,10 +171,10 @@ final class SkinnyMatMul {
         VectorMask<Float> beyond = FLOATS.indexInRange(0, depth - whole).not();
         FloatVector u = FloatVector.fromArray(FLOATS, a, at + whole);
         FloatVector v = FloatVector.fromArray(FLOATS, a, nextAt + whole);
-        FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, ALL, row0 + 4L * whole, ORDER).blend(0, beyond);
-        FloatVector b1 = FloatVector.fromMemorySegment(FLOATS, ALL, row1 + 4L * whole, ORDER).blend(0, beyond);
-        FloatVector b2 = FloatVector.fromMemorySegment(FLOATS, ALL, row2 + 4L * whole, ORDER).blend(0, beyond);
-        FloatVector b3 = FloatVector.fromMemorySegment(FLOATS, ALL, row3 + 4L * whole, ORDER).blend(0, beyond);
+        FloatVector b0 = fromMemorySegment(FLOATS, ALL, row0 + 4L * whole, ORDER).blend(0, beyond);
+        FloatVector b1 = fromMemorySegment(FLOATS, ALL, row1 + 4L * whole, ORDER).blend(0, beyond);
+        FloatVector b2 = fromMemorySegment(FLOATS, ALL, row2 + 4L * whole, ORDER).blend(0, beyond);
+        FloatVector b3 = fromMemorySegment(FLOATS, ALL, row3 + 4L * whole, ORDER).blend(0, beyond);
         b0.fma(u, x0).intoArray(partial, 0);
         b1.fma(u, x1).intoArray(partial, LANES);
         b2.fma(u, x2).intoArray(partial, 2 * LANES);
@@ -175,14 +186,23 @@ final class SkinnyMatMul {
     }
 
     /**
-     * Adds up the lanes of what {@link #dots2x4} left.
+     * Adds up the lanes of what {@link #dots2x4} left, in the same order as {@link Vectors#sum}.
      *
      * @param partial one vector for each result
      * @param results receives the four results of the first small row, then those of the second
      */
     static void finish(float[] partial, float[] results) {
         for (int i = 0; i < 2 * DOT_ROWS; i++) {
-            results[i] = Vectors.sum(FloatVector.fromArray(FLOATS, partial, i * LANES));
+            FloatVector sum = FloatVector.fromArray(FLOATS, partial, i * LANES);
+            if (LANES >= 16) {
+                sum = sum.add(sum.rearrange(FOLD_8));
+            }
+            if (LANES >= 8) {
+                sum = sum.add(sum.rearrange(FOLD_4));
+            }
+            sum = sum.add(sum.rearrange(FOLD_2));
+            sum = sum.add(sum.rearrange(FOLD_1));
+            results[i] = sum.lane(0);
         }
     }
 
@@ -263,10 +283,10 @@ final class SkinnyMatMul {
         for (int j = 0; j < width; j += LANES) {
             long from = row + 4L * j;
             FloatVector sum = FloatVector.fromArray(FLOATS, sums, at + j);
-            sum = w0.fma(FloatVector.fromMemorySegment(FLOATS, ALL, from, ORDER), sum);
-            sum = w1.fma(FloatVector.fromMemorySegment(FLOATS, ALL, from + stride, ORDER), sum);
-            sum = w2.fma(FloatVector.fromMemorySegment(FLOATS, ALL, from + 2 * stride, ORDER), sum);
-            sum = w3.fma(FloatVector.fromMemorySegment(FLOATS, ALL, from + 3 * stride, ORDER), sum);
+            sum = w0.fma(fromMemorySegment(FLOATS, ALL, from, ORDER), sum);
+            sum = w1.fma(fromMemorySegment(FLOATS, ALL, from + stride, ORDER), sum);
+            sum = w2.fma(fromMemorySegment(FLOATS, ALL, from + 2 * stride, ORDER), sum);
+            sum = w3.fma(fromMemorySegment(FLOATS, ALL, from + 3 * stride, ORDER), sum);
             sum.intoArray(sums, at + j);
         }
     }
@@ -283,7 +303,7 @@ final class SkinnyMatMul {
     static void addRow(long row, float weight, float[] sums, int at, int width) {
         for (int j = 0; j < width; j += LANES) {
             FloatVector sum = FloatVector.fromArray(FLOATS, sums, at + j);
-            FloatVector values = FloatVector.fromMemorySegment(FLOATS, ALL, row + 4L * j, ORDER);
+            FloatVector values = fromMemorySegment(FLOATS, ALL, row + 4L * j, ORDER);
             values.fma(FloatVector.broadcast(FLOATS, weight), sum).intoArray(sums, at + j);
         }
     }

@@ -1,5 +1,10 @@
 package dev.geomean.engine.cpu;
 
+import static dev.geomean.engine.cpu.Native.ALL;
+import static dev.geomean.engine.cpu.Native.FLOATS;
+import static dev.geomean.engine.cpu.Native.ORDER;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
+
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorShuffle;
@@ -92,10 +97,10 @@ final class Transposer {
     /** Steps 1 and 2 on four rows. */
     private static void gather(long row0, long row1, long row2, long row3, int depth, float[] to, int at) {
         for (int d = 0; d < depth; d += LANES) {
-            FloatVector a = Native.load(row0 + 4L * d);
-            FloatVector b = Native.load(row1 + 4L * d);
-            FloatVector c = Native.load(row2 + 4L * d);
-            FloatVector e = Native.load(row3 + 4L * d);
+            FloatVector a = fromMemorySegment(FLOATS, ALL, row0 + 4L * d, ORDER);
+            FloatVector b = fromMemorySegment(FLOATS, ALL, row1 + 4L * d, ORDER);
+            FloatVector c = fromMemorySegment(FLOATS, ALL, row2 + 4L * d, ORDER);
+            FloatVector e = fromMemorySegment(FLOATS, ALL, row3 + 4L * d, ORDER);
             FloatVector ab = a.blend(b.rearrange(UP_1), ODD_1);
             FloatVector ba = b.blend(a.rearrange(DOWN_1), EVEN_1);
             FloatVector ce = c.blend(e.rearrange(UP_1), ODD_1);
@@ -112,10 +117,10 @@ final class Transposer {
         for (int d = 0; d < depth; d += LANES) {
             for (int g = 0; g < 4; g++) {
                 int row = d + g * STRIDE;
-                FloatVector a = FloatVector.fromArray(Native.FLOATS, from, row);
-                FloatVector b = FloatVector.fromArray(Native.FLOATS, from, row + 4 * STRIDE);
-                FloatVector c = FloatVector.fromArray(Native.FLOATS, from, row + 8 * STRIDE);
-                FloatVector e = FloatVector.fromArray(Native.FLOATS, from, row + 12 * STRIDE);
+                FloatVector a = FloatVector.fromArray(FLOATS, from, row);
+                FloatVector b = FloatVector.fromArray(FLOATS, from, row + 4 * STRIDE);
+                FloatVector c = FloatVector.fromArray(FLOATS, from, row + 8 * STRIDE);
+                FloatVector e = FloatVector.fromArray(FLOATS, from, row + 12 * STRIDE);
                 FloatVector ab = a.blend(b.rearrange(UP_4), ODD_4);
                 FloatVector ba = b.blend(a.rearrange(DOWN_4), EVEN_4);
                 FloatVector ce = c.blend(e.rearrange(UP_4), ODD_4);
@@ -134,8 +139,8 @@ final class Transposer {
         for (int d = 0; d < depth; d += LANES) {
             for (int g = 0; g < 4; g++) {
                 int row = d + g * STRIDE;
-                FloatVector a = FloatVector.fromArray(Native.FLOATS, from, row);
-                FloatVector b = FloatVector.fromArray(Native.FLOATS, from, row + 4 * STRIDE);
+                FloatVector a = FloatVector.fromArray(FLOATS, from, row);
+                FloatVector b = FloatVector.fromArray(FLOATS, from, row + 4 * STRIDE);
                 int at = toAt + (d + g) * WIDTH;
                 a.blend(b.rearrange(UP_4), ODD_4).intoArray(to, at);
                 b.blend(a.rearrange(DOWN_4), EVEN_4).intoArray(to, at + 4 * WIDTH);
@@ -147,13 +152,13 @@ final class Transposer {
     private static void scatter4(float[] from, int depth, float[] to, int toAt) {
         for (int d = 0; d < depth; d += LANES) {
             for (int g = 0; g < 4; g++) {
-                FloatVector.fromArray(Native.FLOATS, from, d + g * STRIDE).intoArray(to, toAt + (d + g) * WIDTH);
+                FloatVector.fromArray(FLOATS, from, d + g * STRIDE).intoArray(to, toAt + (d + g) * WIDTH);
             }
         }
     }
 
     private static VectorShuffle<Float> shift(int by) {
-        return VectorShuffle.fromOp(Native.FLOATS, lane -> (lane + by) & (LANES - 1));
+        return VectorShuffle.fromOp(FLOATS, lane -> (lane + by) & (LANES - 1));
     }
 
     /** Lanes whose number has bit {@code step} set, or those that have not. */
@@ -162,6 +167,6 @@ final class Transposer {
         for (int lane = 0; lane < LANES; lane++) {
             bits[lane] = ((lane & step) != 0) == odd;
         }
-        return VectorMask.fromArray(Native.FLOATS, bits, 0);
+        return VectorMask.fromArray(FLOATS, bits, 0);
     }
 }

@@ -99,6 +99,10 @@ public final class AtomicFile {
             } catch (IOException e) {
                 failure.addSuppressed(e);
             }
+            // A channel that cannot write, on a full disk for example, does not say to which file.
+            if (failure.getClass() == IOException.class) {
+                throw new IOException(target + ": " + failure.getMessage(), failure);
+            }
             throw failure;
         }
         Path folder = target.toAbsolutePath().getParent();
@@ -114,7 +118,7 @@ public final class AtomicFile {
         }
     }
 
-    private static void forceFolder(Path folder) {
+    static void forceFolder(Path folder) {
         try (var channel = FileChannel.open(folder, StandardOpenOption.READ)) {
             channel.force(true);
         } catch (IOException e) {

@@ -1,6 +1,7 @@
 package dev.geomean.engine.kernel;
 
 import dev.geomean.engine.memory.Buffer;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -59,5 +60,70 @@ public record MatMul(
     @Override
     public List<Buffer> writes() {
         return List.of(out);
+    }
+
+    /** A result with a shorter side is not cut: a back end may compute the pieces in another way, with other rounding. */
+    private static final int SHORTEST_SIDE = 16;
+
+    /** Pieces begin at multiples of this, so that no register tile is cut. */
+    private static final int CUT = 64;
+
+    /**
+     * Cuts the product into others that can run side by side: along the batch, or along the longer side of the result. The
+     * inner dimension is never cut, so every element is the same sum in the same order however many pieces there are.
+     *
+     * @param pieces number of pieces wanted, at least 1
+     * @return at most so many products of about equal size; this one alone where it is too small to be cut
+     * @throws IllegalArgumentException if {@code pieces} is less than 1
+     */
+    public List<MatMul> split(int pieces) {
+        if (pieces < 1) {
+            throw new IllegalArgumentException("matmul: pieces must be at least 1, not " + pieces);
+        }
+        int side = Math.max(m, n);
+        int count = Math.min(pieces, batch > 1 ? batch : side / CUT);
+        if (count < 2 || Math.min(m, n) < SHORTEST_SIDE) {
+            return List.of(this);
+        }
+        List<MatMul> parts = new ArrayList<>(count);
+        for (int i = 0; i < count; i++) {
+            if (batch > 1) {
+                parts.add(batchRange(cut(batch, i, count), cut(batch, i + 1, count)));
+            } else {
+                int from = CUT * cut(side / CUT, i, count);
+                int to = i + 1 == count ? side : CUT * cut(side / CUT, i + 1, count);
+                parts.add(m >= n ? rowRange(from, to) : columnRange(from, to));
+            }
+        }
+        return parts;
+    }
+
+    private static int cut(int length, int part, int parts) {
+        return (int) ((long) length * part / parts);
+    }
+
+    private MatMul batchRange(int from, int to) {
+        return part(from(a, from * batchStrideA), from(b, from * batchStrideB), bias, from(out, from * batchStrideC),
+                to - from, m, n);
+    }
+
+    private MatMul rowRange(int from, int to) {
+        return part(from(a, transposeA ? from : (long) from * lda), b, bias, from(out, (long) from * ldc), 1, to - from,
+                n);
+    }
+
+    private MatMul columnRange(int from, int to) {
+        return part(a, from(b, transposeB ? (long) from * ldb : from),
+                bias == null ? null : bias.slice(from, to - from), from(out, from), 1, m, to - from);
+    }
+
+    private MatMul part(Buffer left, Buffer right, @Nullable Buffer offset, Buffer result, int count, int rows,
+            int columns) {
+        return new MatMul(left, right, offset, result, count, rows, columns, k, transposeA, transposeB, lda, ldb, ldc,
+                batchStrideA, batchStrideB, batchStrideC, accumulate);
+    }
+
+    private static Buffer from(Buffer buffer, long start) {
+        return start == 0 ? buffer : buffer.slice(start, buffer.length() - start);
     }
 }

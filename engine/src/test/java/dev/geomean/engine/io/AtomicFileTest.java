@@ -43,7 +43,7 @@ class AtomicFileTest {
                     out.write(new byte[1 << 20]);
                     throw new IOException("disk full");
                 }))
-                .withMessage("disk full");
+                .withMessage(file + ": disk full");
         assertThatExceptionOfType(AssertionError.class)
                 .isThrownBy(() -> AtomicFile.writeChannel(file, _ -> {
                     throw new AssertionError("bug");

@@ -3,13 +3,18 @@ package dev.geomean.gmpo.cli;
 import dev.geomean.engine.Engine;
 import dev.geomean.engine.io.FileFormatException;
 import dev.geomean.gmpo.compare.Comparison;
+import dev.geomean.gmpo.report.LiveReport;
 import dev.geomean.gmpo.report.Report;
 import dev.geomean.gmpo.report.RunGroup;
 import dev.geomean.gmpo.report.RunLog;
+import dev.geomean.gmpo.report.RunSummary;
 import dev.geomean.gmpo.report.SummaryTable;
+import dev.geomean.gmpo.run.FolderLock;
+import dev.geomean.gmpo.run.RunFolder;
 import dev.geomean.gmpo.task.Task;
 import dev.geomean.gmpo.task.Tasks;
 import dev.geomean.gmpo.train.MemoryEstimate;
+import dev.geomean.gmpo.train.NumericalFaultException;
 import dev.geomean.gmpo.train.RunConfig;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -17,6 +22,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -71,43 +77,70 @@ final class CompareCommand implements Callable<Integer> {
             description = "Continues a comparison that stopped: what is complete stays, the rest is done.")
     private @Nullable Path resume;
 
-    @Option(names = "--quiet", description = "No progress, only results and errors.")
-    private boolean quiet;
+    @Mixin
+    private Serving serving;
+
+    @Mixin
+    private Reporting reporting;
 
     @Override
     public Integer call() throws IOException {
         int workers = common.workers();
         Path resumed = resume;
-        Path folder;
-        Comparison comparison;
+        Comparison.Plan plan = resumed == null ? plan(workers) : resumable(resumed).plan();
         if (resumed != null) {
-            folder = resumed;
-            comparison = resumable(resumed);
-            RunConfig config = comparison.plan().config();
-            checkMemory(config, Tasks.byName(config.task()), workers);
-        } else {
-            Comparison.Plan plan = plan(workers);
-            folder = Folders.fresh(spec, out, "compare-" + Folders.name(plan.config().task()));
-            comparison = Comparison.create(folder, plan);
+            checkMemory(plan.config(), Tasks.byName(plan.config().task()), workers);
         }
-        PrintWriter err = spec.commandLine().getErr();
+        Path folder = resumed == null
+                ? Folders.fresh(spec, out, "compare-" + Folders.name(plan.config().task()))
+                : resumed;
+        Progress progress = reporting.progress(common.verbose());
+        try (LiveReport live = serving.start(() -> shown(folder, plan))) {
+            if (live != null) {
+                progress.serving(live.address());
+            }
+            Comparison comparison =
+                    resumed == null ? Comparison.create(folder, plan) : Comparison.open(folder);
+            return run(folder, comparison, resumed != null, progress);
+        }
+    }
+
+    /** The runs to show: those that are compared, or the warm-ups as long as there is none. */
+    private static List<Path> shown(Path folder, Comparison.Plan plan) {
+        List<Path> runs = new ArrayList<>();
+        List<Path> warmups = new ArrayList<>();
+        for (String objective : plan.objectives()) {
+            plan.seeds().forEach(seed -> runs.add(folder.resolve(objective + "-seed" + seed)));
+        }
+        plan.seeds().forEach(seed -> warmups.add(folder.resolve("warmup-seed" + seed)));
+        return runs.stream().anyMatch(run -> new RunFolder(run).exists()) ? runs : warmups;
+    }
+
+    private int run(Path folder, Comparison comparison, boolean isResumed, Progress progress) throws IOException {
+        int workers = common.workers();
         String advice = "geomean compare --resume " + folder;
         boolean complete;
-        var progress = new Progress(err, Progress.Detail.of(quiet, common.verbose()));
-        try (var interruption = new Interruption(err, "geomean: to continue the comparison: " + advice);
+        int exitCode;
+        try (var interruption = new Interruption(progress::alert);
                 Engine engine = Engine.cpu(workers)) {
             Comparison.Plan plan = comparison.plan();
             progress.say("geomean: " + String.join(", ", plan.objectives()) + " on " + plan.config().task() + ", seeds "
                     + String.join(", ", plan.seeds().stream().map(String::valueOf).toList()) + "; "
                     + engine.backend().name() + ", " + workers + (workers == 1 ? " worker" : " workers"));
-            progress.say("geomean: " + (resumed == null ? "writing to " : "continuing ") + folder);
+            progress.say("geomean: " + (isResumed ? "continuing " : "writing to ") + folder);
             complete = comparison.run(engine, (run, isContinued) -> {
                 progress.begin(run.name(), run.config());
                 return progress.listener(interruption);
             });
-        } catch (FileFormatException e) {
-            progress.close();
+            exitCode = interruption.exitCode();
+        } catch (FolderLock.InUseException | FileFormatException e) {
             throw e;
+        } catch (NumericalFaultException e) {
+            progress.close();
+            throw new RunFailure(
+                    "the comparison stopped: " + ConfigOptions.asOptions(String.valueOf(e.getMessage()))
+                            + " (in a new comparison: what is done in " + folder + " stays)",
+                    e);
         } catch (IOException | RuntimeException e) {
             progress.close();
             throw new RunFailure(
@@ -115,7 +148,11 @@ final class CompareCommand implements Callable<Integer> {
         } finally {
             progress.close();
         }
-        return complete ? finish(folder, comparison) : Interruption.EXIT_CODE;
+        if (!complete) {
+            spec.commandLine().getErr().println("geomean: stopped and saved; to continue the comparison: " + advice);
+            return exitCode;
+        }
+        return finish(folder, comparison);
     }
 
     private void checkMemory(RunConfig config, Task task, int workers) {
@@ -169,14 +206,24 @@ final class CompareCommand implements Callable<Integer> {
         for (Path path : comparison.folders()) {
             logs.add(RunLog.read(path));
         }
+        Path report = folder.resolve(Report.FILE_NAME);
+        Report.of(logs).write(report);
+        JsonEvents events = reporting.events();
+        if (events != null) {
+            for (RunLog log : logs) {
+                events.result(
+                        log.folder().getFileName().toString(),
+                        RunSummary.of(log),
+                        Map.of("model", new RunFolder(log.folder()).result(), "report", report));
+            }
+            return 0;
+        }
         PrintWriter stdout = spec.commandLine().getOut();
         SummaryTable.of(RunGroup.of(logs)).lines().forEach(stdout::println);
         if (comparison.plan().seeds().size() > 1) {
             stdout.println();
             stdout.println("mean ± standard deviation over seeds");
         }
-        Path report = folder.resolve(Report.FILE_NAME);
-        Report.of(logs).write(report);
         stdout.println();
         stdout.println("report: " + report);
         stdout.flush();

@@ -8,10 +8,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.util.Comparator;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
@@ -50,7 +48,7 @@ final class Folders {
         if (out.toString().isEmpty()) {
             problem = "the name of the folder is empty";
         } else if (Files.isDirectory(out)) {
-            problem = isEmptyFolder(out) ? null : "is not empty; name a new folder or use --resume";
+            problem = new RunFolder(out).isUnused() ? null : "is not empty; name a new folder or use --resume";
         } else if (Files.exists(out)) {
             problem = "is a file; name a new folder";
         } else if (Files.exists(out, LinkOption.NOFOLLOW_LINKS)) {
@@ -117,12 +115,6 @@ final class Folders {
         }
     }
 
-    private static boolean isEmptyFolder(Path path) throws IOException {
-        try (Stream<Path> files = Files.list(path)) {
-            return files.findAny().isEmpty();
-        }
-    }
-
     /** The model in a folder: the folder itself, a run's final model, or the last checkpoint of a run under way. */
     static Path model(CommandSpec spec, Path folder) throws IOException {
         if (Files.isRegularFile(folder.resolve("config.json"))) {
@@ -142,17 +134,10 @@ final class Folders {
         if (run.isComplete()) {
             return run.result();
         }
-        Optional<Path> last = Optional.empty();
-        if (Files.isDirectory(run.checkpoints())) {
-            try (Stream<Path> files = Files.list(run.checkpoints())) {
-                // "policy-000010" comes after "policy-000000", and both after "warmup-000100".
-                last = files.filter(file -> !file.getFileName().toString().startsWith("."))
-                        .max(Comparator.comparing(file -> (file.getFileName().toString().startsWith("policy") ? 1 : 0)
-                                + file.getFileName().toString()));
-            }
-        }
-        return last.orElseThrow(() -> new ParameterException(
-                spec.commandLine(), folder + ": the run has no model yet; it stopped before its first checkpoint"));
+        return run.lastCheckpoint()
+                .orElseThrow(() -> new ParameterException(
+                        spec.commandLine(),
+                        folder + ": the run has no model yet; it stopped before its first checkpoint"));
     }
 
     /** The run that a model comes from, if it lies in a run's folder. */

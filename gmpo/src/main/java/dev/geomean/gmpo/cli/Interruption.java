@@ -1,66 +1,60 @@
 package dev.geomean.gmpo.cli;
 
-import java.io.PrintWriter;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
+import org.jline.utils.Signals;
+import org.jspecify.annotations.Nullable;
 
 /**
- * While open, an interrupt (Ctrl-C) asks the run to save itself and stop, waits for that for a while, and says how to go
- * on. A run that does not stop in time goes on later from its last checkpoint.
+ * While open, an interrupt (Ctrl-C) or a request to end (SIGTERM, SIGHUP) asks the run to save itself and stop after the
+ * step it is at. A second one ends the process at once; the run goes on later from its last checkpoint.
+ *
+ * <p>Signals are handled themselves, not by a shutdown hook: once a hook runs, Java ignores further signals.
  */
 final class Interruption implements AutoCloseable {
-    /** What a shell reports for a program that was interrupted. */
-    static final int EXIT_CODE = 130;
+    /** What a shell reports for a program that a signal ended: 128 and the signal's number. */
+    private static final Map<String, Integer> EXIT_CODES = Map.of("HUP", 129, "INT", 130, "TERM", 143);
 
-    private static final int PATIENCE_SECONDS = 60;
+    private final Consumer<String> alert;
+    private final AtomicInteger exitCode = new AtomicInteger();
+    private final Map<String, @Nullable Object> before = new LinkedHashMap<>();
 
-    private final PrintWriter err;
-    private final String advice;
-    private final CountDownLatch ended = new CountDownLatch(1);
-    private final Thread hook;
-    private final boolean isTerminal = Progress.isTerminal();
-    private volatile boolean requested;
-
-    Interruption(PrintWriter err, String advice) {
-        this.err = err;
-        this.advice = advice;
-        this.hook = new Thread(this::stop, "interruption");
-        Runtime.getRuntime().addShutdownHook(hook);
+    /**
+     * Starts to listen.
+     *
+     * @param alert says that an interrupt was heard, on any thread
+     */
+    Interruption(Consumer<String> alert) {
+        this.alert = alert;
+        EXIT_CODES.forEach((name, code) -> before.put(name, Signals.register(name, () -> received(code))));
     }
 
     boolean requested() {
-        return requested;
+        return exitCode.get() != 0;
     }
 
-    private void stop() {
-        requested = true;
-        say("geomean: interrupted; saving after the current step");
-        try {
-            if (!ended.await(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
-                say("geomean: the step takes too long; the run goes on from its last checkpoint");
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
+    /** The exit code of a run that stopped because it was asked to; 0 if it was not. */
+    int exitCode() {
+        return exitCode.get();
+    }
+
+    private void received(int code) {
+        if (!exitCode.compareAndSet(0, code)) {
+            // Waits for nothing, not even for a terminal that does not take the line below.
+            Runtime.getRuntime().halt(code);
         }
-        say(advice);
-    }
-
-    private void say(String line) {
-        // Starts with a new line's beginning: a progress bar may stand on the current one.
-        err.println((isTerminal ? "\n" : "") + line);
-        err.flush();
+        alert.accept("geomean: interrupted; saving after the current step (interrupt again to stop at once)");
     }
 
     @Override
     public void close() {
-        ended.countDown();
-        if (!requested) {
-            try {
-                Runtime.getRuntime().removeShutdownHook(hook);
-            } catch (IllegalStateException e) {
-                // The interrupt came just now. The hook says what is to be said.
-                requested = true;
+        // Where a signal is not known, or the JVM was told not to use it, there is nothing to restore.
+        before.forEach((name, handler) -> {
+            if (handler != null) {
+                Signals.unregister(name, handler);
             }
-        }
+        });
     }
 }

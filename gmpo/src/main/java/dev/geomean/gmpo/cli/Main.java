@@ -2,11 +2,13 @@ package dev.geomean.gmpo.cli;
 
 import dev.geomean.engine.io.FileFormatException;
 import dev.geomean.engine.io.Names;
+import dev.geomean.gmpo.bench.BenchCommand;
 import dev.geomean.gmpo.names.KnownNames;
 import java.io.IOException;
 import java.io.OutputStreamWriter;
 import java.io.PrintStream;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
 import java.nio.charset.Charset;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryNotEmptyException;
@@ -50,9 +52,11 @@ import picocli.CommandLine.UnmatchedArgumentException;
             TrainCommand.class,
             CompareCommand.class,
             EvalCommand.class,
+            VerifyCommand.class,
             GenerateCommand.class,
             ReportCommand.class,
-            DevicesCommand.class
+            DevicesCommand.class,
+            BenchCommand.class
         })
 public final class Main implements Runnable {
 
@@ -166,6 +170,7 @@ public final class Main implements Runnable {
     /** Files that are not what they should be are bad input; a disk that is full, for example, is not. */
     private static boolean isBadInput(Throwable e) {
         return switch (e) {
+            case UncheckedIOException unchecked -> isBadInput(unchecked.getCause());
             case FileFormatException malformed -> true;
             case NoSuchFileException missing -> true;
             case AccessDeniedException denied -> true;
@@ -179,6 +184,9 @@ public final class Main implements Runnable {
     /** One line about an exception. */
     static String describe(Throwable e) {
         String message = e.getMessage();
+        if (e instanceof UncheckedIOException unchecked) {
+            return describe(unchecked.getCause());
+        }
         if (e instanceof FileSystemException problem && problem.getReason() == null && problem.getFile() != null) {
             return Names.oneLine(problem.getFile() + reason(problem));
         }

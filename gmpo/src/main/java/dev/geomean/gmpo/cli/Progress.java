@@ -5,27 +5,35 @@ import dev.geomean.gmpo.train.RoundMetrics.HeldOut;
 import dev.geomean.gmpo.train.RunConfig;
 import dev.geomean.gmpo.train.TrainingListener;
 import dev.geomean.gmpo.train.WarmupMetrics;
+import java.io.ByteArrayOutputStream;
 import java.io.Console;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.PrintWriter;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.util.Locale;
 import java.util.concurrent.TimeUnit;
-import me.tongfei.progressbar.DelegatingProgressBarConsumer;
-import me.tongfei.progressbar.ProgressBar;
-import me.tongfei.progressbar.ProgressBarStyle;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jline.terminal.Size;
+import org.jline.utils.Signals;
 import org.jspecify.annotations.Nullable;
 
-/** Says how far a run is: a bar on a terminal, otherwise a line now and then. */
+/** Says how far a run is: a block of lines on a terminal, otherwise a line now and then, or events for programs. */
 final class Progress implements AutoCloseable {
     private static final int LINE_EVERY = 10;
     private static final int WARMUP_LINE_EVERY = 50;
+    private static final long MIN_NANOSECONDS = 100_000_000;
+    private static final String RESIZED = "WINCH";
 
     private final PrintWriter err;
     private final Detail detail;
-    private final boolean isTerminal;
-    private final int width;
-    private @Nullable ProgressBar bar;
+    private final @Nullable JsonEvents events;
+    private final @Nullable StatusBlock block;
+    private final @Nullable Object resizeHandler;
+    private final AtomicBoolean isResized = new AtomicBoolean();
+    private @Nullable RunStatus status;
+    private long shownAt;
     private String label = "";
     private int warmupSteps;
     private int rounds;
@@ -43,11 +51,54 @@ final class Progress implements AutoCloseable {
         }
     }
 
-    Progress(PrintWriter err, Detail detail) {
+    /**
+     * Progress of one command.
+     *
+     * @param err where it is written
+     * @param detail how much is said
+     * @param events told as well, or null
+     */
+    Progress(PrintWriter err, Detail detail, @Nullable JsonEvents events) {
         this.err = err;
         this.detail = detail;
-        this.isTerminal = detail == Detail.NORMAL && isTerminal();
-        this.width = isTerminal ? terminalWidth() : 0;
+        this.events = events;
+        String type = System.getenv().getOrDefault("TERM", "dumb");
+        if (detail != Detail.NONE && isTerminal() && !type.equals("dumb")) {
+            String noColor = System.getenv("NO_COLOR");
+            block = new StatusBlock(
+                    type, new WriterStream(err), terminalSize(), noColor == null || noColor.isEmpty());
+            resizeHandler = Signals.register(RESIZED, () -> isResized.set(true));
+        } else {
+            block = null;
+            resizeHandler = null;
+        }
+    }
+
+    /** Bytes to a writer of text. */
+    private static final class WriterStream extends OutputStream {
+        private final PrintWriter writer;
+        private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+
+        WriterStream(PrintWriter writer) {
+            this.writer = writer;
+        }
+
+        @Override
+        public synchronized void write(int value) {
+            bytes.write(value);
+        }
+
+        @Override
+        public synchronized void write(byte[] values, int offset, int length) {
+            bytes.write(values, offset, length);
+        }
+
+        @Override
+        public synchronized void flush() {
+            writer.print(bytes.toString(StandardCharsets.UTF_8));
+            bytes.reset();
+            writer.flush();
+        }
     }
 
     /** Whether somebody is looking: standard error may go through a filter, so standard output decides. */
@@ -58,28 +109,61 @@ final class Progress implements AutoCloseable {
         return console != null && console.isTerminal();
     }
 
-    /** Starts to report a run. */
+    /** Starts to report a run: its name among others, or nothing if it is alone. */
     void begin(String name, RunConfig config) {
-        close();
         label = name;
         warmupSteps = config.warmup().steps();
         rounds = config.rounds();
         secondsSinceLine = 0;
         roundsSinceLine = 0;
+        if (events != null) {
+            events.begin(name, config);
+        }
+        status = new RunStatus(
+                (name.isEmpty() ? "" : name + ": ") + config.objective().preset() + " on " + config.task() + ", seed "
+                        + config.seed(),
+                config,
+                System::nanoTime);
+        show(true);
     }
 
     /** Says a line, unless nothing is to be said. */
     void say(String line) {
-        if (detail == Detail.NONE) {
-            return;
+        if (detail != Detail.NONE) {
+            alert(line);
         }
-        synchronized (err) {
-            if (bar != null) {
-                err.print("\r" + " ".repeat(width - 1) + "\r");
-            }
+    }
+
+    /** Says a line in any case; from any thread. */
+    synchronized void alert(String line) {
+        if (block != null) {
+            block.print(line);
+        } else {
             err.println(line);
             err.flush();
         }
+    }
+
+    /** Says where the live report is. */
+    void serving(URI address) {
+        if (events != null) {
+            events.serving(address.toString());
+        } else {
+            alert("geomean: live report at " + address);
+        }
+    }
+
+    /** Shows how the run stands, unless that was a moment ago. */
+    private synchronized void show(boolean now) {
+        long time = System.nanoTime();
+        if (block == null || status == null || (!now && time - shownAt < MIN_NANOSECONDS)) {
+            return;
+        }
+        shownAt = time;
+        if (isResized.compareAndSet(true, false)) {
+            block.resize(terminalSize());
+        }
+        block.show(status.lines());
     }
 
     TrainingListener listener(Interruption interruption) {
@@ -91,13 +175,20 @@ final class Progress implements AutoCloseable {
 
             @Override
             public void started(HeldOut heldOut) {
-                close();
-                say(prefix() + "before the first round: " + heldOut(heldOut));
+                Progress.this.started(heldOut);
             }
 
             @Override
             public void finished(RoundMetrics metrics) {
                 Progress.this.finished(metrics);
+            }
+
+            @Override
+            public void warned(String message) {
+                if (events != null) {
+                    events.warned(message);
+                }
+                say("geomean: warning: " + prefix() + message);
             }
 
             @Override
@@ -107,33 +198,50 @@ final class Progress implements AutoCloseable {
         };
     }
 
+    private void started(HeldOut heldOut) {
+        if (events != null) {
+            events.started(heldOut);
+        }
+        if (status != null) {
+            status.started(heldOut);
+        }
+        say(prefix() + "before the first round: " + heldOut(heldOut));
+        show(true);
+    }
+
     private void warmedUp(WarmupMetrics metrics) {
+        if (events != null) {
+            events.warmedUp(metrics);
+        }
+        if (status != null) {
+            status.warmedUp(metrics);
+        }
         int done = metrics.step() + 1;
-        String loss = String.format(Locale.ROOT, "loss %.4f", metrics.loss());
-        if (isTerminal) {
-            bar("warm-up", warmupSteps).stepTo(done).setExtraMessage(" " + loss);
-        } else if (detail == Detail.ALL || done % WARMUP_LINE_EVERY == 0 || done == warmupSteps) {
+        boolean isLine = detail == Detail.ALL
+                || (block == null && done % WARMUP_LINE_EVERY == 0)
+                || done == warmupSteps;
+        if (isLine) {
             say(prefix() + String.format(
-                    Locale.ROOT, "warm-up %" + digits(warmupSteps) + "d/%d  %s", done, warmupSteps, loss));
+                    Locale.ROOT, "warm-up %" + digits(warmupSteps) + "d/%d  loss %.4f", done, warmupSteps,
+                    metrics.loss()));
         }
-        if (done == warmupSteps) {
-            close();
-        }
+        show(isLine);
     }
 
     private void finished(RoundMetrics metrics) {
+        if (events != null) {
+            events.finished(metrics);
+        }
+        if (status != null) {
+            status.finished(metrics);
+        }
         int done = metrics.round() + 1;
         RoundMetrics.Seconds seconds = metrics.seconds();
         secondsSinceLine += seconds.rollout() + seconds.score() + seconds.update() + seconds.evaluate();
         roundsSinceLine++;
         HeldOut heldOut = metrics.heldOut();
-        if (isTerminal) {
-            bar("rounds", rounds).stepTo(done).setExtraMessage(
-                    String.format(Locale.ROOT, " accuracy %.3f", metrics.accuracy()));
-        }
-        boolean isLine = isTerminal
-                ? heldOut != null
-                : detail == Detail.ALL || done % LINE_EVERY == 0 || done == rounds;
+        boolean isLine = detail == Detail.ALL
+                || (block == null ? done % LINE_EVERY == 0 || done == rounds : heldOut != null);
         if (isLine) {
             say(prefix() + String.format(
                     Locale.ROOT,
@@ -153,9 +261,7 @@ final class Progress implements AutoCloseable {
             secondsSinceLine = 0;
             roundsSinceLine = 0;
         }
-        if (done == rounds) {
-            close();
-        }
+        show(isLine || done == rounds);
     }
 
     private String prefix() {
@@ -174,40 +280,24 @@ final class Progress implements AutoCloseable {
                         Locale.ROOT, ", pass@1 %.3f, pass@%d %.3f", heldOut.passAt1(), heldOut.k(), heldOut.passAtK());
     }
 
-    private ProgressBar bar(String task, int steps) {
-        ProgressBar current = bar;
-        if (current == null) {
-            current = ProgressBar.builder()
-                    .setTaskName(prefix() + task)
-                    .setInitialMax(steps)
-                    .setStyle(ProgressBarStyle.ASCII)
-                    .setUpdateIntervalMillis(500)
-                    .setConsumer(new DelegatingProgressBarConsumer(this::draw, width - 1))
-                    .build();
-            bar = current;
-        }
-        return current;
-    }
-
-    private void draw(String line) {
-        synchronized (err) {
-            err.print("\r" + line);
-            err.flush();
-        }
-    }
-
-    /** Columns of the terminal, as its own tool tells them. */
-    private static int terminalWidth() {
-        int standard = 80;
+    /** Rows and columns of the terminal, as its own tool tells them. */
+    private static Size terminalSize() {
+        var standard = new Size(80, 24);
         try {
             Process stty = new ProcessBuilder("stty", "size")
                     .redirectInput(ProcessBuilder.Redirect.INHERIT)
                     .redirectError(ProcessBuilder.Redirect.DISCARD)
                     .start();
-            String size = new String(stty.getInputStream().readAllBytes(), StandardCharsets.US_ASCII);
+            String[] size = new String(stty.getInputStream().readAllBytes(), StandardCharsets.US_ASCII)
+                    .strip()
+                    .split(" ");
             stty.waitFor(1, TimeUnit.SECONDS);
-            int columns = Integer.parseInt(size.substring(size.indexOf(' ') + 1).strip());
-            return columns < 20 ? standard : columns;
+            if (size.length != 2) {
+                return standard;
+            }
+            int rows = Integer.parseInt(size[0]);
+            int columns = Integer.parseInt(size[1]);
+            return columns < 20 || rows < 8 ? standard : new Size(columns, rows);
         } catch (IOException | NumberFormatException e) {
             return standard;
         } catch (InterruptedException e) {
@@ -216,15 +306,15 @@ final class Progress implements AutoCloseable {
         }
     }
 
+    /** Leaves the last state of the run on the terminal. Lines that follow are not to be said here. */
     @Override
-    public void close() {
-        ProgressBar current = bar;
-        if (current != null) {
-            current.close();
-            bar = null;
-            synchronized (err) {
-                err.println();
-                err.flush();
+    public synchronized void close() {
+        if (block != null && status != null) {
+            show(true);
+            status = null;
+            block.close();
+            if (resizeHandler != null) {
+                Signals.unregister(RESIZED, resizeHandler);
             }
         }
     }

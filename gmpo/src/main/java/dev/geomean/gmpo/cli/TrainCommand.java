@@ -2,19 +2,23 @@ package dev.geomean.gmpo.cli;
 
 import dev.geomean.engine.Engine;
 import dev.geomean.engine.io.FileFormatException;
+import dev.geomean.gmpo.report.LiveReport;
 import dev.geomean.gmpo.report.Report;
 import dev.geomean.gmpo.report.RunLog;
 import dev.geomean.gmpo.report.RunSummary;
+import dev.geomean.gmpo.run.FolderLock;
 import dev.geomean.gmpo.run.RunFolder;
 import dev.geomean.gmpo.run.TrainingRun;
 import dev.geomean.gmpo.task.Tasks;
 import dev.geomean.gmpo.train.MemoryEstimate;
+import dev.geomean.gmpo.train.NumericalFaultException;
 import dev.geomean.gmpo.train.RunConfig;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -59,8 +63,11 @@ final class TrainCommand implements Callable<Integer> {
             description = "Continues a run that stopped, with the settings it has.")
     private @Nullable Path resume;
 
-    @Option(names = "--quiet", description = "No progress, only results and errors.")
-    private boolean quiet;
+    @Mixin
+    private Serving serving;
+
+    @Mixin
+    private Reporting reporting;
 
     @Override
     public Integer call() throws IOException {
@@ -83,24 +90,37 @@ final class TrainCommand implements Callable<Integer> {
             err.println("geomean: the run is complete already");
             return finish(folder);
         }
+        Progress progress = reporting.progress(common.verbose());
+        try (LiveReport live = serving.start(() -> List.of(folder))) {
+            if (live != null) {
+                progress.serving(live.address());
+            }
+            return run(folder, config, resumed != null, progress);
+        }
+    }
+
+    private int run(Path folder, RunConfig config, boolean isResumed, Progress progress) throws IOException {
+        int workers = common.workers();
         boolean complete;
-        var progress = new Progress(err, Progress.Detail.of(quiet, common.verbose()));
-        try (var interruption = new Interruption(
-                err, "geomean: to continue the run: geomean train --resume " + folder);
+        int exitCode;
+        try (var interruption = new Interruption(progress::alert);
                 Engine engine = Engine.cpu(workers)) {
             progress.say("geomean: " + config.objective().preset() + " on " + config.task() + ", seed " + config.seed()
                     + ", " + config.rounds() + " rounds of " + config.rollout().prompts() + " x "
                     + config.rollout().samples() + " completions; " + engine.backend().name() + ", " + workers
                     + (workers == 1 ? " worker" : " workers"));
-            progress.say("geomean: " + (resumed == null ? "writing to " : "continuing ") + folder);
+            progress.say("geomean: " + (isResumed ? "continuing " : "writing to ") + folder);
             progress.begin("", config);
             var listener = progress.listener(interruption);
-            complete = resumed == null
-                    ? TrainingRun.start(engine, config, folder, null, listener)
-                    : TrainingRun.resume(engine, folder, listener);
-        } catch (FileFormatException e) {
-            progress.close();
+            complete = isResumed
+                    ? TrainingRun.resume(engine, folder, listener)
+                    : TrainingRun.start(engine, config, folder, null, listener);
+            exitCode = interruption.exitCode();
+        } catch (FolderLock.InUseException | FileFormatException e) {
             throw e;
+        } catch (NumericalFaultException e) {
+            progress.close();
+            throw new RunFailure(numericalFault(folder, e), e);
         } catch (IOException | RuntimeException e) {
             progress.close();
             if (new RunFolder(folder).exists()) {
@@ -111,7 +131,23 @@ final class TrainCommand implements Callable<Integer> {
         } finally {
             progress.close();
         }
-        return complete ? finish(folder) : Interruption.EXIT_CODE;
+        if (!complete) {
+            spec.commandLine().getErr()
+                    .println("geomean: stopped and saved; to continue the run: geomean train --resume " + folder);
+            return exitCode;
+        }
+        return finish(folder);
+    }
+
+    /** Going on with the same settings would end in the same way, so the advice is another run. */
+    private static String numericalFault(Path folder, NumericalFaultException e) throws IOException {
+        String message = ConfigOptions.asOptions(String.valueOf(e.getMessage()));
+        return "the run stopped: " + message + " (a new run with the same settings but one: geomean train --config "
+                + new RunFolder(folder).configFile() + " --learning-rate X; "
+                + new RunFolder(folder).lastCheckpoint()
+                        .map(checkpoint -> "the last good checkpoint is " + checkpoint)
+                        .orElse("there is no checkpoint yet")
+                + ")";
     }
 
     private RunConfig resumable(Path folder) throws IOException {
@@ -134,9 +170,16 @@ final class TrainCommand implements Callable<Integer> {
         RunLog log = RunLog.read(folder);
         Path report = folder.resolve(Report.FILE_NAME);
         Report.of(List.of(log)).write(report);
+        var run = new RunFolder(folder);
+        JsonEvents events = reporting.events();
+        if (events != null) {
+            events.result("", RunSummary.of(log), Map.of("model", run.result(), "report", report));
+            return 0;
+        }
         PrintWriter stdout = spec.commandLine().getOut();
         RunSummary.of(log).lines().forEach(stdout::println);
-        stdout.println("model     " + new RunFolder(folder).result());
+        stdout.println("model     " + run.result());
+        run.bestCheckpoint().ifPresent(best -> stdout.println("best      " + best));
         stdout.println("report    " + report);
         stdout.flush();
         return 0;

@@ -2,14 +2,17 @@ package dev.geomean.gmpo.compare;
 
 import dev.geomean.engine.Engine;
 import dev.geomean.engine.io.AtomicFile;
+import dev.geomean.engine.io.AtomicFolder;
 import dev.geomean.engine.io.FileFormatException;
 import dev.geomean.gmpo.json.JsonFile;
+import dev.geomean.gmpo.run.FolderLock;
 import dev.geomean.gmpo.run.RunFolder;
 import dev.geomean.gmpo.run.TrainingRun;
 import dev.geomean.gmpo.settings.Settings;
 import dev.geomean.gmpo.train.RunConfig;
 import dev.geomean.gmpo.train.TrainingListener;
 import java.io.IOException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -142,11 +145,19 @@ public final class Comparison {
      * @param folder its folder, new or empty
      * @param plan what is compared
      * @return the comparison
-     * @throws IOException if the plan cannot be written
+     * @throws FolderLock.InUseException if another comparison has the folder
+     * @throws IOException if the plan cannot be written, or there is one
      */
     public static Comparison create(Path folder, Plan plan) throws IOException {
+        FolderLock.checkWritable(folder);
         Files.createDirectories(folder);
-        AtomicFile.write(folder.resolve(FILE_NAME), JSON.writeValueAsBytes(plan));
+        try (var _ = FolderLock.acquire(folder)) {
+            if (Files.exists(folder.resolve(FILE_NAME))) {
+                throw new FileAlreadyExistsException(folder + ": the folder holds a comparison");
+            }
+            AtomicFolder.deleteLeftovers(folder);
+            AtomicFile.write(folder.resolve(FILE_NAME), JSON.writeValueAsBytes(plan));
+        }
         return new Comparison(folder, plan);
     }
 
@@ -207,6 +218,7 @@ public final class Comparison {
      * @param engine where it runs
      * @param listeners gives a listener for each run that is started or continued
      * @return true if all runs are complete, false if a listener stopped one
+     * @throws FolderLock.InUseException if another process works on it
      * @throws IOException if files cannot be read or written
      */
     public boolean run(Engine engine, BiFunction<Run, Boolean, TrainingListener> listeners) throws IOException {
@@ -228,6 +240,13 @@ public final class Comparison {
     }
 
     boolean run(Runner runner, BiFunction<Run, Boolean, TrainingListener> listeners) throws IOException {
+        try (var _ = FolderLock.acquire(folder)) {
+            return runLocked(runner, listeners);
+        }
+    }
+
+    private boolean runLocked(Runner runner, BiFunction<Run, Boolean, TrainingListener> listeners)
+            throws IOException {
         for (Run run : runs()) {
             Path path = folder.resolve(run.name());
             var state = new RunFolder(path);

@@ -33,10 +33,15 @@ public final class JsonFile {
 
     private static final JsonMapper JSON = strict().build();
 
+    /** A line may have fields that a later version has added. */
+    private static final JsonMapper LENIENT = strict()
+            .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+            .build();
+
     private JsonFile() {}
 
     /** Settings of a reader that guesses nothing. */
-    static JsonMapper.Builder strict() {
+    private static JsonMapper.Builder strict() {
         return JsonMapper.builder()
                 .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
                 .annotationIntrospector(new NumbersAreRequired())
@@ -99,8 +104,54 @@ public final class JsonFile {
         throw new FileFormatException(file, "not a JSON object");
     }
 
+    /**
+     * Reads a line of a file that has one object a line.
+     *
+     * @param file named in messages
+     * @param number number of the line, named in messages
+     * @param line the line
+     * @return the object in it
+     * @throws FileFormatException if the line holds anything else
+     */
+    public static ObjectNode line(Path file, int number, String line) throws FileFormatException {
+        try {
+            if (JSON.readTree(line) instanceof ObjectNode object) {
+                return object;
+            }
+        } catch (JacksonException e) {
+            throw new FileFormatException(file, "line " + number + ": invalid JSON: " + firstLine(e), e);
+        }
+        throw new FileFormatException(file, "line " + number + ": not a JSON object");
+    }
+
+    /**
+     * A line, or a part of it, as a record.
+     *
+     * @param file named in messages
+     * @param number number of the line, named in messages
+     * @param node the line or a part of it
+     * @param type the record; fields that it does not know are ignored, numbers that it has must be there
+     * @param <T> the record
+     * @return its values
+     * @throws FileFormatException if a value is missing or of another type; the message names line and field
+     */
+    public static <T> T value(Path file, int number, JsonNode node, Class<T> type) throws FileFormatException {
+        if (!(node instanceof ObjectNode)) {
+            throw new FileFormatException(file, "line " + number + ": no " + type.getSimpleName());
+        }
+        try {
+            return LENIENT.treeToValue(node, type);
+        } catch (JacksonException e) {
+            throw new FileFormatException(file, "line " + number + ": " + problem(e), e);
+        }
+    }
+
+    private static String firstLine(JacksonException e) {
+        return String.valueOf(e.getOriginalMessage()).lines().findFirst().orElse("not valid");
+    }
+
     /** What is wrong and where: {@code update.epochs: must be …}, or {@code " at line 3, column 1: …"}. */
-    static String problem(JacksonException e) {
+    private static String problem(JacksonException e) {
         String field = e.getPath().stream()
                 .map(JacksonException.Reference::getPropertyName)
                 .filter(Objects::nonNull)

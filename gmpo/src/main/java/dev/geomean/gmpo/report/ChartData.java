@@ -4,42 +4,33 @@ import dev.geomean.gmpo.objective.Surrogate;
 import dev.geomean.gmpo.objective.Surrogate.ClipLevel;
 import dev.geomean.gmpo.train.RoundMetrics;
 import dev.geomean.gmpo.train.RoundMetrics.HeldOut;
-import java.math.BigDecimal;
-import java.math.MathContext;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.NavigableMap;
 import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
-import org.jspecify.annotations.Nullable;
-import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * The charts as data: for each chart common positions, and for each group of runs a line, the mean over seeds, with the
- * lowest and highest seed where there are several.
- *
- * <p>Positions count rounds of training that the policy had behind it: samples of round {@code n} (from 0) are at
- * {@code n}, an evaluation after it at {@code n + 1}.
+ * The charts of a report as data. Rounds count from 1, as a run tells them while it goes on; an evaluation is at the
+ * round that it follows, or at 0.
  */
 final class ChartData {
-    /** Numbers in the page; more rounds than that allows are averaged in stretches. */
-    private static final int MAX_NUMBERS = 120_000;
+    private static final String GMPO_RATIOS = "Fig. 1, 3";
+    private static final String GMPO_TRAINING = "Fig. 4";
 
-    private static final MathContext DIGITS = new MathContext(5);
     private static final JsonMapper JSON = new JsonMapper();
 
     private final List<RunGroup> groups;
-    private final ArrayNode charts = JSON.createArrayNode();
-    private final int maxPoints;
+    private final List<Chart> charts = new ArrayList<>();
     private String part = "";
 
     ChartData(List<RunGroup> groups) {
         this.groups = groups;
-        this.maxPoints = Math.clamp(MAX_NUMBERS / (60L * groups.size()), 50, 1000);
         learning();
         policy();
         optimization();
@@ -47,34 +38,75 @@ final class ChartData {
         warmup();
     }
 
-    /** How a chart is drawn. */
-    private enum Kind {
-        /** As it is. */
-        PLAIN,
-        /** Never below zero, so zero is on the axis. */
-        FROM_ZERO
+    /** What the vertical axis is like. */
+    private enum Axis {
+        /** From the smallest value to the largest. */
+        FREE,
+        /** Values are never below zero, so zero is on the axis. */
+        FROM_ZERO,
+        /** Positive values over several orders of magnitude. */
+        LOG
+    }
+
+    /** What the horizontal axis counts. */
+    private enum Position {
+        ROUND,
+        STEP
     }
 
     /** One line for each group. */
-    private record Line(boolean isDashed, Function<RunLog, NavigableMap<Integer, Double>> values) {
-        static Line rounds(ToDoubleFunction<RoundMetrics> figure) {
-            return new Line(false, run -> ofRounds(run, figure));
+    private record Line(String name, boolean isDashed, Function<RunLog, NavigableMap<Integer, Double>> values) {
+        static Line rounds(String name, ToDoubleFunction<RoundMetrics> figure) {
+            return new Line(name, false, run -> ofRounds(run, figure));
         }
 
-        static Line evaluations(ToDoubleFunction<HeldOut> figure) {
-            return new Line(false, run -> ofEvaluations(run, figure));
+        static Line evaluations(String name, ToDoubleFunction<HeldOut> figure) {
+            return new Line(name, false, run -> ofEvaluations(run, figure));
         }
 
         Line dashed() {
-            return new Line(true, values);
+            return new Line(name, true, values);
         }
     }
 
-    boolean isEmpty() {
-        return charts.isEmpty();
+    /**
+     * A chart.
+     *
+     * @param unit label of the vertical axis
+     * @param paper where the GMPO paper shows the same, or empty
+     * @param hasTrend whether a line through the noise helps
+     * @param isRange whether the lines are the two ends of a range
+     * @param bounds for each group its clip bounds, or empty
+     */
+    private record Chart(
+            String part,
+            String title,
+            String unit,
+            String note,
+            String paper,
+            Axis axis,
+            Position position,
+            boolean hasTrend,
+            boolean isRange,
+            List<Line> lines,
+            List<double[]> bounds) {
+
+        Chart of(String figure) {
+            return new Chart(
+                    part, title, unit, note, figure, axis, position, hasTrend, isRange, lines, bounds);
+        }
+
+        Chart range(List<double[]> clipBounds) {
+            return new Chart(part, title, unit, note, paper, axis, position, false, true, lines, clipBounds);
+        }
+
+        Chart withTrend() {
+            return new Chart(part, title, unit, note, paper, axis, position, true, isRange, lines, bounds);
+        }
     }
 
-    String json() {
+    /** Everything that the page's script draws. */
+    ObjectNode json() {
         ObjectNode root = JSON.createObjectNode();
         ArrayNode list = root.putArray("groups");
         for (int g = 0; g < groups.size(); g++) {
@@ -82,28 +114,37 @@ final class ChartData {
             group.put("label", groups.get(g).label());
             group.put("color", ReportParts.color(g));
         }
-        root.set("charts", charts);
-        return JSON.writeValueAsString(root);
+        int lines = charts.stream().mapToInt(chart -> chart.lines().size()).sum() * groups.size();
+        ArrayNode drawn = root.putArray("charts");
+        charts.forEach(chart -> draw(chart, Math.max(1, lines), drawn));
+        return root;
     }
 
     private void learning() {
         part = "Learning";
-        rounds("Accuracy of samples", "Fraction of a round's completions with the full reward", Kind.FROM_ZERO, true,
-                Line.rounds(RoundMetrics::accuracy));
-        if (anyRound(metrics -> Math.abs(metrics.rewardMean() - metrics.accuracy()))) {
-            rounds("Reward", "Mean reward of a round's completions", Kind.PLAIN, true,
-                    Line.rounds(RoundMetrics::rewardMean));
+        boolean isAccuracy = !anyRound(metrics -> metrics.rewardMean() - metrics.accuracy());
+        rounds("Reward", "mean reward",
+                "Mean over the completions sampled in a round"
+                        + (isAccuracy ? "; it is 0 or 1, so this is also their accuracy" : ""),
+                isAccuracy ? Axis.FROM_ZERO : Axis.FREE,
+                true, Line.rounds("reward", RoundMetrics::rewardMean));
+        if (!isAccuracy) {
+            rounds("Accuracy of samples", "fraction of completions",
+                    "Completions sampled in a round that get the full reward", Axis.FROM_ZERO, true,
+                    Line.rounds("accuracy", RoundMetrics::accuracy));
         }
-        rounds("Held-out accuracy", "Fraction of held-out prompts solved by the most probable completion",
-                Kind.FROM_ZERO, false, Line.evaluations(HeldOut::greedyAccuracy));
+        add(chart("Held-out accuracy", "fraction of prompts",
+                "Prompts never trained on that the most probable completion solves", Axis.FROM_ZERO,
+                Line.evaluations("greedy", HeldOut::greedyAccuracy)).of(GMPO_TRAINING));
         int k = groups.stream()
                 .flatMap(group -> group.runs().stream())
                 .mapToInt(run -> RunSummary.of(run).k())
                 .max()
                 .orElse(0);
-        rounds("Held-out pass@k", "Solid: pass@" + k + ", one of " + k + " samples is right. Dashed: pass@1",
-                Kind.FROM_ZERO, false,
-                Line.evaluations(HeldOut::passAtK), Line.evaluations(HeldOut::passAt1).dashed());
+        add(chart("Held-out pass@1 and pass@" + k, "fraction of prompts",
+                "Solid: one of " + k + " samples solves it. Dashed: a single sample does", Axis.FROM_ZERO,
+                Line.evaluations("pass@" + k, HeldOut::passAtK),
+                Line.evaluations("pass@1", HeldOut::passAt1).dashed()));
     }
 
     private void policy() {
@@ -113,74 +154,84 @@ final class ChartData {
                         group.runs().getFirst().config().objective().policyObjective().surrogate()))
                 .toList();
         boolean isBounded = bounds.stream().anyMatch(pair -> Double.isFinite(pair[0]) || Double.isFinite(pair[1]));
-        ObjectNode ratios = rounds("Log-ratio of tokens",
-                "Smallest and largest of a round" + (isBounded ? "; dotted: where tokens are clipped" : ""),
-                Kind.PLAIN, false,
-                Line.rounds(RoundMetrics::logRatioMax), Line.rounds(RoundMetrics::logRatioMin));
-        if (ratios != null) {
-            ArrayNode list = ratios.putArray("bounds");
-            for (int g = 0; g < groups.size(); g++) {
-                for (double bound : bounds.get(g)) {
-                    if (Double.isFinite(bound)) {
-                        list.addObject().put("group", g).set("y", number(bound));
-                    }
-                }
-            }
-        }
-        rounds("Clipped tokens, %", "Solid: at the upper bound. Dashed: at the lower", Kind.FROM_ZERO, true,
-                Line.rounds(metrics -> 100 * metrics.clipFractionHigh()),
-                Line.rounds(metrics -> 100 * metrics.clipFractionLow()).dashed());
-        rounds("Entropy", "Mean per token of the sampling policy, nats", Kind.FROM_ZERO, true,
-                Line.rounds(RoundMetrics::entropy));
-        rounds("KL to reference", "Mean per token, k3 estimate, from the policy before the first round",
-                Kind.FROM_ZERO, true, Line.rounds(RoundMetrics::klToReference));
+        add(chart("Importance ratio range", "log ratio of a token",
+                "From the smallest to the largest of a round"
+                        + (isBounded ? "; dotted: where the objective clips" : ""),
+                Axis.FREE,
+                Line.rounds("smallest", RoundMetrics::logRatioMin),
+                Line.rounds("largest", RoundMetrics::logRatioMax)).of(GMPO_RATIOS).range(bounds));
+        rounds("Clipped at the upper bound", "% of tokens", "Tokens whose ratio rose past it, where that helps them",
+                Axis.FROM_ZERO, true, Line.rounds("clipped", metrics -> 100 * metrics.clipFractionHigh()));
+        rounds("Clipped at the lower bound", "% of tokens", "Tokens whose ratio fell past it, where that helps them",
+                Axis.FROM_ZERO, true, Line.rounds("clipped", metrics -> 100 * metrics.clipFractionLow()));
+        add(chart("Entropy", "nats per token", "Of the policy that samples; lower is more certain", Axis.FROM_ZERO,
+                Line.rounds("entropy", RoundMetrics::entropy)).of(GMPO_TRAINING).withTrend());
+        add(chart("KL to reference", "nats per token",
+                "k3 estimate of the distance from the policy before the first round", Axis.FROM_ZERO,
+                Line.rounds("KL", RoundMetrics::klToReference)).of(GMPO_TRAINING).withTrend());
     }
 
     private void optimization() {
         part = "Optimization";
-        rounds("Gradient norm", "Before clipping. Solid: largest of a round. Dashed: mean", Kind.FROM_ZERO, true,
-                Line.rounds(RoundMetrics::gradNormMax), Line.rounds(RoundMetrics::gradNorm).dashed());
-        rounds("Groups without signal, %", "Groups whose rewards are all equal and teach nothing", Kind.FROM_ZERO, true,
-                Line.rounds(metrics -> 100 * metrics.zeroStdFraction()));
-        rounds("Response length", "Mean number of tokens, end token included", Kind.FROM_ZERO, true,
-                Line.rounds(RoundMetrics::lengthMean));
+        add(chart("Gradient norm, mean", "norm (log axis)", "Before clipping, over the updates of a round", Axis.LOG,
+                Line.rounds("mean", RoundMetrics::gradNorm)).of(GMPO_TRAINING).withTrend());
+        add(chart("Gradient norm, largest", "norm (log axis)", "Before clipping, over the updates of a round", Axis.LOG,
+                Line.rounds("largest", RoundMetrics::gradNormMax)).withTrend());
+        rounds("Zero-std groups", "% of groups", "Groups whose rewards are all equal, which teach nothing",
+                Axis.FROM_ZERO, true, Line.rounds("zero-std", metrics -> 100 * metrics.zeroStdFraction()));
+        rounds("Completion length", "tokens", "Mean of a round, end token included", Axis.FROM_ZERO, true,
+                Line.rounds("mean", RoundMetrics::lengthMean));
         if (anyRound(RoundMetrics::truncatedFraction)) {
-            rounds("Truncated responses, %", "Responses that ran into the limit", Kind.FROM_ZERO, true,
-                    Line.rounds(metrics -> 100 * metrics.truncatedFraction()));
+            rounds("Truncated completions", "% of completions", "Completions that ran into the length limit",
+                    Axis.FROM_ZERO, true, Line.rounds("truncated", metrics -> 100 * metrics.truncatedFraction()));
         }
         if (anyRound(RoundMetrics::samplerGap)) {
-            rounds("Sampler gap", "Largest difference of a token's log-probability as sampled and as scored",
-                    Kind.FROM_ZERO, false, Line.rounds(RoundMetrics::samplerGap));
+            rounds("Sampler gap", "nats", "Largest difference of a token's log-probability as sampled and as scored",
+                    Axis.LOG, true, Line.rounds("gap", RoundMetrics::samplerGap));
         }
         if (anyRound(RoundMetrics::skippedUpdates)) {
-            rounds("Skipped updates", "Updates whose gradient was zero or not finite", Kind.FROM_ZERO, false,
-                    Line.rounds(RoundMetrics::skippedUpdates));
+            rounds("Skipped updates", "updates", "Updates of a round whose gradient was zero or not finite",
+                    Axis.FROM_ZERO, false, Line.rounds("skipped", RoundMetrics::skippedUpdates));
         }
         if (anyRound(metrics -> metrics.learningRate()
                 - groups.getFirst().runs().getFirst().rounds().getFirst().learningRate())) {
-            rounds("Learning rate", "Of the last update of a round", Kind.FROM_ZERO, false,
-                    Line.rounds(RoundMetrics::learningRate));
+            rounds("Learning rate", "learning rate", "Of the last update of a round", Axis.FROM_ZERO, false,
+                    Line.rounds("rate", RoundMetrics::learningRate));
         }
     }
 
     private void speed() {
         part = "Speed";
-        rounds("Seconds per round", "Rollout, scoring and updates; evaluation left out", Kind.FROM_ZERO, true,
-                Line.rounds(metrics -> metrics.seconds().rollout() + metrics.seconds().score()
+        rounds("Time of a round", "seconds", "Rollout, scoring and updates; evaluation left out", Axis.FROM_ZERO, true,
+                Line.rounds("time", metrics -> metrics.seconds().rollout() + metrics.seconds().score()
                         + metrics.seconds().update()));
-        rounds("Tokens per second", "Response tokens sampled and trained on", Kind.FROM_ZERO, true,
-                Line.rounds(RoundMetrics::tokensPerSecond));
+        rounds("Throughput", "tokens per second", "Completion tokens sampled and trained on", Axis.FROM_ZERO, true,
+                Line.rounds("tokens/s", RoundMetrics::tokensPerSecond));
     }
 
     private void warmup() {
         part = "Warm-up";
-        chart("Warm-up loss", "Mean negative log-likelihood per token of the demonstrations, nats", Kind.FROM_ZERO,
-                "step",
-                true, new Line(false, run -> {
-                    var values = new TreeMap<Integer, Double>();
-                    run.warmup().forEach(metrics -> values.put(metrics.step(), metrics.loss()));
-                    return values;
-                }));
+        var line = new Line("loss", false, run -> {
+            var values = new TreeMap<Integer, Double>();
+            run.warmup().forEach(metrics -> values.put(metrics.step() + 1, metrics.loss()));
+            return values;
+        });
+        add(new Chart(part, "Warm-up loss", "nats per token", "Negative log-likelihood of the demonstrations", "",
+                Axis.FROM_ZERO, Position.STEP, true, false, List.of(line), List.of()));
+    }
+
+    private void rounds(String title, String unit, String note, Axis axis, boolean hasTrend, Line line) {
+        Chart chart = chart(title, unit, note, axis, line);
+        add(hasTrend ? chart.withTrend() : chart);
+    }
+
+    private Chart chart(String title, String unit, String note, Axis axis, Line... lines) {
+        return new Chart(
+                part, title, unit, note, "", axis, Position.ROUND, false, false, List.of(lines), List.of());
+    }
+
+    private void add(Chart chart) {
+        charts.add(chart);
     }
 
     private boolean anyRound(ToDoubleFunction<RoundMetrics> figure) {
@@ -210,7 +261,7 @@ final class ChartData {
 
     private static NavigableMap<Integer, Double> ofRounds(RunLog run, ToDoubleFunction<RoundMetrics> figure) {
         var values = new TreeMap<Integer, Double>();
-        run.rounds().forEach(metrics -> values.put(metrics.round(), figure.applyAsDouble(metrics)));
+        run.rounds().forEach(metrics -> values.put(metrics.round() + 1, figure.applyAsDouble(metrics)));
         return values;
     }
 
@@ -229,106 +280,46 @@ final class ChartData {
         return values;
     }
 
-    private @Nullable ObjectNode rounds(String title, String note, Kind kind, boolean isSmoothable, Line... lines) {
-        return chart(title, note, kind, "round", isSmoothable, lines);
-    }
-
     /** Adds a chart, unless there is nothing to draw. */
-    private @Nullable ObjectNode chart(
-            String title, String note, Kind kind, String position, boolean isSmoothable, Line... lines) {
-        List<List<List<NavigableMap<Integer, Double>>>> values = new ArrayList<>();
-        var positions = new TreeMap<Integer, Integer>();
-        boolean isEmpty = true;
+    private void draw(Chart chart, int linesOfPage, ArrayNode drawn) {
+        var series = new Series(linesOfPage);
         for (RunGroup group : groups) {
-            List<List<NavigableMap<Integer, Double>>> ofGroup = new ArrayList<>();
-            for (Line line : lines) {
-                List<NavigableMap<Integer, Double>> ofRuns =
-                        group.runs().stream().map(line.values()).toList();
-                for (NavigableMap<Integer, Double> ofRun : ofRuns) {
-                    ofRun.keySet().forEach(x -> positions.put(x, 0));
-                    isEmpty &= ofRun.values().stream().noneMatch(Double::isFinite);
-                }
-                ofGroup.add(ofRuns);
+            for (Line line : chart.lines()) {
+                series.add(group.runs().stream().map(line.values()).toList());
             }
-            values.add(ofGroup);
         }
-        if (isEmpty) {
-            return null;
+        if (series.isEmpty()) {
+            return;
         }
-        ObjectNode chart = charts.addObject();
-        chart.put("part", part);
-        chart.put("title", title);
-        chart.put("note", note);
-        chart.put("xName", position);
-        chart.put("fromZero", kind == Kind.FROM_ZERO);
-        chart.put("smooth", isSmoothable);
-        chart.put("sync", position.equals("round"));
-        chart.put("points", true);
-        List<Integer> all = List.copyOf(positions.keySet());
-        int stretch = (all.size() + maxPoints - 1) / maxPoints;
-        List<List<Integer>> stretches = new ArrayList<>();
-        ArrayNode x = chart.putArray("x");
-        for (int i = 0; i < all.size(); i += stretch) {
-            List<Integer> part = all.subList(i, Math.min(i + stretch, all.size()));
-            stretches.add(part);
-            x.add(part.getFirst());
-        }
-        ArrayNode list = chart.putArray("lines");
+        ObjectNode node = drawn.addObject();
+        node.put("part", chart.part());
+        node.put("title", chart.title());
+        node.put("unit", chart.unit());
+        node.put("note", chart.note());
+        node.put("paper", chart.paper());
+        node.put("position", chart.position().name().toLowerCase(Locale.ROOT));
+        node.put("axis", chart.axis().name().toLowerCase(Locale.ROOT));
+        node.put("range", chart.isRange());
+        node.put("window", chart.hasTrend() ? series.window() : 1);
+        node.put("stretch", series.stretch());
+        series.positions(node.putArray("x"));
+        ArrayNode list = node.putArray("lines");
         for (int g = 0; g < groups.size(); g++) {
-            for (int l = 0; l < lines.length; l++) {
+            for (int l = 0; l < chart.lines().size(); l++) {
                 ObjectNode line = list.addObject();
                 line.put("group", g);
-                line.put("dashed", lines[l].isDashed());
-                fill(line, values.get(g).get(l), stretches);
+                line.put("name", chart.lines().get(l).name());
+                line.put("dashed", chart.lines().get(l).isDashed());
+                series.fill(line, g * chart.lines().size() + l, chart.hasTrend());
             }
         }
-        chart.putArray("bounds");
-        return chart;
-    }
-
-    private static void fill(
-            ObjectNode line, List<NavigableMap<Integer, Double>> runs, List<List<Integer>> stretches) {
-        ArrayNode mean = line.putArray("mean");
-        boolean isBand = runs.size() > 1;
-        ArrayNode low = isBand ? line.putArray("low") : JSON.createArrayNode();
-        ArrayNode high = isBand ? line.putArray("high") : JSON.createArrayNode();
-        for (List<Integer> stretch : stretches) {
-            double sum = 0;
-            int count = 0;
-            double least = Double.NaN;
-            double most = Double.NaN;
-            for (NavigableMap<Integer, Double> run : runs) {
-                double ofRun = stretch.stream()
-                        .map(run::get)
-                        .filter(value -> value != null && Double.isFinite(value))
-                        .mapToDouble(Double::doubleValue)
-                        .average()
-                        .orElse(Double.NaN);
-                if (!Double.isNaN(ofRun)) {
-                    sum += ofRun;
-                    least = count == 0 ? ofRun : Math.min(least, ofRun);
-                    most = count == 0 ? ofRun : Math.max(most, ofRun);
-                    count++;
+        ArrayNode bounds = node.putArray("bounds");
+        for (int g = 0; g < chart.bounds().size(); g++) {
+            for (double bound : chart.bounds().get(g)) {
+                if (Double.isFinite(bound)) {
+                    bounds.addObject().put("group", g).set("y", Series.number(bound));
                 }
             }
-            add(mean, count == 0 ? Double.NaN : sum / count);
-            add(low, least);
-            add(high, most);
         }
-    }
-
-    private static void add(ArrayNode values, double value) {
-        if (Double.isFinite(value)) {
-            values.add(number(value));
-        } else {
-            values.addNull();
-        }
-    }
-
-    private static JsonNode number(double value) {
-        double rounded = new BigDecimal(value).round(DIGITS).doubleValue();
-        return rounded == Math.rint(rounded) && Math.abs(rounded) < 1e9
-                ? JSON.getNodeFactory().numberNode((long) rounded)
-                : JSON.getNodeFactory().numberNode(rounded);
     }
 }

@@ -2,17 +2,14 @@ package dev.geomean.gmpo.report;
 
 import dev.geomean.engine.io.AtomicFile;
 import dev.geomean.gmpo.train.RunConfig;
-import java.io.FileNotFoundException;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
 
 /**
  * A page about runs, complete in one file: figures, charts, answers before and after, settings. It loads nothing, so it
@@ -22,7 +19,7 @@ public final class Report {
     /** Usual name of the file. */
     public static final String FILE_NAME = "report.html";
 
-    private static final Pattern PLACE = Pattern.compile("\\{\\{([a-z.]+)}}");
+    private static final JsonMapper JSON = new JsonMapper();
 
     private final List<RunGroup> groups;
 
@@ -41,7 +38,12 @@ public final class Report {
         if (logs.isEmpty()) {
             throw new IllegalArgumentException("a report needs at least one run");
         }
-        return new Report(RunGroup.of(logs));
+        return ofRuns(logs);
+    }
+
+    /** A report on runs that may still be to come. */
+    static Report ofRuns(List<RunLog> logs) {
+        return new Report(logs.isEmpty() ? List.of() : RunGroup.of(logs));
     }
 
     /**
@@ -60,32 +62,44 @@ public final class Report {
      * @return HTML
      */
     public String html() {
-        var charts = new ChartData(groups);
+        return Page.of(title(), parts(), data()).html();
+    }
+
+    /** The page of runs that go on, which asks the server that it comes from for news. */
+    String liveHtml() {
+        return Page.of(title(), parts(), data()).live().html();
+    }
+
+    /** What changes in the page as runs go on, as JSON: the title, parts as HTML, and the charts. */
+    String news() {
+        ObjectNode news = JSON.createObjectNode();
+        news.put("title", title());
+        ObjectNode html = news.putObject("parts");
+        parts().forEach(html::put);
+        news.set("data", data());
+        return JSON.writeValueAsString(news);
+    }
+
+    /** Parts of the page by the id of the element that holds them. */
+    private Map<String, String> parts() {
         Map<String, String> parts = new LinkedHashMap<>();
-        parts.put("title", Html.escape(title()));
         parts.put("lead", Html.escape(lead()));
         parts.put("cards", ReportParts.cards(groups));
         parts.put("summary", ReportParts.summary(SummaryTable.of(groups)));
         parts.put("time", ReportParts.time(groups));
-        parts.put("samples", ReportParts.samples(groups));
+        parts.put("samples", SampleTables.html(groups));
         parts.put("settings", ReportParts.settings(groups));
-        parts.put("charts.empty", String.valueOf(charts.isEmpty()));
-        parts.put("data", Html.escapeScript(charts.json()));
-        parts.put("uplot.license", resource("uplot/LICENSE"));
-        parts.put("uplot.css", resource("uplot/uPlot.min.css"));
-        parts.put("uplot.script", resource("uplot/uPlot.iife.min.js"));
-        parts.put("style", resource("report.css"));
-        parts.put("script", resource("report.js"));
-        return PLACE.matcher(resource("report.html")).replaceAll(place -> {
-            String part = parts.get(place.group(1));
-            if (part == null) {
-                throw new IllegalStateException("report.html has an unknown place " + place.group());
-            }
-            return Matcher.quoteReplacement(part);
-        });
+        return parts;
+    }
+
+    private ObjectNode data() {
+        return new ChartData(groups).json();
     }
 
     private String title() {
+        if (groups.isEmpty()) {
+            return "No run yet";
+        }
         List<String> tasks = groups.stream()
                 .map(group -> group.runs().getFirst().config().task())
                 .distinct()
@@ -100,6 +114,9 @@ public final class Report {
     }
 
     private String lead() {
+        if (groups.isEmpty()) {
+            return "It appears here with its first step.";
+        }
         RunGroup first = groups.getFirst();
         RunConfig config = first.runs().getFirst().config();
         var lead = new StringBuilder();
@@ -112,23 +129,12 @@ public final class Report {
                 .append(String.join(", ", seeds.stream().map(String::valueOf).toList()))
                 .append('.');
         if (groups.stream().anyMatch(group -> group.runs().size() > 1)) {
-            lead.append(" Lines are means over seeds, bands reach from the lowest seed to the highest;"
-                    + " figures are mean ± standard deviation.");
+            lead.append(" Lines are means over seeds and bands reach from the lowest seed to the highest;"
+                    + " numbers are mean ± standard deviation.");
         }
         if (groups.stream().flatMap(group -> group.runs().stream()).anyMatch(run -> !run.isComplete())) {
             lead.append(" Not every run has ended.");
         }
         return lead.toString();
-    }
-
-    private static String resource(String name) {
-        try (InputStream stream = Report.class.getResourceAsStream(name)) {
-            if (stream == null) {
-                throw new FileNotFoundException("the resource " + name + " is missing from this build");
-            }
-            return new String(stream.readAllBytes(), StandardCharsets.UTF_8).strip();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
     }
 }

@@ -1,12 +1,9 @@
 package dev.geomean.gmpo.report;
 
-import dev.geomean.gmpo.report.RunLog.Sample;
 import dev.geomean.gmpo.settings.Setting;
 import dev.geomean.gmpo.settings.Settings;
 import dev.geomean.gmpo.train.RoundMetrics;
 import dev.geomean.gmpo.train.RunConfig;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -16,7 +13,6 @@ import org.jspecify.annotations.Nullable;
 
 /** The parts of the page that need no script. */
 final class ReportParts {
-    private static final int SAMPLES = 12;
     private static final List<String> PHASES = List.of("rollout", "score", "update", "evaluate");
     private static final List<ToDoubleFunction<RoundMetrics.Seconds>> PHASE_SECONDS = List.of(
             RoundMetrics.Seconds::rollout,
@@ -31,7 +27,7 @@ final class ReportParts {
         return "--g" + group % 8;
     }
 
-    private static String swatch(int group) {
+    static String swatch(int group) {
         return "<span class=\"swatch\" style=\"--group:var(" + color(group) + ")\"></span>";
     }
 
@@ -45,14 +41,14 @@ final class ReportParts {
                     .append(Html.escape(groups.get(g).label()))
                     .append("</h3>")
                     .append(figure(
+                            arrow(runs, RunSummary::firstGreedy, RunSummary::lastGreedy),
+                            "held-out accuracy, before → after"
+                                    + (k > 1 && !Double.isNaN(mean(runs, RunSummary::passAtK))
+                                            ? "; pass@" + k + " " + number(runs, RunSummary::passAtK)
+                                            : "")))
+                    .append(figure(
                             arrow(runs, RunSummary::firstAccuracy, RunSummary::lastAccuracy),
                             "accuracy of samples, first round → mean of the last " + RunSummary.LAST))
-                    .append(figure(
-                            arrow(runs, RunSummary::firstGreedy, RunSummary::lastGreedy),
-                            "greedy accuracy on held-out prompts, before → after"
-                                    + (k > 1 && !Double.isNaN(mean(runs, RunSummary::passAtK))
-                                            ? "; pass@" + k + " " + number(mean(runs, RunSummary::passAtK))
-                                            : "")))
                     .append("</div>\n");
         }
         return html.toString();
@@ -64,19 +60,24 @@ final class ReportParts {
 
     private static String arrow(
             List<RunSummary> runs, ToDoubleFunction<RunSummary> from, ToDoubleFunction<RunSummary> to) {
-        return number(mean(runs, from)) + " → " + number(mean(runs, to));
+        Spread after = Spread.of(runs.stream().mapToDouble(to).toArray());
+        String spread = after.count() < 2
+                ? ""
+                : String.format(Locale.ROOT, " <span class=\"spread\">± %.3f</span>", after.std());
+        return number(runs, from) + " → " + number(runs, to) + spread;
     }
 
     private static double mean(List<RunSummary> runs, ToDoubleFunction<RunSummary> figure) {
         return Spread.of(runs.stream().mapToDouble(figure).toArray()).mean();
     }
 
-    private static String number(double value) {
-        return Double.isNaN(value) ? "-" : String.format(Locale.ROOT, "%.3f", value);
+    private static String number(List<RunSummary> runs, ToDoubleFunction<RunSummary> figure) {
+        double mean = mean(runs, figure);
+        return Double.isNaN(mean) ? "–" : String.format(Locale.ROOT, "%.3f", mean);
     }
 
     static String summary(SummaryTable table) {
-        var html = new StringBuilder("<div class=\"scroll\"><table><thead><tr><th></th>");
+        var html = new StringBuilder("<div class=\"scroll\"><table class=\"numbers\"><thead><tr><th></th>");
         for (int g = 0; g < table.head().size(); g++) {
             html.append("<th scope=\"col\">").append(swatch(g)).append(Html.escape(table.head().get(g)))
                     .append("</th>");
@@ -101,6 +102,7 @@ final class ReportParts {
                 ToDoubleFunction<RoundMetrics.Seconds> phase = PHASE_SECONDS.get(p);
                 seconds[g][p] = rounds.stream()
                         .mapToDouble(round -> phase.applyAsDouble(round.seconds()))
+                        .filter(Double::isFinite)
                         .average()
                         .orElse(0);
                 total += seconds[g][p];
@@ -111,7 +113,7 @@ final class ReportParts {
             return "<p class=\"note\">No rounds yet.</p>";
         }
         var html = new StringBuilder(
-                "<p class=\"note\">Mean seconds of a round and its phases.</p><div class=\"bars\">\n");
+                "<p class=\"note\">Mean over all rounds, in seconds.</p><div class=\"bars\">\n");
         for (int g = 0; g < groups.size(); g++) {
             double total = 0;
             var parts = new StringBuilder();
@@ -130,62 +132,26 @@ final class ReportParts {
                     .append(String.format(Locale.ROOT, "%.3g s", total))
                     .append("</span>\n");
         }
-        html.append("</div><div class=\"phases\">");
-        for (int p = 0; p < PHASES.size(); p++) {
-            var values = new ArrayList<String>();
-            for (double[] phases : seconds) {
-                values.add(String.format(Locale.ROOT, "%.3g", phases[p]));
-            }
-            html.append("<span><span class=\"swatch\" style=\"--group:var(--p").append(p).append(")\"></span>")
-                    .append(PHASES.get(p)).append(' ').append(String.join(" / ", values)).append(" s</span>");
-        }
-        return html.append("</div>").toString();
+        html.append("</div>").append(phases(groups, seconds));
+        return html.toString();
     }
 
-    static String samples(List<RunGroup> groups) {
-        var html = new StringBuilder();
+    private static String phases(List<RunGroup> groups, double[][] seconds) {
+        var html = new StringBuilder("<div class=\"scroll\"><table class=\"numbers\"><thead><tr><th></th>");
         for (int g = 0; g < groups.size(); g++) {
-            RunLog run = groups.get(g).runs().getFirst();
-            int first = run.samples().stream().mapToInt(Sample::round).min().orElse(0);
-            int last = run.samples().stream().mapToInt(Sample::round).max().orElse(0);
-            if (first == last) {
-                continue;
-            }
-            Map<String, Sample> before = new LinkedHashMap<>();
-            Map<String, Sample> after = new LinkedHashMap<>();
-            for (Sample sample : run.samples()) {
-                if (sample.round() == first) {
-                    before.putIfAbsent(sample.prompt(), sample);
-                } else if (sample.round() == last) {
-                    after.putIfAbsent(sample.prompt(), sample);
-                }
-            }
-            html.append("<div><h3>").append(swatch(g)).append(Html.escape(groups.get(g).label()))
-                    .append("</h3><p class=\"note\">The most probable completion, seed ").append(run.config().seed())
-                    .append("</p><div class=\"scroll\"><table><thead><tr><th>prompt</th><th>")
-                    .append(first < 0 ? "before" : "round " + (first + 1))
-                    .append("</th><th>after round ").append(last + 1)
-                    .append("</th></tr></thead><tbody>\n");
-            after.keySet().stream().filter(before::containsKey).limit(SAMPLES)
-                    .forEach(prompt -> html.append("<tr><td class=\"text\">").append(Html.escape(prompt))
-                            .append("</td>")
-                            .append(answer(before.get(prompt))).append(answer(after.get(prompt))).append("</tr>\n"));
-            html.append("</tbody></table></div></div>\n");
+            html.append("<th scope=\"col\">").append(swatch(g)).append(Html.escape(groups.get(g).label()))
+                    .append("</th>");
         }
-        return html.isEmpty()
-                ? "<p class=\"note\">None yet: the run has not been evaluated after a round.</p>"
-                : "<div class=\"pair\">" + html + "</div>";
-    }
-
-    private static String answer(@Nullable Sample sample) {
-        if (sample == null) {
-            return "<td></td>";
+        html.append("</tr></thead><tbody>\n");
+        for (int p = 0; p < PHASES.size(); p++) {
+            html.append("<tr><th scope=\"row\"><span class=\"swatch\" style=\"--group:var(--p").append(p)
+                    .append(")\"></span>").append(PHASES.get(p)).append("</th>");
+            for (double[] phases : seconds) {
+                html.append("<td>").append(String.format(Locale.ROOT, "%.3f", phases[p])).append("</td>");
+            }
+            html.append("</tr>\n");
         }
-        boolean isRight = sample.reward() == 1;
-        String verdict =
-                isRight ? "right" : sample.reward() == 0 ? "wrong" : "reward " + Settings.text(sample.reward());
-        return "<td class=\"text\">" + Html.escape(sample.completion()) + " <span class=\""
-                + (isRight ? "right" : "wrong") + "\">" + verdict + "</span></td>";
+        return html.append("</tbody></table></div>").toString();
     }
 
     static String settings(List<RunGroup> groups) {
@@ -193,7 +159,7 @@ final class ReportParts {
                 .map(group -> Settings.values(group.runs().getFirst().config()))
                 .toList();
         Map<String, @Nullable Object> defaults = Settings.values(RunConfig.defaults("gmpo"));
-        var html = new StringBuilder("<p class=\"note\">The same again:</p><pre>");
+        var html = new StringBuilder("<p class=\"note\">These commands repeat the runs:</p><pre>");
         for (RunGroup group : groups) {
             for (RunLog run : group.runs()) {
                 html.append(Html.escape(command(run.config()))).append('\n');

@@ -2,6 +2,7 @@ package dev.geomean.gmpo.run;
 
 import dev.geomean.engine.Tensor;
 import dev.geomean.engine.io.AtomicFile;
+import dev.geomean.engine.io.AtomicFolder;
 import dev.geomean.engine.io.FileFormatException;
 import dev.geomean.engine.io.Safetensors;
 import dev.geomean.engine.io.SafetensorsWriter;
@@ -9,36 +10,38 @@ import dev.geomean.engine.io.TensorType;
 import dev.geomean.engine.optim.Optimizer;
 import dev.geomean.gmpo.json.JsonFile;
 import dev.geomean.gmpo.train.Policy;
+import dev.geomean.gmpo.train.RunConfig;
 import dev.geomean.model.ModelFolder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
-import tools.jackson.databind.json.JsonMapper;
 
 /**
- * State of a run between two steps, in a folder of its own: a model folder, the optimizer's state and where the run
- * stands. The folder is written under a temporary name and renamed when all its files are on disk, so one that has its
- * proper name is whole.
+ * State of a run between two steps, in a folder of its own: a model folder, the optimizer's state, the configuration, where
+ * the run stands, and the checksums of all these files. The folder is written under a temporary name and renamed when all
+ * its files are on disk.
  *
  * @param folder the checkpoint's folder
  * @param state where the run stands
  */
 record Checkpoint(Path folder, State state) {
-    private static final JsonMapper JSON = JsonMapper.builder().build();
-    private static final String OPTIMIZER = "optimizer.safetensors";
+    static final String OPTIMIZER = "optimizer.safetensors";
     private static final String STATE = "state.json";
+    private static final String DAMAGED = "damaged-";
     private static final Pattern NAME = Pattern.compile("(warmup|policy)-\\d{6,10}");
-    private static final int KEPT = 2;
 
     /** Part of a run. */
     enum Phase {
@@ -47,61 +50,153 @@ record Checkpoint(Path folder, State state) {
     }
 
     /**
-     * Where a run stands.
+     * Where a run stands. All random numbers are addressed, so the seed and the place are the whole random state.
      *
      * @param phase the part of the run
      * @param next number of the next supervised step, or of the next round
-     * @param metricsLength bytes of the metrics file
-     * @param samplesLength bytes of the samples file
+     * @param seed random seed
+     * @param nextProblem address of the next training problem
+     * @param nextStream random stream of the next sampled completion
+     * @param heldOutAccuracy greedy accuracy on held-out prompts, or null if it was not measured just before
+     * @param journal where metrics and samples end
      */
-    record State(Phase phase, int next, long metricsLength, long samplesLength) {
+    record State(
+            Phase phase,
+            int next,
+            long seed,
+            long nextProblem,
+            long nextStream,
+            @Nullable Double heldOutAccuracy,
+            Journal.Position journal) {
+
         State {
-            if (isMissing(phase) || next < 0 || metricsLength < 0 || samplesLength < 0) {
-                throw new IllegalArgumentException("phase " + phase + ", next " + next + ", metricsLength "
-                        + metricsLength + " and samplesLength " + samplesLength + " are no place in a run");
+            boolean isPlace = Stream.of(phase, journal).allMatch(Objects::nonNull)
+                    && Stream.of(journal.metrics(), journal.samples()).allMatch(Objects::nonNull)
+                    && next >= 0;
+            if (!isPlace) {
+                throw new IllegalArgumentException("not a place in a run: phase " + phase + ", next " + next
+                        + ", journal " + journal);
             }
         }
 
-        /** For what is read from a file, where anything may be missing. */
-        private static boolean isMissing(@Nullable Object value) {
-            return value == null;
+        static State of(
+                RunConfig config,
+                Phase phase,
+                int next,
+                @Nullable Double heldOutAccuracy,
+                Journal.Position journal) {
+            long problems = phase == Phase.WARMUP
+                    ? (long) next * config.warmup().batch()
+                    : (long) next * config.rollout().prompts();
+            long streams = phase == Phase.WARMUP ? 0 : problems * config.rollout().samples();
+            return new State(phase, next, config.seed(), problems, streams, heldOutAccuracy, journal);
+        }
+
+        String name() {
+            return Checkpoint.name(phase, next);
         }
     }
 
-    static Checkpoint write(Path parent, State state, Policy policy, Optimizer optimizer) throws IOException {
-        String name = String.format(
-                Locale.ROOT, "%s-%06d", state.phase().name().toLowerCase(Locale.ROOT), state.next());
-        Path target = parent.resolve(name);
-        Path temporary = parent.resolve("." + name + ".tmp");
+    /** Name of the folder for a place in a run. */
+    static String name(Phase phase, int next) {
+        return String.format(Locale.ROOT, "%s-%06d", phase.name().toLowerCase(Locale.ROOT), next);
+    }
+
+    /**
+     * Writes a checkpoint, then deletes those that need not be kept any longer.
+     *
+     * @param parent where checkpoints are
+     * @throws IOException if writing or deleting fails; the checkpoints before are still there
+     */
+    static void write(Path parent, RunConfig config, State state, Policy policy, Optimizer optimizer)
+            throws IOException {
         Files.createDirectories(parent);
-        delete(temporary);
-        ModelFolder.save(policy.decoder(), policy.tokenizer(), temporary);
-        var writer = new SafetensorsWriter();
-        for (Map.Entry<String, Tensor> entry : optimizer.state().entrySet()) {
-            Tensor tensor = entry.getValue();
-            List<Long> shape =
-                    LongStream.of(tensor.shape().size()).boxed().toList();
-            writer.add(entry.getKey(), TensorType.F32, shape, tensor.buffer());
-        }
-        writer.write(temporary.resolve(OPTIMIZER));
-        AtomicFile.write(temporary.resolve(STATE), JSON.writeValueAsBytes(state));
-        delete(target);
-        Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
-        prune(parent, target);
-        return new Checkpoint(target, state);
+        AtomicFolder.write(parent.resolve(state.name()), folder -> {
+            ModelFolder.save(policy.decoder(), policy.tokenizer(), folder);
+            var writer = new SafetensorsWriter();
+            for (Map.Entry<String, Tensor> entry : optimizer.state().entrySet()) {
+                Tensor tensor = entry.getValue();
+                List<Long> shape =
+                        LongStream.of(tensor.shape().size()).boxed().toList();
+                writer.add(entry.getKey(), TensorType.F32, shape, tensor.buffer());
+            }
+            writer.write(folder.resolve(OPTIMIZER));
+            new RunFolder(folder).writeConfig(config);
+            AtomicFile.write(folder.resolve(STATE), RunFolder.JSON.writeValueAsBytes(state));
+            Checksums.write(folder);
+        });
+        prune(parent, config.safety().keepCheckpoints());
     }
 
-    /** The checkpoint that is furthest along. */
-    static Optional<Checkpoint> latest(Path parent) throws IOException {
-        if (!Files.isDirectory(parent)) {
-            return Optional.empty();
+    /**
+     * The checkpoint that is furthest along among those that are whole. Those that are further along and damaged are renamed,
+     * so that they are in nobody's way.
+     *
+     * @param warnings takes a line about each damaged checkpoint
+     * @return the checkpoint, or empty if there is none at all
+     * @throws IOException if all are damaged
+     */
+    static Optional<Checkpoint> latest(Path parent, Consumer<String> warnings) throws IOException {
+        List<Path> all = newestFirst(parent);
+        List<Path> damaged = new ArrayList<>();
+        String problem = "";
+        for (Path folder : all) {
+            try {
+                Checkpoint checkpoint = read(folder);
+                for (Path other : damaged) {
+                    Path aside = other.resolveSibling(DAMAGED + other.getFileName());
+                    AtomicFolder.delete(aside);
+                    Files.move(other, aside, StandardCopyOption.ATOMIC_MOVE);
+                }
+                if (!damaged.isEmpty()) {
+                    warnings.accept("damaged checkpoint set aside: " + problem + "; going on from "
+                            + folder.getFileName());
+                }
+                return Optional.of(checkpoint);
+            } catch (IOException | IllegalArgumentException e) {
+                damaged.add(folder);
+                problem = problem.isEmpty() ? describe(folder, e) : problem;
+            }
         }
-        Optional<Path> last = list(parent).max(Comparator.comparingLong(Checkpoint::order));
-        return last.isEmpty() ? Optional.empty() : Optional.of(read(last.get()));
+        if (!damaged.isEmpty()) {
+            throw new FileFormatException(
+                    parent, "no checkpoint is whole (" + problem + "); to begin anew, delete this folder");
+        }
+        return Optional.empty();
     }
 
-    private static Checkpoint read(Path folder) throws IOException {
-        return new Checkpoint(folder, JsonFile.read(folder.resolve(STATE), State.class));
+    private static String describe(Path folder, Exception e) {
+        String message = String.valueOf(e.getMessage());
+        return message.contains(folder.toString()) ? message : folder + ": " + message;
+    }
+
+    /** Reads a checkpoint's state after all its files were compared with their checksums. */
+    static Checkpoint read(Path folder) throws IOException {
+        Checksums.check(folder);
+        State state = readState(folder);
+        if (!folder.endsWith(state.name())) {
+            throw new FileFormatException(folder.resolve(STATE), "is the state of " + state.name());
+        }
+        return new Checkpoint(folder, state);
+    }
+
+    private static State readState(Path folder) throws IOException {
+        return JsonFile.read(folder.resolve(STATE), State.class);
+    }
+
+    /**
+     * Whether a run with a configuration can go on from here.
+     *
+     * @throws FileFormatException if the checkpoint was taken with another configuration
+     */
+    void checkBelongsTo(RunConfig config) throws IOException {
+        var own = new RunFolder(folder);
+        if (!own.readConfig().equals(config)) {
+            throw new FileFormatException(
+                    own.configFile(),
+                    "the run's configuration was changed since this checkpoint was taken; copy this file"
+                            + " back, or start a new run with --config");
+        }
     }
 
     /** Overwrites the parameters of a policy and the state of an optimizer. */
@@ -130,18 +225,51 @@ record Checkpoint(Path folder, State state) {
         tensors.checkFinite(name);
     }
 
-    private static void prune(Path parent, Path newest) throws IOException {
-        List<Path> all = list(parent).sorted(Comparator.comparingLong(Checkpoint::order).reversed()).toList();
-        for (int i = KEPT; i < all.size(); i++) {
-            if (!all.get(i).equals(newest)) {
-                delete(all.get(i));
+    /** The checkpoint with the highest held-out accuracy, the earliest of several. */
+    static Optional<Path> best(Path parent) throws IOException {
+        Path best = null;
+        double highest = Double.NEGATIVE_INFINITY;
+        for (Path folder : newestFirst(parent).reversed()) {
+            Double accuracy = heldOutAccuracy(folder);
+            if (accuracy != null && accuracy > highest) {
+                best = folder;
+                highest = accuracy;
+            }
+        }
+        return Optional.ofNullable(best);
+    }
+
+    private static @Nullable Double heldOutAccuracy(Path folder) {
+        try {
+            return readState(folder).heldOutAccuracy();
+        } catch (IOException e) {
+            // Damaged, and so not the best.
+            return null;
+        }
+    }
+
+    private static void prune(Path parent, int kept) throws IOException {
+        List<Path> all = newestFirst(parent);
+        if (all.size() <= kept) {
+            return;
+        }
+        Path best = best(parent).orElse(null);
+        for (Path folder : all.subList(kept, all.size())) {
+            if (!folder.equals(best)) {
+                AtomicFolder.remove(folder);
             }
         }
     }
 
-    private static Stream<Path> list(Path parent) throws IOException {
+    /** All that are called checkpoints, whole or not. */
+    static List<Path> newestFirst(Path parent) throws IOException {
+        if (!Files.isDirectory(parent)) {
+            return List.of();
+        }
         try (Stream<Path> files = Files.list(parent)) {
-            return files.filter(file -> NAME.matcher(file.getFileName().toString()).matches()).toList().stream();
+            return files.filter(file -> NAME.matcher(file.getFileName().toString()).matches())
+                    .sorted(Comparator.comparingLong(Checkpoint::order).reversed())
+                    .toList();
         }
     }
 
@@ -150,16 +278,5 @@ record Checkpoint(Path folder, State state) {
         String name = folder.getFileName().toString();
         long number = Long.parseLong(name.substring(name.indexOf('-') + 1));
         return name.startsWith("policy") ? number + Integer.MAX_VALUE + 1L : number;
-    }
-
-    private static void delete(Path folder) throws IOException {
-        if (!Files.exists(folder)) {
-            return;
-        }
-        try (Stream<Path> files = Files.walk(folder)) {
-            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-                Files.delete(file);
-            }
-        }
     }
 }

@@ -1,6 +1,7 @@
 package dev.geomean.gmpo.run;
 
 import dev.geomean.engine.io.AtomicFile;
+import dev.geomean.engine.io.AtomicFolder;
 import dev.geomean.engine.io.FileFormatException;
 import dev.geomean.gmpo.json.JsonFile;
 import dev.geomean.gmpo.train.RunConfig;
@@ -8,17 +9,21 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.Optional;
+import java.util.stream.Stream;
 import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
  * Where a run keeps its files: {@code run.json} (configuration), {@code metrics.jsonl}, {@code samples.jsonl},
- * {@code checkpoints/}, {@code reference/} (the policy at the start) and {@code final/} (the policy at the end).
+ * {@code timings.jsonl}, {@code checkpoints/}, {@code reference/} (the policy at the start) and {@code final/} (the policy
+ * at the end).
  *
  * @param path the folder
  */
 public record RunFolder(Path path) {
-    private static final JsonMapper JSON =
+    /** Writes; reading is stricter, and {@link JsonFile}'s. */
+    static final JsonMapper JSON =
             JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
 
     /**
@@ -46,6 +51,16 @@ public record RunFolder(Path path) {
      */
     public Path samplesFile() {
         return path.resolve("samples.jsonl");
+    }
+
+    /**
+     * One JSON object a line: what of the metrics depends on the clock. The lines are those of the metrics, in the same
+     * order.
+     *
+     * @return {@code timings.jsonl}
+     */
+    public Path timingsFile() {
+        return path.resolve("timings.jsonl");
     }
 
     /**
@@ -91,6 +106,67 @@ public record RunFolder(Path path) {
      */
     public boolean exists() {
         return Files.isRegularFile(configFile());
+    }
+
+    /**
+     * Whether a run may start here: there is no such folder, or it is empty but for what a run leaves that ended before it
+     * had a configuration.
+     *
+     * @return true if nothing would be lost
+     * @throws IOException if the folder cannot be read
+     */
+    public boolean isUnused() throws IOException {
+        if (!Files.exists(path)) {
+            return true;
+        }
+        if (!Files.isDirectory(path)) {
+            return false;
+        }
+        boolean isOurs = Files.exists(path.resolve(FolderLock.FILE_NAME));
+        try (Stream<Path> files = Files.list(path)) {
+            return files.allMatch(file -> isOurs
+                    && (AtomicFolder.isLeftover(file)
+                            || file.endsWith(FolderLock.FILE_NAME)
+                            || file.endsWith(Environment.FILE_NAME)
+                            || file.endsWith(reference().getFileName())));
+        }
+    }
+
+    /**
+     * The checkpoint after which the policy did best on held-out prompts, the first of several.
+     *
+     * @return a model folder, or empty if there is no checkpoint with an evaluation
+     * @throws IOException if the checkpoints cannot be read
+     */
+    public Optional<Path> bestCheckpoint() throws IOException {
+        return Checkpoint.best(checkpoints());
+    }
+
+    /**
+     * The checkpoint that is furthest along and undamaged.
+     *
+     * @return a model folder, or empty if there is none
+     * @throws IOException if the checkpoints cannot be read
+     */
+    public Optional<Path> lastCheckpoint() throws IOException {
+        for (Path folder : Checkpoint.newestFirst(checkpoints())) {
+            try {
+                return Optional.of(Checkpoint.read(folder).folder());
+            } catch (IOException e) {
+                // Damaged; an older one may do.
+            }
+        }
+        return Optional.empty();
+    }
+
+    /**
+     * Compares a folder that a run wrote, {@link #reference}, {@link #result} or a checkpoint, with its checksums.
+     *
+     * @param folder the folder
+     * @throws IOException if a file was changed, removed or added, or cannot be read; the message names it
+     */
+    public static void checkIntact(Path folder) throws IOException {
+        Checksums.check(folder);
     }
 
     /**

@@ -1,6 +1,7 @@
 package dev.geomean.gmpo.run;
 
 import dev.geomean.engine.Engine;
+import dev.geomean.engine.io.AtomicFolder;
 import dev.geomean.engine.io.Safetensors;
 import dev.geomean.engine.optim.Optimizer;
 import dev.geomean.gmpo.run.Checkpoint.Phase;
@@ -9,7 +10,6 @@ import dev.geomean.gmpo.task.Task;
 import dev.geomean.gmpo.task.TaskSplit;
 import dev.geomean.gmpo.task.Tasks;
 import dev.geomean.gmpo.train.Policy;
-import dev.geomean.gmpo.train.Rollouts;
 import dev.geomean.gmpo.train.RoundMetrics;
 import dev.geomean.gmpo.train.RunConfig;
 import dev.geomean.gmpo.train.Trainer;
@@ -22,18 +22,16 @@ import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A run in a folder, from configuration to final model: supervised warm-up, rounds, metrics, checkpoints. A run that
- * stops for any reason continues from its last checkpoint, to the same bits as if it had not stopped.
+ * stops for any reason continues from its last whole checkpoint, to the same bytes as if it had not stopped. Only the
+ * timings differ, and which checkpoints there are.
  */
 public final class TrainingRun {
     private static final int WARMUP_CHECKPOINT_STEPS = 100;
-    private static final int SAMPLES = 16;
 
     private final Engine engine;
     private final RunConfig config;
@@ -74,44 +72,56 @@ public final class TrainingRun {
      * @param warmStart folder of a complete run whose final model is the starting point instead of a warm-up, or null
      * @param listener hears of the progress and may stop the run
      * @return true if the run is complete, false if the listener stopped it
-     * @throws IOException if files cannot be read or written, or the folder is in use
+     * @throws FolderLock.InUseException if another run has the folder
+     * @throws IOException if files cannot be read or written, or the folder holds something
      * @throws IllegalArgumentException if the configuration does not fit the task or the warm start
+     * @throws dev.geomean.gmpo.train.NumericalFaultException if the numbers do not stay finite
      */
     public static boolean start(
             Engine engine, RunConfig config, Path path, @Nullable Path warmStart, TrainingListener listener)
             throws IOException {
         var folder = new RunFolder(path);
         var run = new TrainingRun(engine, config, folder, listener);
-        if (Files.isDirectory(path)) {
-            try (var files = Files.list(path)) {
-                if (files.findAny().isPresent()) {
-                    throw new FileAlreadyExistsException(path + ": the folder is not empty");
-                }
-            }
-        }
+        checkUnused(folder);
+        FolderLock.checkWritable(path);
         run.checkTask(warmStart == null);
         try (Policy policy = Policy.create(engine, run.task, config.model(), config.seed())) {
             if (warmStart != null) {
                 ModelFolder.restore(policy.decoder(), new RunFolder(warmStart).result());
             }
             Files.createDirectories(path);
-            if (warmStart != null) {
-                // Before there is a configuration to resume: a reference without a checkpoint marks a warm start.
-                ModelFolder.save(policy.decoder(), policy.tokenizer(), folder.reference());
+            try (var _ = FolderLock.acquire(path)) {
+                checkUnused(folder);
+                AtomicFolder.remove(folder.reference());
+                AtomicFolder.deleteLeftovers(path);
+                if (warmStart != null) {
+                    // Before there is a configuration to resume: a reference without a checkpoint marks a warm start.
+                    save(policy, folder.reference());
+                }
+                Environment.of(engine).write(folder);
+                folder.writeConfig(config);
+                return run.execute(policy, Optional.empty(), warmStart != null);
             }
-            folder.writeConfig(config);
-            return run.execute(policy, Optional.empty(), warmStart != null);
+        }
+    }
+
+    private static void checkUnused(RunFolder folder) throws IOException {
+        if (!folder.isUnused()) {
+            throw new FileAlreadyExistsException(folder.path() + ": the folder is not empty");
         }
     }
 
     /**
-     * Continues a run from its last checkpoint, or from the beginning if it has none.
+     * Continues a run from its last whole checkpoint, or from the beginning if it has none.
      *
      * @param engine where it runs
      * @param path the run's folder
      * @param listener hears of the progress and may stop the run
      * @return true if the run is complete, false if the listener stopped it
-     * @throws IOException if files cannot be read or written
+     * @throws FolderLock.InUseException if another run has the folder
+     * @throws IOException if files cannot be read or written, were changed since the checkpoint was taken, or all
+     *     checkpoints are damaged
+     * @throws dev.geomean.gmpo.train.NumericalFaultException if the numbers do not stay finite
      */
     public static boolean resume(Engine engine, Path path, TrainingListener listener) throws IOException {
         var folder = new RunFolder(path);
@@ -120,10 +130,18 @@ public final class TrainingRun {
         }
         RunConfig config = folder.readConfig();
         var run = new TrainingRun(engine, config, folder, listener);
-        try (Policy policy = Policy.create(engine, run.task, config.model(), config.seed())) {
-            Optional<Checkpoint> from = Checkpoint.latest(folder.checkpoints());
+        try (var _ = FolderLock.acquire(path);
+                Policy policy = Policy.create(engine, run.task, config.model(), config.seed())) {
+            Optional<Checkpoint> from = Checkpoint.latest(folder.checkpoints(), listener::warned);
+            if (from.isPresent()) {
+                from.get().checkBelongsTo(config);
+            }
+            Environment.difference(folder, engine).ifPresent(listener::warned);
+            AtomicFolder.deleteLeftovers(path);
+            AtomicFolder.deleteLeftovers(folder.checkpoints());
             boolean warm = from.isEmpty() && Files.exists(folder.reference().resolve(Safetensors.FILE_NAME));
             if (warm) {
+                Checksums.check(folder.reference());
                 ModelFolder.restore(policy.decoder(), folder.reference());
             }
             return run.execute(policy, from, warm);
@@ -131,32 +149,30 @@ public final class TrainingRun {
     }
 
     private boolean execute(Policy policy, Optional<Checkpoint> from, boolean warm) throws IOException {
-        long metricsLength = from.map(checkpoint -> checkpoint.state().metricsLength()).orElse(0L);
-        long samplesLength = from.map(checkpoint -> checkpoint.state().samplesLength()).orElse(0L);
-        try (var metrics = new JsonLines(folder.metricsFile(), metricsLength);
-                var samples = new JsonLines(folder.samplesFile(), samplesLength)) {
+        Journal.Position position =
+                from.map(checkpoint -> checkpoint.state().journal()).orElse(Journal.Position.START);
+        try (var journal = new Journal(folder, position)) {
             boolean inPolicyPhase = from.isPresent() && from.get().state().phase() == Phase.POLICY;
-            if (!warm && !inPolicyPhase && !warmUp(policy, from, metrics, samples)) {
-                return false;
+            if (!warm && !inPolicyPhase) {
+                if (!warmUp(policy, from, journal)) {
+                    return false;
+                }
+                save(policy, folder.reference());
             }
-            if (!inPolicyPhase) {
-                ModelFolder.save(policy.decoder(), policy.tokenizer(), folder.reference());
-            }
+            Checksums.check(folder.reference());
             try (Decoder reference = ModelFolder.load(engine, folder.reference());
                     var trainer = new Trainer(config, task, policy, reference)) {
-                if (!rounds(trainer, inPolicyPhase ? from : Optional.empty(), metrics, samples)) {
+                if (!rounds(trainer, inPolicyPhase ? from : Optional.empty(), journal)) {
                     return false;
                 }
             }
+            journal.force();
         }
-        Path temporary = folder.path().resolve(".final.tmp");
-        ModelFolder.save(policy.decoder(), policy.tokenizer(), temporary);
-        Files.move(temporary, folder.result(), StandardCopyOption.ATOMIC_MOVE);
+        save(policy, folder.result());
         return true;
     }
 
-    private boolean warmUp(Policy policy, Optional<Checkpoint> from, JsonLines metrics, JsonLines samples)
-            throws IOException {
+    private boolean warmUp(Policy policy, Optional<Checkpoint> from, Journal journal) throws IOException {
         int steps = config.warmup().steps();
         if (steps == 0) {
             return true;
@@ -169,14 +185,19 @@ public final class TrainingRun {
             }
             for (int step = first; step < steps; step++) {
                 WarmupMetrics measured = trainer.step(step);
-                metrics.append("warmup", measured);
+                journal.warmedUp(measured);
                 listener.warmedUp(measured);
+                if (trainer.isTroubled()) {
+                    listener.warned("warm-up step " + (step + 1) + " was skipped: loss or gradient is not finite");
+                }
                 if (trainer.isTargetReached(step)) {
                     break;
                 }
+                boolean isLast = step + 1 == steps;
                 boolean stop = listener.stopRequested();
-                if (stop || (step + 1) % WARMUP_CHECKPOINT_STEPS == 0 || step + 1 == steps) {
-                    save(new CheckpointPlace(Phase.WARMUP, step + 1), policy, trainer.optimizer(), metrics, samples);
+                boolean isDue = stop || isLast || (step + 1) % WARMUP_CHECKPOINT_STEPS == 0;
+                if (isDue && (isLast || !trainer.isTroubled())) {
+                    checkpoint(Phase.WARMUP, step + 1, null, policy, trainer.optimizer(), journal);
                 }
                 if (stop) {
                     return false;
@@ -186,79 +207,63 @@ public final class TrainingRun {
         return true;
     }
 
-    private boolean rounds(Trainer trainer, Optional<Checkpoint> from, JsonLines metrics, JsonLines samples)
-            throws IOException {
+    private boolean rounds(Trainer trainer, Optional<Checkpoint> from, Journal journal) throws IOException {
+        Policy policy = trainer.policy();
         int first = 0;
         if (from.isPresent()) {
-            from.get().restore(trainer.policy(), trainer.optimizer());
+            from.get().restore(policy, trainer.optimizer());
             first = from.get().state().next();
         } else {
+            long started = System.nanoTime();
             RoundMetrics.HeldOut heldOut = trainer.evaluate();
-            metrics.append("start", new Start(heldOut));
-            writeSamples(samples, -1, trainer.evaluator().answers());
+            journal.started(heldOut, (System.nanoTime() - started) * 1e-9);
+            journal.answered(-1, trainer.evaluator().answers());
             listener.started(heldOut);
-            save(new CheckpointPlace(Phase.POLICY, 0), trainer.policy(), trainer.optimizer(), metrics, samples);
+            checkpoint(Phase.POLICY, 0, heldOut, policy, trainer.optimizer(), journal);
         }
         for (int round = first; round < config.rounds(); round++) {
             RoundMetrics measured = trainer.round(round);
-            metrics.append("round", measured);
-            if (measured.heldOut() != null) {
-                writeSamples(samples, round, trainer.evaluator().answers());
+            RoundMetrics.HeldOut heldOut = measured.heldOut();
+            journal.finished(measured);
+            if (heldOut != null) {
+                journal.answered(round, trainer.evaluator().answers());
             }
             listener.finished(measured);
-            boolean stop = listener.stopRequested();
-            if (stop || measured.heldOut() != null) {
-                save(
-                        new CheckpointPlace(Phase.POLICY, round + 1),
-                        trainer.policy(),
-                        trainer.optimizer(),
-                        metrics,
-                        samples);
+            if (measured.nonFiniteUpdates() > 0) {
+                listener.warned("round " + (round + 1) + ": skipped " + measured.nonFiniteUpdates()
+                        + " updates, loss or gradient is not finite");
             }
-            if (stop && round + 1 < config.rounds()) {
+            boolean isLast = round + 1 == config.rounds();
+            boolean stop = listener.stopRequested();
+            boolean isDue = stop || isLast || heldOut != null || (round + 1) % config.safety().checkpointEvery() == 0;
+            if (isDue && (isLast || !trainer.isTroubled())) {
+                checkpoint(Phase.POLICY, round + 1, heldOut, policy, trainer.optimizer(), journal);
+            }
+            if (stop && !isLast) {
                 return false;
             }
         }
         return true;
     }
 
-    private record CheckpointPlace(Phase phase, int next) {}
-
-    /**
-     * First line of the policy phase.
-     *
-     * @param heldOut results before the first round
-     */
-    private record Start(RoundMetrics.HeldOut heldOut) {}
-
-    /**
-     * One line of the samples file.
-     *
-     * @param round round after which it was generated, -1 before the first
-     * @param prompt the prompt
-     * @param completion the most probable completion
-     * @param reward its reward
-     */
-    private record Sample(int round, String prompt, String completion, double reward) {}
-
-    private static void writeSamples(JsonLines samples, int round, List<Rollouts.Response> answers)
-            throws IOException {
-        for (Rollouts.Response answer : answers.subList(0, Math.min(SAMPLES, answers.size()))) {
-            samples.append(
-                    "sample", new Sample(round, answer.problem().prompt(), answer.text(), answer.reward()));
-        }
-    }
-
-    private void save(
-            CheckpointPlace place,
+    private void checkpoint(
+            Phase phase,
+            int next,
+            RoundMetrics.@Nullable HeldOut heldOut,
             Policy policy,
             Optimizer optimizer,
-            JsonLines metrics,
-            JsonLines samples)
+            Journal journal)
             throws IOException {
-        metrics.force();
-        samples.force();
-        var state = new Checkpoint.State(place.phase(), place.next(), metrics.length(), samples.length());
-        Checkpoint.write(folder.checkpoints(), state, policy, optimizer);
+        Double accuracy = heldOut == null ? null : heldOut.greedyAccuracy();
+        var state = Checkpoint.State.of(config, phase, next, accuracy, journal.force());
+        Checkpoint.write(folder.checkpoints(), config, state, policy, optimizer);
+    }
+
+    /** Writes a model folder with checksums, as a whole. */
+    private static void save(Policy policy, Path target) throws IOException {
+        AtomicFolder.write(target, temporary -> {
+            ModelFolder.save(policy.decoder(), policy.tokenizer(), temporary);
+            Checksums.write(temporary);
+        });
     }
 }

@@ -97,7 +97,14 @@ public final class Settings {
                     "Completions per held-out prompt for pass@k; 0 for greedy accuracy only."),
             new Setting("evaluate-k", "evaluation.k", "Evaluation", "The k of pass@k."),
             new Setting("held-out-fraction", "evaluation.heldOutFraction", "Evaluation",
-                    "Part of all prompts that is never trained on."));
+                    "Part of all prompts that is never trained on."),
+            // Safety
+            new Setting("checkpoint-every", "safety.checkpointEvery", "Safety",
+                    "Rounds between checkpoints; there is one after every evaluation too."),
+            new Setting("keep-checkpoints", "safety.keepCheckpoints", "Safety",
+                    "Latest checkpoints that are kept, besides the one with the highest held-out accuracy."),
+            new Setting("max-non-finite-updates", "safety.maxNonFiniteUpdates", "Safety",
+                    "Updates in a row with a NaN or infinite loss or gradient at which the run stops."));
 
     private static final Pattern NUMBER = Pattern.compile("[+-]?(\\d+\\.?\\d*|\\.\\d+)([eE][+-]?\\d+)?");
     private static final Pattern WHOLE = Pattern.compile("[+-]?\\d+");

@@ -2,12 +2,14 @@ package dev.geomean.gmpo.train;
 
 import dev.geomean.engine.Engine;
 import dev.geomean.engine.ParameterGradients;
+import dev.geomean.engine.Parameters;
 import dev.geomean.engine.optim.Optimizer;
 import dev.geomean.engine.optim.ParameterGroup;
 import dev.geomean.engine.optim.UpdateRule;
 import dev.geomean.model.Decoder;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the steps of one training phase share: gradients of each shard, and the optimizer that adds them up and moves the
@@ -15,11 +17,23 @@ import java.util.List;
  */
 final class ParameterUpdate implements AutoCloseable {
     private final Engine engine;
+    private final Parameters parameters;
     private final List<ParameterGradients> gradients = new ArrayList<>();
     private final Optimizer optimizer;
 
+    /**
+     * What one update did.
+     *
+     * @param loss the loss before it
+     * @param gradNorm global gradient norm before clipping
+     * @param applied false if the update was skipped because the gradient was zero, or something was not finite
+     * @param nonFinite what was NaN or infinite, or null
+     */
+    record Result(double loss, float gradNorm, boolean applied, @Nullable String nonFinite) {}
+
     ParameterUpdate(Decoder decoder, int shards, UpdateRule rule, float maxGradNorm) {
         this.engine = decoder.engine();
+        this.parameters = decoder.parameters();
         for (int i = 0; i < shards; i++) {
             gradients.add(decoder.parameters().newGradients());
         }
@@ -48,6 +62,31 @@ final class ParameterUpdate implements AutoCloseable {
 
     Optimizer optimizer() {
         return optimizer;
+    }
+
+    /**
+     * Moves the parameters along the gradients of all shards, unless the loss or the gradient is not finite.
+     *
+     * @param loss the loss that the gradients are of
+     * @param learningRate learning rate
+     */
+    Result apply(double loss, float learningRate) {
+        Optimizer.Outcome outcome = optimizer.step(learningRate, Double.isFinite(loss));
+        boolean isFinite = Double.isFinite(loss) && Float.isFinite(outcome.gradNorm());
+        return new Result(
+                loss, outcome.gradNorm(), outcome.applied(), isFinite ? null : nonFinite(loss, outcome.gradNorm()));
+    }
+
+    private String nonFinite(double loss, float gradNorm) {
+        String lossText = Double.isFinite(loss) ? "" : "the loss is " + loss;
+        String and = lossText.isEmpty() ? "" : lossText + " and ";
+        for (String name : parameters.names()) {
+            float value = FiniteGuard.firstNonFinite(gradients.getFirst().get(name).buffer());
+            if (value != 0) {
+                return and + "the gradient of " + name + " is " + value;
+            }
+        }
+        return lossText.isEmpty() ? "the norm of the gradient is " + gradNorm : lossText;
     }
 
     /** Rows of each shard for a batch of some rows. */

@@ -2,7 +2,6 @@ package dev.geomean.gmpo.train;
 
 import dev.geomean.engine.Program;
 import dev.geomean.engine.Tensor;
-import dev.geomean.engine.optim.Optimizer;
 import dev.geomean.gmpo.objective.PolicyLossOp;
 import dev.geomean.gmpo.objective.PolicyMetrics;
 import dev.geomean.gmpo.objective.PolicyObjective;
@@ -47,11 +46,10 @@ final class PolicyStep implements AutoCloseable {
     /**
      * What a step did.
      *
-     * @param loss the objective's loss before the update
      * @param metrics what was measured on the mini-batch
-     * @param outcome gradient norm and whether the update was applied
+     * @param update the objective's loss before the update, and what the update did
      */
-    record Result(double loss, PolicyMetrics metrics, Optimizer.Outcome outcome) {}
+    record Result(PolicyMetrics metrics, ParameterUpdate.Result update) {}
 
     PolicyStep(
             Decoder decoder,
@@ -117,7 +115,7 @@ final class PolicyStep implements AutoCloseable {
             loss += memory.loss().item();
             metrics = metrics.combine(PolicyMetrics.of(memory.metrics().buffer()));
         }
-        return new Result(loss, metrics, update.optimizer().step(learningRate, Double.isFinite(loss)));
+        return new Result(metrics, update.apply(loss, learningRate));
     }
 
     /** The captured programs of a mini-batch, one per shard. */

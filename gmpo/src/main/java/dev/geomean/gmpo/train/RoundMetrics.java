@@ -30,7 +30,9 @@ import org.jspecify.annotations.Nullable;
  * @param truncatedFraction fraction of responses that ran into the limit
  * @param zeroStdFraction fraction of groups whose rewards were all equal and taught nothing
  * @param nanRewards number of rewards that were NaN
- * @param skippedUpdates updates that were skipped because the gradient was zero or not finite
+ * @param skippedUpdates updates that were skipped because the gradient was zero or something was not finite
+ * @param nonFiniteUpdates updates that were skipped because the loss or the gradient was NaN or infinite; left out of the
+ *     figures for loss and gradient norm
  * @param learningRate learning rate of the last update
  * @param heldOut results on held-out prompts, or null if not evaluated after this round
  * @param tokensPerSecond response tokens sampled and trained on per second of the round, evaluation left out
@@ -61,6 +63,7 @@ public record RoundMetrics(
         double zeroStdFraction,
         int nanRewards,
         int skippedUpdates,
+        int nonFiniteUpdates,
         double learningRate,
         @Nullable HeldOut heldOut,
         double tokensPerSecond,

@@ -10,19 +10,24 @@ final class RoundSummary {
     private PolicyMetrics combined = PolicyMetrics.EMPTY;
     private int updates;
     private int skipped;
+    private int nonFinite;
     private double lossSum;
     private double gradNormSum;
     private double gradNormMax;
     private double learningRate;
 
     void add(PolicyStep.Result result, double rate) {
+        learningRate = rate;
+        skipped += result.update().applied() ? 0 : 1;
+        if (result.update().nonFinite() != null) {
+            nonFinite++;
+            return;
+        }
         combined = combined.combine(result.metrics());
         updates++;
-        skipped += result.outcome().applied() ? 0 : 1;
-        lossSum += result.loss();
-        gradNormSum += result.outcome().gradNorm();
-        gradNormMax = Math.max(gradNormMax, result.outcome().gradNorm());
-        learningRate = rate;
+        lossSum += result.update().loss();
+        gradNormSum += result.update().gradNorm();
+        gradNormMax = Math.max(gradNormMax, result.update().gradNorm());
     }
 
     RoundMetrics metrics(
@@ -97,6 +102,7 @@ final class RoundSummary {
                 (double) advantages.zeroStdGroups() / advantages.groups().size(),
                 advantages.nanRewards(),
                 skipped,
+                nonFinite,
                 learningRate,
                 heldOut,
                 tokens / busy,

@@ -28,6 +28,7 @@ import org.jspecify.annotations.Nullable;
  * @param rounds rounds of sampling and updates, zero or more
  * @param shards number of parts a batch is cut into, each computed by one worker at a time; part of the configuration
  *     because the order of summation depends on it
+ * @param safety when the run is saved, and when it gives up
  */
 public record RunConfig(
         String task,
@@ -39,7 +40,8 @@ public record RunConfig(
         Update update,
         Evaluation evaluation,
         int rounds,
-        int shards) {
+        int shards,
+        Safety safety) {
 
     /**
      * Checks ranges.
@@ -54,6 +56,7 @@ public record RunConfig(
         present("objective", objective);
         present("update", update);
         present("evaluation", evaluation);
+        present("safety", safety);
         atLeast("rounds", rounds, 0);
         atLeast("shards", shards, 1);
         long responses = (long) rollout.prompts() * rollout.samples();
@@ -66,6 +69,34 @@ public record RunConfig(
             throw new IllegalArgumentException("too many responses or updates: " + rounds + " rounds of " + responses
                     + " responses, " + update.epochs() + " epochs and " + update.miniBatches() + " mini-batches");
         }
+    }
+
+    /**
+     * A run with the usual safety.
+     *
+     * @param task task with options
+     * @param seed random seed
+     * @param model shape of the network
+     * @param warmup supervised steps on demonstrations
+     * @param rollout how completions are sampled
+     * @param objective what is optimised
+     * @param update how the policy is moved
+     * @param evaluation how progress is measured
+     * @param rounds rounds of sampling and updates
+     * @param shards number of parts a batch is cut into
+     */
+    public RunConfig(
+            String task,
+            long seed,
+            Model model,
+            Warmup warmup,
+            Rollout rollout,
+            Objective objective,
+            Update update,
+            Evaluation evaluation,
+            int rounds,
+            int shards) {
+        this(task, seed, model, warmup, rollout, objective, update, evaluation, rounds, shards, Safety.DEFAULT);
     }
 
     /**
@@ -428,6 +459,31 @@ public record RunConfig(
     }
 
     /**
+     * When a run is saved, and when it gives up.
+     *
+     * @param checkpointEvery rounds between checkpoints; there is one after every evaluation and after the last round too
+     * @param keepCheckpoints number of latest checkpoints that are kept; the one with the highest held-out accuracy is kept
+     *     besides
+     * @param maxNonFiniteUpdates updates in a row whose loss or gradient is NaN or infinite at which the run stops; fewer are
+     *     skipped
+     */
+    public record Safety(int checkpointEvery, int keepCheckpoints, int maxNonFiniteUpdates) {
+        /** The usual values. */
+        public static final Safety DEFAULT = new Safety(10, 2, 10);
+
+        /**
+         * Checks ranges.
+         *
+         * @throws IllegalArgumentException if a value is out of range
+         */
+        public Safety {
+            atLeast("safety checkpointEvery", checkpointEvery, 1);
+            atLeast("safety keepCheckpoints", keepCheckpoints, 1);
+            atLeast("safety maxNonFiniteUpdates", maxNonFiniteUpdates, 1);
+        }
+    }
+
+    /**
      * The default run: three-digit addition with a network of a third of a million parameters.
      *
      * @param preset name of the objective
@@ -441,9 +497,9 @@ public record RunConfig(
                 new Warmup(1000, 128, 3e-3, 50, 0.2),
                 new Rollout(64, 8, 1, 0, 1, 0),
                 Objective.of(preset),
-                new Update(8, 1, 3e-4, "constant", 0, 0.9, 0.95, 1e-8, 0, 1),
+                new Update(8, 1, 2e-4, "constant", 0, 0.9, 0.95, 1e-8, 0, 1),
                 new Evaluation(10, 256, 8, 8, 0.1),
-                300,
+                200,
                 4);
     }
 

@@ -3,7 +3,6 @@ package dev.geomean.gmpo.train;
 import dev.geomean.engine.Program;
 import dev.geomean.engine.Tensor;
 import dev.geomean.engine.op.CrossEntropy;
-import dev.geomean.engine.optim.Optimizer;
 import dev.geomean.model.Decoder;
 import java.util.Arrays;
 import java.util.List;
@@ -14,14 +13,6 @@ final class SupervisedStep implements AutoCloseable {
     private final ShardPrograms<Memory> programs;
 
     private record Memory(Tensor ids, Tensor targets, Tensor denominator, Tensor loss) {}
-
-    /**
-     * What a step did.
-     *
-     * @param loss mean negative log-likelihood per token, in nats, before the update
-     * @param outcome gradient norm and whether the update was applied
-     */
-    record Result(double loss, Optimizer.Outcome outcome) {}
 
     SupervisedStep(Decoder decoder, ParameterUpdate update) {
         this.update = update;
@@ -37,7 +28,8 @@ final class SupervisedStep implements AutoCloseable {
         });
     }
 
-    Result run(SequenceBatch batch, float learningRate) {
+    /** Takes a step; the loss is the mean negative log-likelihood per token, in nats. */
+    ParameterUpdate.Result run(SequenceBatch batch, float learningRate) {
         int time = batch.time();
         int rows = update.rowsPerShard(batch.rows());
         int tokens = 0;
@@ -62,7 +54,7 @@ final class SupervisedStep implements AutoCloseable {
         for (Program<Memory> shard : shards) {
             loss += shard.outputs().loss().item();
         }
-        return new Result(loss, update.optimizer().step(learningRate, Double.isFinite(loss)));
+        return update.apply(loss, learningRate);
     }
 
     @Override

@@ -40,6 +40,7 @@ public final class Trainer implements AutoCloseable {
     private final LogProbScorer referenceScorer;
     private final Evaluator evaluator;
     private final LearningRateSchedule schedule;
+    private final FiniteGuard guard;
 
     /**
      * Prepares a run.
@@ -85,6 +86,10 @@ public final class Trainer implements AutoCloseable {
                 config.evaluation(),
                 config.rollout().sampling(),
                 config.seed());
+        this.guard = new FiniteGuard(
+                config.safety().maxNonFiniteUpdates(),
+                "try a smaller learningRate than " + settings.learningRate() + " or a smaller maxGradNorm than "
+                        + settings.maxGradNorm());
         this.schedule = settings.learningRateSchedule(config.totalUpdates());
     }
 
@@ -93,6 +98,8 @@ public final class Trainer implements AutoCloseable {
      *
      * @param round number of the round, from 0
      * @return what was measured
+     * @throws NumericalFaultException if too many updates in a row had a loss or gradient that is not finite, or a parameter
+     *     no longer is
      */
     public RoundMetrics round(int round) {
         var clock = new Clock();
@@ -133,9 +140,13 @@ public final class Trainer implements AutoCloseable {
                 int[] chosen = part(order, i, updates);
                 int number = (round * config.update().epochs() + epoch) * updates + i;
                 float learningRate = schedule.at(number);
-                summary.add(step.run(scored, chosen, sequences(batch, chosen), learningRate), learningRate);
+                PolicyStep.Result result = step.run(scored, chosen, sequences(batch, chosen), learningRate);
+                guard.check(
+                        "round " + (round + 1) + ", update " + (epoch * updates + i + 1), result.update());
+                summary.add(result, learningRate);
             }
         }
+        guard.check("round " + (round + 1), policy.decoder().parameters());
         double updateSeconds = clock.lap();
 
         // 5. Measure.
@@ -160,6 +171,15 @@ public final class Trainer implements AutoCloseable {
      */
     public Evaluator evaluator() {
         return evaluator;
+    }
+
+    /**
+     * Whether the last update was skipped because its loss or gradient was not finite.
+     *
+     * @return true if this is no good place for a checkpoint
+     */
+    public boolean isTroubled() {
+        return guard.isTroubled();
     }
 
     /**

@@ -27,6 +27,13 @@ public interface TrainingListener {
     default void finished(RoundMetrics metrics) {}
 
     /**
+     * Something that the user should know and that does not end the run.
+     *
+     * @param message one line
+     */
+    default void warned(String message) {}
+
+    /**
      * Asked after every step and round: whether the run should save itself and stop.
      *
      * @return true to stop

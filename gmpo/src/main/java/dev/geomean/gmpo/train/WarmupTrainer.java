@@ -27,6 +27,7 @@ public final class WarmupTrainer implements AutoCloseable {
     private final SupervisedStep step;
     private final LearningRateSchedule schedule;
     private final Rollouts rollouts;
+    private final FiniteGuard guard;
 
     /**
      * Prepares the warm-up.
@@ -49,6 +50,11 @@ public final class WarmupTrainer implements AutoCloseable {
                 Math.max(warmup.steps(), warmup.rampSteps()),
                 0,
                 LearningRateSchedule.Decay.CONSTANT);
+        this.guard = new FiniteGuard(
+                config.safety().maxNonFiniteUpdates(),
+                "try a smaller warmup learningRate than " + warmup.learningRate()
+                        + ", or more warmup rampSteps than "
+                        + warmup.rampSteps());
         this.rollouts = new Rollouts(task, policy, config.rollout().sampling());
     }
 
@@ -58,6 +64,8 @@ public final class WarmupTrainer implements AutoCloseable {
      * @param number number of the step, from 0
      * @return what was measured
      * @throws IllegalArgumentException if the task has no demonstrations
+     * @throws NumericalFaultException if too many steps in a row had a loss or gradient that is not finite, or a parameter
+     *     no longer is
      */
     public WarmupMetrics step(int number) {
         long started = System.nanoTime();
@@ -79,11 +87,14 @@ public final class WarmupTrainer implements AutoCloseable {
             sequences.add(new SequenceBatch.Sequence(tokenizer.encode(problem.prompt()), response));
         }
         float learningRate = schedule.at(number);
-        SupervisedStep.Result result = step.run(SequenceBatch.of(sequences), learningRate);
+        ParameterUpdate.Result result = step.run(SequenceBatch.of(sequences), learningRate);
+        String place = "warm-up step " + (number + 1);
+        guard.check(place, result);
+        guard.check(place, policy.decoder().parameters());
         return new WarmupMetrics(
                 number,
                 result.loss(),
-                result.outcome().gradNorm(),
+                result.gradNorm(),
                 learningRate,
                 tokens / ((System.nanoTime() - started) * 1e-9));
     }
@@ -107,6 +118,15 @@ public final class WarmupTrainer implements AutoCloseable {
             solved += response.reward() == 1 ? 1 : 0;
         }
         return solved >= config.warmup().targetAccuracy() * CHECK_PROBLEMS;
+    }
+
+    /**
+     * Whether the last step was skipped because its loss or gradient was not finite.
+     *
+     * @return true if this is no good place for a checkpoint
+     */
+    public boolean isTroubled() {
+        return guard.isTroubled();
     }
 
     /**

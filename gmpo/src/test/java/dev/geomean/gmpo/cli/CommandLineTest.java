@@ -78,7 +78,7 @@ class CommandLineTest {
         }
 
         @ParameterizedTest
-        @ValueSource(strings = {"train", "compare", "eval", "generate", "report", "devices"})
+        @ValueSource(strings = {"train", "compare", "eval", "generate", "verify", "report", "devices"})
         @DisplayName("with every command")
         void commands(String command) {
             assertThat(run("--help").out()).contains("\n  " + command + " ");
@@ -137,6 +137,11 @@ class CommandLineTest {
             "compare --seeds one | 'one' is not a long",
             "compare --resume missing | missing: no comparison to resume",
             "compare --resume missing --seeds 3 | leave out --seeds",
+            "verify missing | missing: no such folder",
+            "verify missing --rounds 0 | --rounds must be at least 1, not 0",
+            "train --keep-checkpoints 0 | --keep-checkpoints must be at least 1, not 0",
+            "train --checkpoint-every 0 | --checkpoint-every must be at least 1, not 0",
+            "train --max-non-finite-updates 0 | --max-non-finite-updates must be at least 1, not 0",
             "eval | missing required parameter: 'FOLDER'",
             "eval missing | missing: no such folder",
             "generate missing 1+1= | missing: no such folder",
@@ -234,6 +239,57 @@ class CommandLineTest {
             assertThat(result.code()).isZero();
             assertThat(second.resolve("run.json")).content()
                     .contains("\"seed\" : 5", "\"preset\" : \"grpo\"", "\"dim\" : 8");
+        }
+
+        @Test
+        @DisplayName("the end of a run again, or all of it, and says whether it is the same")
+        void verify() throws IOException {
+            Path run = folder.resolve("run");
+            CommandLineTest.run(words("train", TINY, "--quiet --rounds 4 --seed 3 --out", run.toString()));
+            Result last = CommandLineTest.run("verify", run.toString(), "--workers", "2");
+            assertThat(last.out()).matches("""
+                    repeated  rounds 4 to 4 of 4
+                    metrics   1 lines, the same
+                    samples   4 lines, the same
+                    weights   \\d{4} values, the same
+                    optimizer \\d{4} values, the same
+                    verdict   the same, byte for byte
+                    """);
+            assertThat(last.code()).isZero();
+            Result whole = CommandLineTest.run("verify", run.toString(), "--quiet", "--rounds", "9");
+            assertThat(whole.out()).contains("repeated  the whole run\nmetrics   7 lines, the same\n");
+            assertThat(whole.err()).isEmpty();
+            assertThat(whole.code()).isZero();
+
+            Path metrics = run.resolve("metrics.jsonl");
+            String text = Files.readString(metrics);
+            Files.writeString(metrics, text.replaceFirst("(\"round\":3,.*\"lengthMax\":)\\d+", "$177"));
+            Result changed = CommandLineTest.run("verify", run.toString(), "--quiet");
+            assertThat(changed.out()).contains(
+                    "metrics   1 lines, different: round 3: lengthMax is ", " and was 77\n", "verdict   different\n");
+            assertThat(changed.code()).isEqualTo(1);
+            Files.writeString(metrics, text.replaceFirst("\\d", "8"));
+            Result damaged = CommandLineTest.run("verify", run.toString(), "--quiet");
+            assertThat(damaged.err()).isEqualTo(
+                    "geomean: " + metrics + ": the content was changed since the checkpoint was taken\n");
+            assertThat(damaged.code()).isEqualTo(2);
+        }
+
+        @Test
+        @DisplayName("no more than it can: a run whose numbers overflow stops and says what to try")
+        void overflow() {
+            Path run = folder.resolve("run");
+            Result warmup = CommandLineTest.run(words(
+                    "train", TINY.replace("--warmup-steps 2", "--warmup-steps 20"), "--quiet"
+                            + " --warmup-learning-rate 1e38 --max-non-finite-updates 2 --out",
+                    run.toString()));
+            assertThat(warmup.err()).startsWith("geomean: the run stopped: warm-up step ")
+                    .contains(
+                            "; try a smaller --warmup-learning-rate than 1.0E38, or more --warmup-ramp-steps than 50 (",
+                            "geomean train --config " + run.resolve("run.json") + " --learning-rate X",
+                            "there is no checkpoint yet")
+                    .hasLineCount(1);
+            assertThat(warmup.code()).isEqualTo(1);
         }
 
         @Test

@@ -22,18 +22,23 @@ final class Mutator {
     private static final String PLACEHOLDER = "@raw@";
 
     private static final long[] LENGTHS = {
-        0, 1, 2, 7, 8, 255, 256, 65_535, 100_000_000, 100_000_001, Integer.MAX_VALUE, 1L << 32, 1L << 60, Long.MAX_VALUE,
+        0, 1, 2, 7, 8, 255, 256, 65_535, 100_000_000, 100_000_001, Integer.MAX_VALUE, 1L << 32, 1L << 60,
+        Long.MAX_VALUE,
         Long.MIN_VALUE, -1
     };
 
     /** Values of JSON in place of any other; some are not JSON. */
     private static final List<String> RAW = List.of(
             "0", "-0", "1", "-1", "2", "3", "255", "2147483647", "2147483648", "-2147483649", "9223372036854775807",
-            "9223372036854775808", "1152921504606846976", "1e400", "-1e400", "1e-400", "1e308", "1e999999999", "0.1", "1.0",
+            "9223372036854775808", "1152921504606846976", "1e400", "-1e400", "1e-400", "1e308", "1e999999999", "0.1",
+            "1.0",
             "1E+2", "01", "+1", "0x10", "NaN", "Infinity", "-Infinity", "true", "false", "null", "undefined", "\"\"",
-            "\"NaN\"", "\"0\"", "\"\\u0000\"", "\"\\ud800\"", "\"\\udc00\\ud800\"", "\"\\ud83d\\ude00\"", "\"\u202e\u200d\"",
-            "\"\\n\\r\\u2028\"", "\"../../etc/passwd\"", "\"/dev/zero\"", "\"C:\\\\x\"", "\"<script>alert(1)</script>\"",
-            "[]", "{}", "[[]]", "[null]", "[1,2,3]", "[-1]", "[1e400]", "{\"a\":1}", "{\"a\":1,\"a\":2}", "[1", "{\"a\"", "",
+            "\"NaN\"", "\"0\"", "\"\\u0000\"", "\"\\ud800\"", "\"\\udc00\\ud800\"", "\"\\ud83d\\ude00\"",
+            "\"\u202e\u200d\"",
+            "\"\\n\\r\\u2028\"", "\"../../etc/passwd\"", "\"/dev/zero\"", "\"C:\\\\x\"",
+            "\"<script>alert(1)</script>\"",
+            "[]", "{}", "[[]]", "[null]", "[1,2,3]", "[-1]", "[1e400]", "{\"a\":1}", "{\"a\":1,\"a\":2}", "[1",
+            "{\"a\"", "",
             ",", "]", "\"", "\u00e9", "\ufeff1", "// x");
 
     private final SplittableRandom random;
@@ -77,7 +82,8 @@ final class Mutator {
             case 0 -> Arrays.copyOf(content, at);
             case 1 -> flip(content, 1);
             case 2 -> flip(content, 1 + random.nextInt(64));
-            case 3 -> join(Arrays.copyOf(content, at), noise(random.nextInt(32)), Arrays.copyOfRange(content, at, length));
+            case 3 -> join(Arrays.copyOf(content, at), noise(random.nextInt(32)),
+                    Arrays.copyOfRange(content, at, length));
             case 4 -> join(Arrays.copyOf(content, at), Arrays.copyOfRange(content, end, length));
             case 5 -> join(Arrays.copyOf(content, end), Arrays.copyOfRange(content, at, length));
             case 6 -> {

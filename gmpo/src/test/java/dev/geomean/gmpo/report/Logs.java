@@ -51,7 +51,7 @@ final class Logs {
     static RoundMetrics round(int round, double accuracy, HeldOut heldOut) {
         return new RoundMetrics(
                 round, accuracy, 0.3, accuracy, -0.01, 0.5, 0.001 * round, 1.5, 2 + round, -0.5 - round, 0.25 + round,
-                0.02, 0.015, 0.005, 1e-3, 0, 5, 4, 6, 0, 0.25, 0, 0, 1e-4, heldOut, 1000,
+                0.02, 0.015, 0.005, 1e-3, 0, 5, 4, 6, 0, 0.25, 0, 0, 0, 1e-4, heldOut, 1000,
                 new Seconds(0.5, 0.25, 1, 0.25));
     }
 }

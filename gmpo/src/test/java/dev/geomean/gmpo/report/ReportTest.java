@@ -115,7 +115,7 @@ class ReportTest {
                     List.of(new Sample(-1, "1+1=", evil, 0), new Sample(0, "1+1=", "2", 1)));
             assertThat(Report.of(List.of(run)).html())
                     .contains("&lt;/script&gt;&lt;script&gt;alert(1)", "&#39;a&#39;&gt;&amp;amp;&quot;\u2401")
-                    .contains("<span class=\"wrong\">wrong</span>", "<span class=\"right\">right</span>")
+                    .contains("<span class=\"wrong\" title=\"wrong\">", "<span class=\"right\" title=\"right\">")
                     .doesNotContain("<script>alert", "<img");
         }
 
@@ -124,10 +124,51 @@ class ReportTest {
         void size() {
             List<RunLog> logs = new ArrayList<>();
             for (String objective : Preset.names()) {
-                logs.add(Logs.run(objective, 0, 3000));
-                logs.add(Logs.run(objective, 1, 3000));
+                for (int seed = 0; seed < 5; seed++) {
+                    logs.add(withSamples(Logs.run(objective, seed, 10_000)));
+                }
             }
             assertThat(Report.of(logs).html().getBytes(StandardCharsets.UTF_8).length).isLessThan(2_000_000);
+        }
+
+        private static RunLog withSamples(RunLog log) {
+            List<Sample> samples = new ArrayList<>();
+            for (int i = 0; i < 400; i++) {
+                samples.add(new Sample(-1, "prompt " + i, "<".repeat(5000), 0));
+                samples.add(new Sample(9, "prompt " + i, "\u20ac".repeat(5000), i % 2));
+            }
+            return new RunLog(
+                    log.folder(), log.config(), log.warmup(), log.start(), log.rounds(), samples, log.isComplete());
+        }
+
+        @Test
+        @DisplayName("shows completions of every outcome and counts them")
+        void outcomes() {
+            List<Sample> samples = new ArrayList<>();
+            for (int i = 0; i < 40; i++) {
+                samples.add(new Sample(-1, "prompt" + i, "before" + i, i == 39 || i < 30 ? 0 : 1));
+                samples.add(new Sample(0, "prompt" + i, "after" + i, i == 38 || i == 39 ? 0 : 1));
+            }
+            RunLog run = Logs.run(
+                    Logs.config("gmpo", 0, 1), List.of(Logs.round(0, 0.5, Logs.heldOut(0.5))), samples);
+            assertThat(Report.of(List.of(run)).html())
+                    .contains(
+                            "Of 40 kept: 30 wrong → right, 8 right → right, 1 wrong → wrong, 1 right → wrong; 12 shown")
+                    .contains("after38", "after39", "after30", "after0");
+        }
+
+        @Test
+        @DisplayName("cuts long completions and says by how much")
+        void longCompletion() {
+            String text = "x".repeat(599) + "\ud83d\ude00" + "y".repeat(400);
+            RunLog run = Logs.run(
+                    Logs.config("gmpo", 0, 1),
+                    List.of(Logs.round(0, 0.5, Logs.heldOut(0.5))),
+                    List.of(new Sample(-1, "p", text, 0), new Sample(0, "p", "", 0.5)));
+            assertThat(Report.of(List.of(run)).html())
+                    .contains("x".repeat(599) + " <span class=\"note\">… 402 more characters")
+                    .contains("(empty)", "reward 0.5")
+                    .doesNotContain("xy");
         }
 
         @Test
@@ -136,7 +177,7 @@ class ReportTest {
             RunLog run = new RunLog(
                     Path.of("run"), Logs.config("gmpo", 0, 5), List.of(), null, List.of(), List.of(), false);
             assertThat(Report.of(List.of(run)).html())
-                    .contains("No rounds yet", "Not every run has ended", "data-empty=\"true\"");
+                    .contains("No rounds yet", "Not every run has ended", "\"charts\":[]");
         }
 
         @Test
@@ -175,7 +216,7 @@ class ReportTest {
         @Test
         @DisplayName("has the mean over seeds between the lowest and the highest")
         void band() {
-            JsonNode line = chart(data(page()), "Accuracy of samples").get("lines").get(0);
+            JsonNode line = chart(data(page()), "Reward").get("lines").get(0);
             assertThat(line.get("mean").get(5).asDouble()).isCloseTo(0.11, within(1e-9));
             assertThat(line.get("low").get(5).asDouble()).isCloseTo(0.105, within(1e-9));
             assertThat(line.get("high").get(5).asDouble()).isCloseTo(0.115, within(1e-9));
@@ -192,7 +233,7 @@ class ReportTest {
         @Test
         @DisplayName("has the clip bounds as log-ratios")
         void bounds() {
-            JsonNode bounds = chart(data(page()), "Log-ratio of tokens").get("bounds");
+            JsonNode bounds = chart(data(page()), "Importance ratio range").get("bounds");
             assertThat(bounds).hasSize(4);
             assertThat(bounds.get(0).get("y").asDouble()).isCloseTo(Math.log(0.8), within(1e-4));
             assertThat(bounds.get(1).get("y").asDouble()).isCloseTo(Math.log(1.2), within(1e-4));
@@ -205,7 +246,7 @@ class ReportTest {
         void noBounds() {
             for (String objective : List.of("gmpo_noclip", "gmpo_seqclip", "gspo", "sapo")) {
                 String html = Report.of(List.of(Logs.run(objective, 0, 3))).html();
-                assertThat(chart(data(html), "Log-ratio of tokens").get("bounds")).as(objective).isEmpty();
+                assertThat(chart(data(html), "Importance ratio range").get("bounds")).as(objective).isEmpty();
             }
         }
 
@@ -215,8 +256,54 @@ class ReportTest {
             List<RoundMetrics> rounds = List.of(
                     Logs.round(0, 0.5, null), Logs.round(1, Double.NaN, null), Logs.round(2, 0.25, null));
             String html = Report.of(List.of(Logs.run(Logs.config("gmpo", 0, 3), rounds, List.of()))).html();
-            assertThat(chart(data(html), "Accuracy of samples").get("lines").get(0).get("mean").toString())
+            assertThat(chart(data(html), "Reward").get("lines").get(0).get("mean").toString())
                     .isEqualTo("[0.5,null,0.25]");
+        }
+    }
+
+    @Nested
+    @DisplayName("of many rounds")
+    class Thinned {
+        private static final int ROUNDS = 9_999;
+
+        private static JsonNode reward() {
+            List<RoundMetrics> rounds = new ArrayList<>();
+            for (int i = 0; i < ROUNDS; i++) {
+                // Single rounds stand out to either side, the last one too.
+                rounds.add(Logs.round(i, i == 4321 ? 0.99 : i == 7654 || i == ROUNDS - 1 ? 0.001 : 0.5, null));
+            }
+            String html = Report.of(List.of(Logs.run(Logs.config("gmpo", 0, ROUNDS), rounds, List.of()))).html();
+            return chart(data(html), "Reward");
+        }
+
+        @Test
+        @DisplayName("has few points and every extreme")
+        void extremes() {
+            JsonNode chart = reward();
+            JsonNode mean = chart.get("lines").get(0).get("mean");
+            assertThat(mean.size()).isBetween(500, 1000).isEqualTo(chart.get("x").size());
+            List<Double> values = new ArrayList<>();
+            mean.forEach(value -> values.add(value.asDouble()));
+            assertThat(values).containsOnlyOnce(0.99);
+            assertThat(values).filteredOn(value -> value == 0.001).hasSize(2);
+            int at = values.indexOf(0.99);
+            int stretch = chart.get("stretch").asInt();
+            assertThat(chart.get("x").get(at).asInt()).isBetween(4322 - stretch, 4322 + stretch);
+        }
+
+        @Test
+        @DisplayName("has a trend that is a mean of rounds, not of extremes")
+        void trend() {
+            JsonNode chart = reward();
+            assertThat(chart.get("window").asInt()).isEqualTo(200);
+            JsonNode trend = chart.get("lines").get(0).get("trend");
+            assertThat(trend).hasSize(chart.get("x").size());
+            assertThat(trend.get(100).asDouble()).isEqualTo(0.5);
+            double most = 0;
+            for (JsonNode value : trend) {
+                most = Math.max(most, value.asDouble());
+            }
+            assertThat(most).isCloseTo(0.5 + 0.49 / 200, within(1e-4));
         }
     }
 

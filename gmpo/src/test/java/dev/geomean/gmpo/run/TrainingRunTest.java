@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.geomean.engine.Engine;
+import dev.geomean.gmpo.train.NumericalFaultException;
 import dev.geomean.gmpo.train.RoundMetrics;
 import dev.geomean.gmpo.train.RunConfig;
 import dev.geomean.gmpo.train.Tiny;
@@ -31,7 +32,6 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
-import tools.jackson.databind.node.ObjectNode;
 
 class TrainingRunTest {
     /** 10 warm-up steps and 4 rounds, evaluated after the second and the fourth. */
@@ -66,34 +66,18 @@ class TrainingRunTest {
         }
     }
 
-    /** Every file of a run by its name, without what depends on the clock. */
+    /** Every file of a run by its name, but for the timings and the lock. */
     private static Map<String, String> content(Path folder) throws IOException {
         var content = new TreeMap<String, String>();
         try (Stream<Path> files = Files.walk(folder)) {
             for (Path file : files.filter(Files::isRegularFile).toList()) {
                 String name = folder.relativize(file).toString();
-                if (name.equals("metrics.jsonl")) {
-                    content.put(name, withoutTimes(file));
-                } else if (name.endsWith("state.json")) {
-                    // The length of the metrics in bytes depends on the digits of the times.
-                    ObjectNode state = (ObjectNode) JsonMapper.shared().readTree(Files.readString(file));
-                    state.remove("metricsLength");
-                    content.put(name, state.toString());
-                } else {
+                if (!name.equals("timings.jsonl") && !name.equals(".lock")) {
                     content.put(name, java.util.HexFormat.of().formatHex(Files.readAllBytes(file)));
                 }
             }
         }
         return content;
-    }
-
-    private static String withoutTimes(Path metrics) throws IOException {
-        var text = new StringBuilder();
-        for (JsonNode line : lines(metrics)) {
-            ((ObjectNode) line).remove(List.of("seconds", "tokensPerSecond"));
-            text.append(line).append('\n');
-        }
-        return text.toString();
     }
 
     private static List<JsonNode> lines(Path file) throws IOException {
@@ -164,9 +148,12 @@ class TrainingRunTest {
                             "round");
             assertThat(lines(folder.samplesFile()).stream().map(line -> line.get("round").asInt()))
                     .containsExactly(-1, -1, -1, -1, -1, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3);
+            // The last two, and the best.
+            String best = folder.bestCheckpoint().orElseThrow().getFileName().toString();
+            String[] names = Stream.of("policy-000002", "policy-000004", best).distinct().toArray(String[]::new);
             try (Stream<Path> checkpoints = Files.list(folder.checkpoints())) {
                 assertThat(checkpoints.map(file -> file.getFileName().toString()))
-                        .containsExactlyInAnyOrder("policy-000002", "policy-000004");
+                        .containsExactlyInAnyOrder(names);
             }
             try (Engine engine = Engine.cpu(1);
                     Decoder reference = ModelFolder.load(engine, folder.reference());
@@ -287,14 +274,12 @@ class TrainingRunTest {
             assertThat(resume(folder, new TrainingListener() {})).isTrue();
             assertThat(stray).hasContent("mine");
             Files.delete(stray);
-            Files.delete(part.resolve("model.safetensors"));
-            Files.delete(part.resolve("state.json"));
-            Files.delete(part);
+            assertThat(part).doesNotExist();
             assertSameEnd(folder);
         }
     }
 
-    /** Which older checkpoint is kept depends on where the run stopped; everything else does not. */
+    /** Which older checkpoints are kept depends on where the run stopped; everything else does not. */
     private static void assertSameEnd(Path folder) throws IOException {
         Map<String, String> actual = content(folder);
         Map<String, String> expected = new TreeMap<>(complete);
@@ -415,17 +400,156 @@ class TrainingRunTest {
             assertThat(Files.size(metrics)).isEqualTo(bytes.length - 10);
         }
 
-        @ParameterizedTest
-        @ValueSource(strings = {"model.safetensors", "optimizer.safetensors", "state.json", "config.json"})
-        void ifTheCheckpointIsDamaged(String name) throws IOException {
+        @Test
+        void ifTheMetricsWereChanged() throws IOException {
             Path folder = temporary.resolve("run");
             start(1, CONFIG, folder, null, new StopAt(12));
-            Path file = folder.resolve("checkpoints").resolve("policy-000002").resolve(name);
-            byte[] bytes = Files.readAllBytes(file);
-            Files.write(file, java.util.Arrays.copyOf(bytes, bytes.length / 2));
+            Path metrics = folder.resolve("metrics.jsonl");
+            Files.writeString(metrics, Files.readString(metrics).replaceFirst("\\d", "7"));
+            byte[] bytes = Files.readAllBytes(metrics);
             assertThatThrownBy(() -> resume(folder, new TrainingListener() {}))
                     .isInstanceOf(IOException.class)
-                    .hasMessageContaining(file.toString());
+                    .hasMessage(metrics + ": the content was changed since the checkpoint was taken");
+            assertThat(metrics).hasBinaryContent(bytes);
+        }
+
+        @Test
+        void ifTheConfigurationWasChanged() throws IOException {
+            Path folder = temporary.resolve("run");
+            start(1, CONFIG, folder, null, new StopAt(12));
+            Path config = folder.resolve("run.json");
+            Files.writeString(config, Files.readString(config).replace("\"seed\" : 3", "\"seed\" : 4"));
+            assertThatThrownBy(() -> resume(folder, new TrainingListener() {}))
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining("the run's configuration was changed");
+        }
+
+        @Test
+        void ifNoCheckpointIsWhole() throws IOException {
+            Path folder = temporary.resolve("run");
+            start(1, CONFIG, folder, null, new StopAt(1));
+            Path checkpoint = folder.resolve("checkpoints").resolve("warmup-000001");
+            Files.delete(checkpoint.resolve("state.json"));
+            Map<String, String> before = content(folder);
+            assertThatThrownBy(() -> resume(folder, new TrainingListener() {}))
+                    .isInstanceOf(IOException.class)
+                    .hasMessage(folder.resolve("checkpoints") + ": no checkpoint is whole ("
+                            + checkpoint.resolve("state.json") + ": the file is missing); to begin anew, delete this"
+                            + " folder");
+            assertThat(content(folder)).isEqualTo(before);
+        }
+
+        @Test
+        void ifTheReferenceIsDamaged() throws IOException {
+            Path folder = temporary.resolve("run");
+            start(1, CONFIG, folder, null, new StopAt(12));
+            Path weights = folder.resolve("reference").resolve("model.safetensors");
+            byte[] bytes = Files.readAllBytes(weights);
+            bytes[bytes.length - 1] ^= 1;
+            Files.write(weights, bytes);
+            assertThatThrownBy(() -> resume(folder, new TrainingListener() {}))
+                    .isInstanceOf(IOException.class)
+                    .hasMessage(weights + ": the content does not match its checksum");
+        }
+
+        @Test
+        void whileAnotherRunHasTheFolder() throws IOException {
+            Path folder = temporary.resolve("run");
+            start(1, CONFIG, folder, null, new StopAt(12));
+            try (var _ = FolderLock.acquire(folder)) {
+                assertThatThrownBy(() -> resume(folder, new TrainingListener() {}))
+                        .isInstanceOf(FolderLock.InUseException.class)
+                        .hasMessage(folder + ": in use by another run, of process "
+                                + ProcessHandle.current().pid());
+            }
+            assertThat(resume(folder, new TrainingListener() {})).isTrue();
+        }
+    }
+
+    @Nested
+    class ADamagedCheckpoint {
+
+        @ParameterizedTest
+        @ValueSource(strings = {
+            "model.safetensors", "optimizer.safetensors", "state.json", "run.json", "config.json", "SHA256SUMS"
+        })
+        void isReportedAndTheOneBeforeItIsUsed(String name) throws IOException {
+            for (Damage damage : Damage.values()) {
+                Path folder = temporary.resolve(name + damage);
+                start(1, CONFIG, folder, null, new StopAt(13));
+                Path checkpoint = folder.resolve("checkpoints").resolve("policy-000003");
+                damage.apply(checkpoint.resolve(name));
+                List<String> warnings = new ArrayList<>();
+                resume(folder, new TrainingListener() {
+                    @Override
+                    public void warned(String message) {
+                        warnings.add(message);
+                    }
+                });
+                assertThat(warnings).singleElement().asString()
+                        .startsWith("damaged checkpoint set aside: " + checkpoint)
+                        .endsWith("; going on from policy-000002")
+                        .doesNotContain("\n");
+                Path aside = checkpoint.resolveSibling("damaged-policy-000003");
+                assertThat(aside).isDirectory();
+                dev.geomean.engine.io.AtomicFolder.delete(aside);
+                assertSameEnd(folder);
+            }
+        }
+    }
+
+    @Nested
+    class ARunWhoseNumbersOverflow {
+
+        @ParameterizedTest
+        @ValueSource(doubles = {1e10, 1e20, 1e30, 1e38})
+        void stopsAndSaysWhereWhatAndWhatToTry(double learningRate) throws IOException {
+            RunConfig config = Tiny.config("grpo");
+            var update = new RunConfig.Update(2, 8, learningRate, "constant", 0, 0.9, 0.95, 1e-8, 0.01, 1);
+            var reckless = new RunConfig(
+                    config.task(), config.seed(), config.model(), config.warmup(), config.rollout(),
+                    config.objective(), update, config.evaluation(), 40, 3, new RunConfig.Safety(1, 2, 3));
+            Path folder = temporary.resolve("run");
+            List<String> warnings = new ArrayList<>();
+            assertThatThrownBy(() -> start(2, reckless, folder, shared.resolve("run"), new TrainingListener() {
+                @Override
+                public void warned(String message) {
+                    warnings.add(message);
+                }
+            }))
+                    .isInstanceOf(NumericalFaultException.class)
+                    .message()
+                    .startsWith("round ")
+                    .endsWith(
+                            "; try a smaller learningRate than " + learningRate + " or a smaller maxGradNorm than 1.0");
+            Path last = new RunFolder(folder).lastCheckpoint().orElseThrow();
+            try (Engine engine = Engine.cpu(1);
+                    Decoder decoder = ModelFolder.load(engine, last)) {
+                for (float value : decoder.parameters().values().toFloats()) {
+                    assertThat(value).isFinite();
+                }
+            }
+            assertThat(new RunFolder(folder).isComplete()).isFalse();
+        }
+    }
+
+    private enum Damage {
+        FLIPPED_BIT,
+        CUT_SHORT,
+        REMOVED,
+        EMPTY;
+
+        void apply(Path file) throws IOException {
+            byte[] bytes = Files.readAllBytes(file);
+            switch (this) {
+                case FLIPPED_BIT -> {
+                    bytes[bytes.length / 2] ^= 4;
+                    Files.write(file, bytes);
+                }
+                case CUT_SHORT -> Files.write(file, java.util.Arrays.copyOf(bytes, bytes.length / 2));
+                case REMOVED -> Files.delete(file);
+                case EMPTY -> Files.write(file, new byte[0]);
+            }
         }
     }
 }

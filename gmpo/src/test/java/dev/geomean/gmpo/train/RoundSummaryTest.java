@@ -3,7 +3,6 @@ package dev.geomean.gmpo.train;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import dev.geomean.engine.optim.Optimizer;
 import dev.geomean.gmpo.advantage.AdvantageEstimator;
 import dev.geomean.gmpo.advantage.Advantages;
 import dev.geomean.gmpo.objective.PolicyMetrics;
@@ -36,6 +35,10 @@ class RoundSummaryTest {
         return new PolicyMetrics(tokens, 3, low, high, 0, 0, 0, k3, 0, min, min, max, max);
     }
 
+    private static ParameterUpdate.Result update(double loss, float gradNorm, boolean applied) {
+        return new ParameterUpdate.Result(loss, gradNorm, applied, null);
+    }
+
     @BeforeEach
     void measure() {
         SequenceBatch batch = SequenceBatch.of(responses.stream()
@@ -54,11 +57,16 @@ class RoundSummaryTest {
         }
         sampled[0] = -1.25f;
         summary.add(
-                new PolicyStep.Result(0.5, step(8, 1, 2, 0.4, -0.5, 0.25), new Optimizer.Outcome(3, true)), 0.1);
+                new PolicyStep.Result(step(8, 1, 2, 0.4, -0.5, 0.25), update(0.5, 3, true)), 0.1);
         summary.add(
-                new PolicyStep.Result(-0.1, step(4, 0, 3, 0.2, -0.75, 0.125), new Optimizer.Outcome(1, true)), 0.2);
+                new PolicyStep.Result(step(4, 0, 3, 0.2, -0.75, 0.125), update(-0.1, 1, true)), 0.2);
         summary.add(
-                new PolicyStep.Result(0, PolicyMetrics.EMPTY, new Optimizer.Outcome(0, false)), 0.3);
+                new PolicyStep.Result(PolicyMetrics.EMPTY, update(0, 0, false)), 0.3);
+        summary.add(
+                new PolicyStep.Result(
+                        step(8, 8, 8, Double.NaN, Double.NaN, 9),
+                        new ParameterUpdate.Result(Double.NaN, Float.NaN, false, "the loss is NaN")),
+                0.3);
         Advantages advantages = AdvantageEstimator.GROUP_STD.estimate(
                 responses.stream().mapToDouble(Rollouts.Response::reward).toArray(), 2);
         metrics = summary.metrics(
@@ -107,7 +115,8 @@ class RoundSummaryTest {
         assertThat(metrics.loss()).isCloseTo(0.4 / 3, within(1e-12));
         assertThat(metrics.gradNorm()).isCloseTo(4.0 / 3, within(1e-12));
         assertThat(metrics.gradNormMax()).isEqualTo(3);
-        assertThat(metrics.skippedUpdates()).isEqualTo(1);
+        assertThat(metrics.skippedUpdates()).isEqualTo(2);
+        assertThat(metrics.nonFiniteUpdates()).isEqualTo(1);
         assertThat(metrics.learningRate()).isEqualTo(0.3);
         assertThat(metrics.clipFraction()).isCloseTo(6.0 / 12, within(1e-12));
         assertThat(metrics.clipFractionLow()).isCloseTo(1.0 / 12, within(1e-12));

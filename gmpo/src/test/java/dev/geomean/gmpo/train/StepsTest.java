@@ -154,7 +154,7 @@ class StepsTest {
             try (Decoder decoder = decoder();
                     var update = descent(decoder, shards);
                     var step = new SupervisedStep(decoder, update)) {
-                assertThat(step.run(batch, 1).outcome().applied()).isTrue();
+                assertThat(step.run(batch, 1).applied()).isTrue();
                 return decoder.parameters().values().toFloats();
             }
         }
@@ -189,9 +189,10 @@ class StepsTest {
                     var step = new SupervisedStep(decoder, update)) {
                 poison(decoder);
                 int[] before = Tiny.bits(decoder);
-                SupervisedStep.Result result = step.run(batch, 1);
+                ParameterUpdate.Result result = step.run(batch, 1);
                 assertThat(result.loss()).isNaN();
-                assertThat(result.outcome().applied()).isFalse();
+                assertThat(result.applied()).isFalse();
+                assertThat(result.nonFinite()).startsWith("the loss is NaN and the gradient of ");
                 assertThat(Tiny.bits(decoder)).isEqualTo(before);
                 assertThat(update.optimizer().steps()).isZero();
             }
@@ -206,7 +207,7 @@ class StepsTest {
                 poison(decoder);
                 step.run(batch, 1);
                 decoder.parameters().values().set(good);
-                assertThat(step.run(batch, 1).outcome().applied()).isTrue();
+                assertThat(step.run(batch, 1).applied()).isTrue();
                 assertThat(decoder.parameters().values().toFloats()).isEqualTo(stepped(3));
             }
         }
@@ -282,9 +283,9 @@ class StepsTest {
                     var updateMany = descent(many, shards)) {
                 PolicyStep.Result expected = step(one, updateOne, objective, true);
                 PolicyStep.Result actual = step(many, updateMany, objective, true);
-                assertThat(expected.outcome().applied()).isTrue();
-                assertThat(expected.outcome().gradNorm()).isGreaterThan(1e-3f);
-                assertThat(actual.loss()).isCloseTo(expected.loss(), within(1e-6));
+                assertThat(expected.update().applied()).isTrue();
+                assertThat(expected.update().gradNorm()).isGreaterThan(1e-3f);
+                assertThat(actual.update().loss()).isCloseTo(expected.update().loss(), within(1e-6));
                 assertThat(actual.metrics().tokens())
                         .isEqualTo(expected.metrics().tokens())
                         .isEqualTo(batch.tokens(CHOSEN));
@@ -324,8 +325,8 @@ class StepsTest {
                     var update = descent(decoder, 2);
                     var step = new PolicyStep(decoder, update, objective, 0.9f, false, false)) {
                 PolicyStep.Scored scored = scored(decoder, false, false);
-                double seven = step.run(scored, CHOSEN, 7, 0).loss();
-                double fourteen = step.run(scored, CHOSEN, 14, 0).loss();
+                double seven = step.run(scored, CHOSEN, 7, 0).update().loss();
+                double fourteen = step.run(scored, CHOSEN, 14, 0).update().loss();
                 assertThat(fourteen).isCloseTo(seven / 2, within(1e-6));
             }
         }
@@ -345,8 +346,10 @@ class StepsTest {
                 }
                 int[] before = Tiny.bits(decoder);
                 PolicyStep.Result result = step.run(scored, CHOSEN, CHOSEN.length, 1);
-                assertThat(result.outcome().applied()).isFalse();
-                assertThat(result.loss()).isNaN();
+                assertThat(result.update().applied()).isFalse();
+                assertThat(result.update().loss()).isNaN();
+                assertThat(result.update().nonFinite()).startsWith("the loss is NaN and the gradient of ")
+                        .endsWith(" is NaN");
                 assertThat(Tiny.bits(decoder)).isEqualTo(before);
             }
         }
@@ -362,9 +365,9 @@ class StepsTest {
                 Arrays.fill(scored.advantages(), 0);
                 int[] before = Tiny.bits(decoder);
                 PolicyStep.Result result = step.run(scored, CHOSEN, CHOSEN.length, 1);
-                assertThat(result.outcome().applied()).isFalse();
-                assertThat(result.outcome().gradNorm()).isZero();
-                assertThat(result.loss()).isZero();
+                assertThat(result.update().applied()).isFalse();
+                assertThat(result.update().gradNorm()).isZero();
+                assertThat(result.update().loss()).isZero();
                 assertThat(Tiny.bits(decoder)).isEqualTo(before);
                 assertThat(update.optimizer().steps()).isZero();
             }
@@ -380,9 +383,10 @@ class StepsTest {
                 float @Nullable [] weights = scored.tokenWeights();
                 assertThat(weights).isNotNull();
                 Arrays.fill(weights, 1);
-                double plain = step.run(scored, CHOSEN, CHOSEN.length, 0).loss();
+                double plain = step.run(scored, CHOSEN, CHOSEN.length, 0).update().loss();
                 Arrays.fill(weights, 0.5f);
-                assertThat(step.run(scored, CHOSEN, CHOSEN.length, 0).loss()).isCloseTo(plain / 2, within(1e-6));
+                assertThat(step.run(scored, CHOSEN, CHOSEN.length, 0).update().loss()).isCloseTo(plain / 2,
+                        within(1e-6));
             }
         }
     }
@@ -401,7 +405,7 @@ class StepsTest {
                 for (int row = 0; row < 5; row++) {
                     rows.add(new SequenceBatch.Sequence(new int[] {3}, response));
                 }
-                assertThat(step.run(SequenceBatch.of(rows), 0.01f).outcome().applied()).isTrue();
+                assertThat(step.run(SequenceBatch.of(rows), 0.01f).applied()).isTrue();
             }
         }
     }

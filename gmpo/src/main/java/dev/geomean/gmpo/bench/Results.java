@@ -1,0 +1,117 @@
+package dev.geomean.gmpo.bench;
+
+import java.io.PrintWriter;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.json.JsonMapper;
+
+/** Prints measurements as they are made: a line of a table, or a JSON object with everything. */
+final class Results {
+    private static final int NARROWEST = 10;
+
+    private final PrintWriter out;
+    private final boolean json;
+    private final List<Column> columns;
+    private final JsonMapper mapper = new JsonMapper();
+    private boolean hasHeader;
+
+    /**
+     * A column of the table.
+     *
+     * @param key field of the row
+     * @param header text above
+     * @param unit what a number is divided by
+     * @param decimals digits after the point
+     * @param width least width
+     */
+    record Column(String key, String header, double unit, int decimals, int width) {
+        static Column text(String key, int width) {
+            return new Column(key, key.replace('_', ' '), 1, 0, width);
+        }
+
+        static Column number(String key, String header, double unit, int decimals) {
+            return new Column(key, header, unit, decimals, NARROWEST);
+        }
+
+        String header(int index) {
+            return pad(header, index);
+        }
+
+        String cell(Row row, int index) {
+            Object value = row.fields.get(key);
+            if (value instanceof Integer && unit == 1) {
+                return pad(value.toString(), index);
+            }
+            return pad(
+                    value instanceof Number number
+                            ? String.format(Locale.ROOT, "%." + decimals + "f", number.doubleValue() / unit)
+                            : value == null ? "-" : value.toString(),
+                    index);
+        }
+
+        /** The first column is flush left, the others are flush right. */
+        private String pad(String text, int index) {
+            int room = Math.max(width, header.length());
+            return String.format(Locale.ROOT, index == 0 ? "%-" + room + "s" : "%" + room + "s", text);
+        }
+    }
+
+    /** One measurement: named numbers and texts, in order. */
+    static final class Row {
+        private final Map<String, Object> fields = new LinkedHashMap<>();
+
+        Row with(String key, Object value) {
+            fields.put(key, value);
+            return this;
+        }
+
+        Row with(String key, OptionalLong value) {
+            value.ifPresent(number -> fields.put(key, number));
+            return this;
+        }
+
+        /** Rate of a unit of work: median, and the tenth and ninetieth percentile. */
+        Row withRate(String key, double work, Timings timings) {
+            Quantiles seconds = timings.seconds();
+            return with(key, work / seconds.median())
+                    .with(key + "_p10", work / seconds.at(0.9))
+                    .with(key + "_p90", work / seconds.at(0.1));
+        }
+
+        Map<String, Object> fields() {
+            return fields;
+        }
+    }
+
+    Results(PrintWriter out, boolean json, Column... columns) {
+        this.out = out;
+        this.json = json;
+        this.columns = List.of(columns);
+    }
+
+    void print(Row row) {
+        if (json) {
+            out.println(mapper.writeValueAsString(row.fields()));
+        } else {
+            if (!hasHeader) {
+                hasHeader = true;
+                out.println(line(null));
+            }
+            out.println(line(row));
+        }
+        out.flush();
+    }
+
+    private String line(@Nullable Row row) {
+        var line = new StringBuilder();
+        for (int i = 0; i < columns.size(); i++) {
+            Column column = columns.get(i);
+            line.append(i == 0 ? "" : "  ").append(row == null ? column.header(i) : column.cell(row, i));
+        }
+        return line.toString();
+    }
+}

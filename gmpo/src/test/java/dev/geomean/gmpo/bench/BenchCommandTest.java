@@ -1,0 +1,140 @@
+package dev.geomean.gmpo.bench;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.geomean.gmpo.cli.Main;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.util.List;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+@DisplayName("geomean bench")
+class BenchCommandTest {
+    private static final String SHORT = " --seconds 0.01 --warmup 0";
+    private static final String TINY =
+            " --layers 1 --dim 16 --heads 2 --ffn 24 --vocab 12 --batch 4 --seq 8 --threads 2";
+
+    private record Result(int code, String out, String err) {
+        List<JsonNode> rows() {
+            return out.lines().map(line -> new JsonMapper().readTree(line)).toList();
+        }
+    }
+
+    private static Result run(String line) {
+        var out = new StringWriter();
+        var err = new StringWriter();
+        int code = Main.run(new PrintWriter(out, true), new PrintWriter(err, true), line.split(" +"));
+        return new Result(code, out.toString(), err.toString());
+    }
+
+    @Test
+    void measures_training_steps_of_any_shape() {
+        Result result = run("bench train --json --kv-heads 1 --shards 3" + TINY + SHORT);
+        assertThat(result.err()).isEmpty();
+        JsonNode row = result.rows().getFirst();
+        assertThat(row.path("kv_heads").asInt()).isEqualTo(1);
+        assertThat(row.path("parameters").asInt()).isEqualTo(
+                2 * 12 * 16 + 16 + 2 * 16 + (16 + 2 * 8) * 16 + 16 * 16 + 3 * 16 * 24);
+        assertThat(row.path("tokens_per_s").asDouble()).isPositive()
+                .isBetween(row.path("tokens_per_s_p10").asDouble(), row.path("tokens_per_s_p90").asDouble());
+        assertThat(row.path("gflops").asDouble()).isPositive();
+        assertThat(row.path("fraction_of_peak").asDouble()).isBetween(0.0, 1.0);
+        assertThat(row.has("alloc_bytes_per_step")).isTrue();
+    }
+
+    @Test
+    void counts_only_generated_tokens() {
+        JsonNode row = run("bench generate --json --prompt 3" + TINY + SHORT).rows().getFirst();
+        double tokens = row.path("tokens_per_s").asDouble() * row.path("seconds_per_step").asDouble();
+        assertThat(Math.round(tokens)).isEqualTo(4 * (8 - 3));
+    }
+
+    @Test
+    void measures_whole_rounds_and_ends_with_their_median() {
+        Result result = run("bench round --json --task addition:digits=1 --layers 1 --dim 8 --heads 2 --prompts 2"
+                + " --samples 2 --mini-batches 2 --rounds 3 --threads 1");
+        assertThat(result.rows()).extracting(row -> row.path("round").asString())
+                .containsExactly("0", "1", "2", "median");
+        assertThat(result.rows()).allSatisfy(row -> assertThat(row.path("seconds").asDouble()).isPositive());
+    }
+
+    @Test
+    void measures_each_product_in_each_form_on_each_number_of_threads() {
+        Result result = run("bench gemm --json --shapes 5,16x24x7 --threads 1,2" + SHORT);
+        assertThat(result.rows()).extracting(row -> row.path("shape").asString() + " "
+                + row.path("transposed").asString() + " " + row.path("threads").asInt())
+                .containsExactly(
+                        "5x5x5 none 1", "5x5x5 left 1", "5x5x5 right 1",
+                        "16x24x7 none 1", "16x24x7 left 1", "16x24x7 right 1",
+                        "5x5x5 none 2", "5x5x5 left 2", "5x5x5 right 2",
+                        "16x24x7 none 2", "16x24x7 left 2", "16x24x7 right 2");
+    }
+
+    @Test
+    void measures_every_kernel() {
+        Result result = run("bench kernels --json" + TINY + SHORT);
+        assertThat(result.err()).isEmpty();
+        assertThat(result.rows()).extracting(row -> row.path("kernel").asString())
+                .containsExactlyElementsOf(KernelCases.all().stream().map(KernelCase::name).toList());
+        assertThat(result.rows()).allSatisfy(row -> assertThat(row.path("bytes_per_s").asDouble()).isPositive());
+    }
+
+    @Test
+    void measures_the_limits_of_the_machine() {
+        JsonNode row = run("bench peak --json --threads 1 --megabytes 8").rows().getFirst();
+        assertThat(row.path("gflops").asDouble()).isBetween(0.1, 1e4);
+        assertThat(row.path("copy_bytes_per_s").asDouble()).isBetween(1e7, 1e13);
+        assertThat(row.path("triad_bytes_per_s").asDouble()).isBetween(1e7, 1e13);
+    }
+
+    @Test
+    void prints_a_table_with_one_header() {
+        List<String> lines = run("bench gemm --shapes 4 --transposed none,left" + SHORT).out().lines().toList();
+        assertThat(lines).hasSize(3);
+        assertThat(lines.getFirst()).startsWith("shape").contains("GFLOP/s");
+        assertThat(lines.get(1)).startsWith("4x4x4").contains("none");
+        assertThat(lines).extracting(String::length).containsOnly(lines.getFirst().length());
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '"', value = {
+        "train --config huge                     | unknown --config 'huge'",
+        "train --heads 3                         | heads must divide dim: 3 and 64",
+        "train --heads 4 --kv-heads 3            | kvHeads must divide heads: 3 and 4",
+        "train --batch 0                         | batch must be at least 1, not 0",
+        "train --seq 1                           | seq must be at least 2, not 1",
+        "train --batch 100000 --vocab 100000     | too large",
+        "train --threads 0                       | --threads must be at least 1, not 0",
+        "train --shards 0                        | --shards must be at least 1, not 0",
+        "train --objective best                  | best",
+        "train --seconds 0                       | --seconds must be positive",
+        "train --seconds NaN                     | --seconds must be positive",
+        "train --warmup -1                       | --warmup must be from 0",
+        "generate --prompt 24                    | --prompt must be from 1 to 23",
+        "generate --prompt 0                     | --prompt must be from 1 to 23",
+        "round --rounds 0                        | --rounds must be at least 1, not 0",
+        "round --samples 1                       | samples must be at least 2, not 1",
+        "round --task chess                      | chess",
+        "round --mini-batches 1000               | miniBatches must be at most the 512 responses",
+        "gemm --shapes 3x4                       | a shape is MxNxK or N, not '3x4'",
+        "gemm --shapes 0                         | must be at least 1, not 0x0x0",
+        "gemm --shapes 99999x99999x9             | too large",
+        "gemm --threads 0                        | --threads must be at least 1, not 0",
+        "gemm --transposed both                  | both",
+        "kernels --kernels fast                  | unknown kernel 'fast'; known are linear",
+        "kernels --batch 1 --threads 2           | --batch must be at least --threads, not 1 for 2",
+        "peak --megabytes 0                      | --megabytes must be at least 1, not 0",
+        "speed                                   | speed"})
+    void refuses_what_it_cannot_measure_in_one_line(String arguments, String message) {
+        Result result = run("bench " + arguments);
+        assertThat(result.code()).isEqualTo(2);
+        assertThat(result.out()).isEmpty();
+        assertThat(result.err().lines()).hasSize(1);
+        assertThat(result.err()).startsWith("geomean: ").contains(message);
+    }
+}
