@@ -4,6 +4,7 @@
     requires transitive dev.geomean.model;
     requires static transitive org.jspecify;
     requires info.picocli;
+    requires java.compiler;
     requires jdk.httpserver;
     requires jdk.management;
     requires jdk.unsupported;
@@ -17,6 +18,7 @@
     exports dev.geomean.gmpo.report;
     exports dev.geomean.gmpo.run;
     exports dev.geomean.gmpo.settings;
+    exports dev.geomean.gmpo.source;
     exports dev.geomean.gmpo.task;
     exports dev.geomean.gmpo.train;
 

@@ -38,6 +38,7 @@ public final class Safetensors implements AutoCloseable {
     private static final ValueLayout.OfShort SHORT =
             ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final int CHUNK = 1 << 14;
+    private static final int LONGEST_FILE_NAME = 255;
 
     private final Path source;
     private final Arena arena = Arena.ofShared();
@@ -349,6 +350,7 @@ public final class Safetensors implements AutoCloseable {
     /** A shard lies beside its index: an index that comes from elsewhere must not name other files of this machine. */
     private static String checkShardName(Path index, String name) throws FileFormatException {
         boolean plain = !name.isEmpty()
+                && name.length() <= LONGEST_FILE_NAME
                 && !name.equals(".")
                 && !name.equals("..")
                 && name.chars().noneMatch(c -> c == '/' || c == '\\' || c == ':' || Character.isISOControl(c));

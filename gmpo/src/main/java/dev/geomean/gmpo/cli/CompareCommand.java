@@ -9,10 +9,10 @@ import dev.geomean.gmpo.report.RunGroup;
 import dev.geomean.gmpo.report.RunLog;
 import dev.geomean.gmpo.report.RunSummary;
 import dev.geomean.gmpo.report.SummaryTable;
+import dev.geomean.gmpo.run.Definitions;
 import dev.geomean.gmpo.run.FolderLock;
 import dev.geomean.gmpo.run.RunFolder;
 import dev.geomean.gmpo.task.Task;
-import dev.geomean.gmpo.task.Tasks;
 import dev.geomean.gmpo.train.MemoryEstimate;
 import dev.geomean.gmpo.train.NumericalFaultException;
 import dev.geomean.gmpo.train.RunConfig;
@@ -78,6 +78,14 @@ final class CompareCommand implements Callable<Integer> {
     private @Nullable Path resume;
 
     @Mixin
+    private OwnFiles own;
+
+    @Option(names = "--objective-file", paramLabel = "FILE",
+            description = "A Java file with a class that implements CustomSurrogate: an objective of your own to"
+                    + " compare with --objectives. May be given several times.")
+    private List<Path> objectiveFiles = List.of();
+
+    @Mixin
     private Serving serving;
 
     @Mixin
@@ -86,10 +94,11 @@ final class CompareCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         int workers = common.workers();
+        own.addObjectives(objectiveFiles);
         Path resumed = resume;
         Comparison.Plan plan = resumed == null ? plan(workers) : resumable(resumed).plan();
         if (resumed != null) {
-            checkMemory(plan.config(), Tasks.byName(plan.config().task()), workers);
+            checkMemory(plan.config(), OwnFiles.taskOf(plan.config(), resumed), workers);
         }
         Path folder = resumed == null
                 ? Folders.fresh(spec, out, "compare-" + Folders.name(plan.config().task()))
@@ -100,7 +109,7 @@ final class CompareCommand implements Callable<Integer> {
                 progress.serving(live.address());
             }
             Comparison comparison =
-                    resumed == null ? Comparison.create(folder, plan) : Comparison.open(folder);
+                    resumed == null ? Comparison.create(folder, plan, own.definitions()) : Comparison.open(folder);
             return run(folder, comparison, resumed != null, progress);
         }
     }
@@ -110,7 +119,7 @@ final class CompareCommand implements Callable<Integer> {
         List<Path> runs = new ArrayList<>();
         List<Path> warmups = new ArrayList<>();
         for (String objective : plan.objectives()) {
-            plan.seeds().forEach(seed -> runs.add(folder.resolve(objective + "-seed" + seed)));
+            plan.seeds().forEach(seed -> runs.add(folder.resolve(Comparison.name(objective, seed))));
         }
         plan.seeds().forEach(seed -> warmups.add(folder.resolve("warmup-seed" + seed)));
         return runs.stream().anyMatch(run -> new RunFolder(run).exists()) ? runs : warmups;
@@ -124,7 +133,9 @@ final class CompareCommand implements Callable<Integer> {
         try (var interruption = new Interruption(progress::alert);
                 Engine engine = Engine.cpu(workers)) {
             Comparison.Plan plan = comparison.plan();
-            progress.say("geomean: " + String.join(", ", plan.objectives()) + " on " + plan.config().task() + ", seeds "
+            progress.say("geomean: "
+                    + String.join(", ", plan.objectives().stream().map(Definitions::label).toList()) + " on "
+                    + Definitions.label(plan.config().task()) + ", seeds "
                     + String.join(", ", plan.seeds().stream().map(String::valueOf).toList()) + "; "
                     + engine.backend().name() + ", " + workers + (workers == 1 ? " worker" : " workers"));
             progress.say("geomean: " + (isResumed ? "continuing " : "writing to ") + folder);
@@ -160,11 +171,13 @@ final class CompareCommand implements Callable<Integer> {
     }
 
     private Comparison.Plan plan(int workers) {
+        List<String> names = new ArrayList<>(objectives);
+        names.addAll(own.objectives());
         RunConfig base = null;
-        for (String objective : objectives) {
+        for (String objective : names) {
             // All need the same memory: shown once.
             boolean isFirst = base == null;
-            RunConfig config = ConfigOptions.resolve(spec, configFile, objective, (run, task) -> {
+            RunConfig config = ConfigOptions.resolve(spec, configFile, objective, own, (run, task) -> {
                 if (isFirst) {
                     checkMemory(run, task, workers);
                 }
@@ -175,7 +188,7 @@ final class CompareCommand implements Callable<Integer> {
             throw new ParameterException(spec.commandLine(), "--objectives names none");
         }
         try {
-            return new Comparison.Plan(base, objectives, seeds);
+            return new Comparison.Plan(base, names, seeds);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(
                     spec.commandLine(), ConfigOptions.asOptions(String.valueOf(e.getMessage())), e);
@@ -198,7 +211,9 @@ final class CompareCommand implements Callable<Integer> {
             throw new ParameterException(spec.commandLine(), folder + ": no comparison to resume, "
                     + Comparison.FILE_NAME + " is missing");
         }
-        return Comparison.open(folder);
+        Comparison comparison = Comparison.open(folder);
+        own.checkUnchanged(comparison.plan().config().task(), comparison.plan().objectives());
+        return comparison;
     }
 
     private int finish(Path folder, Comparison comparison) throws IOException {

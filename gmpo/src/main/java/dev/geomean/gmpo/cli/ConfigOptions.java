@@ -3,9 +3,9 @@ package dev.geomean.gmpo.cli;
 import dev.geomean.gmpo.settings.ConfigFile;
 import dev.geomean.gmpo.settings.Setting;
 import dev.geomean.gmpo.settings.Settings;
+import dev.geomean.gmpo.source.SourceException;
 import dev.geomean.gmpo.task.Task;
 import dev.geomean.gmpo.task.TaskSplit;
-import dev.geomean.gmpo.task.Tasks;
 import dev.geomean.gmpo.train.RunConfig;
 import dev.geomean.model.tokenizer.CharacterTokenizer;
 import java.io.IOException;
@@ -103,10 +103,11 @@ final class ConfigOptions {
      * @param spec the command, after parsing
      * @param file settings that hold where no option is given, or null
      * @param objective the objective, if it does not come from an option or the file
+     * @param own what the user's own files define; gains what the configuration file names
      * @param memory finds out whether the run fits in memory
      */
     static RunConfig resolve(
-            CommandSpec spec, @Nullable Path file, @Nullable String objective, MemoryCheck memory) {
+            CommandSpec spec, @Nullable Path file, @Nullable String objective, OwnFiles own, MemoryCheck memory) {
         Map<String, @Nullable Object> given = new LinkedHashMap<>();
         try {
             if (file != null) {
@@ -127,6 +128,7 @@ final class ConfigOptions {
                 }
             }
         }
+        own.task().ifPresent(task -> given.put("task", task));
         if (objective != null) {
             given.put("objective.preset", objective);
         }
@@ -136,9 +138,12 @@ final class ConfigOptions {
                     RunConfig.defaults(preset == null ? DEFAULT_OBJECTIVE : preset.toString()));
             values.putAll(given);
             RunConfig config = Settings.config(values);
-            check(config, memory);
+            own.addFilesOf(config, file);
+            check(config, own.definitions().task(config), memory);
             checkUsed(config, parsed);
             return config;
+        } catch (SourceException e) {
+            throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
         } catch (IllegalArgumentException e) {
             if (file != null) {
                 checkAlone(spec, file);
@@ -157,8 +162,7 @@ final class ConfigOptions {
     }
 
     /** What a run would refuse only after it has started. */
-    private static void check(RunConfig config, MemoryCheck memory) {
-        Task task = Tasks.byName(config.task());
+    private static void check(RunConfig config, Task task, MemoryCheck memory) {
         var tokenizer = new CharacterTokenizer(task.alphabet());
         int positions = task.maxPromptLength() + task.maxCompletionLength() + 8;
         config.model().decoder(tokenizer.vocabSize(), positions, tokenizer.eosId());

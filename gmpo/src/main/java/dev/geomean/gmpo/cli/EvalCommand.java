@@ -1,12 +1,12 @@
 package dev.geomean.gmpo.cli;
 
 import dev.geomean.engine.Engine;
+import dev.geomean.gmpo.run.Definitions;
 import dev.geomean.gmpo.run.RunFolder;
 import dev.geomean.gmpo.settings.Settings;
 import dev.geomean.gmpo.task.Problem;
 import dev.geomean.gmpo.task.Task;
 import dev.geomean.gmpo.task.TaskSplit;
-import dev.geomean.gmpo.task.Tasks;
 import dev.geomean.gmpo.train.Evaluator;
 import dev.geomean.gmpo.train.MemoryEstimate;
 import dev.geomean.gmpo.train.Policy;
@@ -69,6 +69,9 @@ final class EvalCommand implements Callable<Integer> {
     @Option(names = "--task", paramLabel = "TASK", description = "The task, for a model that lies in no run's folder.")
     private @Nullable String task;
 
+    @Mixin
+    private OwnFiles own;
+
     @Option(names = "--seed", paramLabel = "N", description = "Chooses the held-out prompts and the samples.")
     private @Nullable Long seed;
 
@@ -103,9 +106,9 @@ final class EvalCommand implements Callable<Integer> {
 
     private Setup setup(Path model) throws IOException {
         Optional<RunFolder> run = Folders.run(model);
-        if (run.isEmpty() && task == null) {
+        if (run.isEmpty() && task == null && own.task().isEmpty()) {
             throw new ParameterException(
-                    spec.commandLine(), model + ": lies in no run's folder; name the task with --task");
+                    spec.commandLine(), model + ": lies in no run's folder; name the task with --task or --task-file");
         }
         RunConfig config = run.isPresent() ? run.get().readConfig() : RunConfig.defaults("gmpo");
         RunConfig.Evaluation standard = config.evaluation();
@@ -114,7 +117,7 @@ final class EvalCommand implements Callable<Integer> {
             int perPrompt = samples == null ? Math.max(standard.samples(), k == null ? 0 : k) : samples;
             int tries = k == null ? Math.max(1, Math.min(standard.k(), perPrompt)) : k;
             var evaluation = new RunConfig.Evaluation(1, count, perPrompt, tries, standard.heldOutFraction());
-            Task subject = Tasks.byName(task == null ? config.task() : task);
+            Task subject = subject(run, config);
             SamplingOptions trained = config.rollout().sampling();
             var sampling = new SamplingOptions(
                     temperature == null ? trained.temperature() : temperature,
@@ -147,6 +150,17 @@ final class EvalCommand implements Callable<Integer> {
         }
     }
 
+    /** The task that an option names, or that of the run. */
+    private Task subject(Optional<RunFolder> run, RunConfig config) throws IOException {
+        Map<String, @Nullable Object> values = Settings.values(config);
+        values.put("task", own.task().orElse(task == null ? config.task() : task));
+        RunConfig asked = Settings.config(values);
+        if (run.isPresent()) {
+            own.addTaskFilesOf(asked, run.get().sources());
+        }
+        return own.definitions().task(asked);
+    }
+
     private void print(Path model, Setup setup, HeldOut heldOut, double seconds) {
         PrintWriter out = spec.commandLine().getOut();
         int perPrompt = setup.evaluation().samples();
@@ -167,7 +181,8 @@ final class EvalCommand implements Callable<Integer> {
             out.println(new JsonMapper().writeValueAsString(result));
         } else {
             out.println("model     " + model);
-            out.println("task      " + setup.task().name() + ", " + setup.problems().size() + " held-out prompts, seed "
+            out.println("task      " + Definitions.label(setup.task().name()) + ", " + setup.problems().size()
+                    + " held-out prompts, seed "
                     + setup.seed());
             out.printf(Locale.ROOT, "greedy    %.4f%n", heldOut.greedyAccuracy());
             if (perPrompt > 0) {

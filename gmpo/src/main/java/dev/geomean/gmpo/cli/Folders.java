@@ -1,6 +1,7 @@
 package dev.geomean.gmpo.cli;
 
 import dev.geomean.engine.io.Safetensors;
+import dev.geomean.gmpo.run.Definitions;
 import dev.geomean.gmpo.run.RunFolder;
 import java.io.IOException;
 import java.io.InputStream;
@@ -20,9 +21,9 @@ final class Folders {
 
     private Folders() {}
 
-    /** A task's specification as part of a file name. */
-    static String name(String task) {
-        return task.replaceAll("[^A-Za-z0-9._]+", "-");
+    /** The name of a task or an objective as part of a file name. */
+    static String name(String name) {
+        return Definitions.label(name).replaceAll("[^A-Za-z0-9._]+", "-");
     }
 
     /**

@@ -4,6 +4,7 @@ import dev.geomean.engine.io.FileFormatException;
 import dev.geomean.engine.io.Names;
 import dev.geomean.gmpo.bench.BenchCommand;
 import dev.geomean.gmpo.names.KnownNames;
+import dev.geomean.gmpo.source.SourceException;
 import java.io.IOException;
 import java.io.OutputStreamWriter;
 import java.io.PrintStream;
@@ -56,7 +57,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
             GenerateCommand.class,
             ReportCommand.class,
             DevicesCommand.class,
-            BenchCommand.class
+            BenchCommand.class,
+            ReferenceCommand.class
         })
 public final class Main implements Runnable {
 
@@ -92,10 +94,11 @@ public final class Main implements Runnable {
         var main = new Main();
         var commandLine = new CommandLine(main);
         // Half a hundred options each: made only where they are asked for.
-        if (List.of(args).contains("train")) {
+        boolean isAll = List.of(args).contains(ReferenceCommand.NAME);
+        if (isAll || List.of(args).contains("train")) {
             ConfigOptions.addTo(command(commandLine, "train"));
         }
-        if (List.of(args).contains("compare")) {
+        if (isAll || List.of(args).contains("compare")) {
             ConfigOptions.addTo(command(commandLine, "compare"), "objective", "seed");
         }
         commandLine
@@ -148,8 +151,13 @@ public final class Main implements Runnable {
                     argument,
                     isOption ? command.getCommandSpec().optionsMap().keySet() : command.getSubcommands().keySet()));
         }
-        message.setCharAt(0, Character.toLowerCase(message.charAt(0)));
-        err.println("geomean: " + message + " (see " + command.getCommandSpec().qualifiedName() + " --help)");
+        if (e.getCause() instanceof SourceException source) {
+            // Every line is a place in a file of the user's, which says more than the help does.
+            source.problems().forEach(problem -> err.println("geomean: " + problem));
+        } else {
+            message.setCharAt(0, Character.toLowerCase(message.charAt(0)));
+            err.println("geomean: " + message + " (see " + command.getCommandSpec().qualifiedName() + " --help)");
+        }
         // The option may stand behind the one that is wrong.
         if (List.of(args).contains("--verbose")) {
             e.printStackTrace(err);
@@ -172,6 +180,7 @@ public final class Main implements Runnable {
         return switch (e) {
             case UncheckedIOException unchecked -> isBadInput(unchecked.getCause());
             case FileFormatException malformed -> true;
+            case SourceException source -> true;
             case NoSuchFileException missing -> true;
             case AccessDeniedException denied -> true;
             case NotDirectoryException file -> true;

@@ -1,5 +1,6 @@
 package dev.geomean.gmpo.cli;
 
+import dev.geomean.gmpo.run.Definitions;
 import dev.geomean.gmpo.train.RoundMetrics;
 import dev.geomean.gmpo.train.RoundMetrics.HeldOut;
 import dev.geomean.gmpo.train.RunConfig;
@@ -120,7 +121,8 @@ final class Progress implements AutoCloseable {
             events.begin(name, config);
         }
         status = new RunStatus(
-                (name.isEmpty() ? "" : name + ": ") + config.objective().preset() + " on " + config.task() + ", seed "
+                (name.isEmpty() ? "" : name + ": ") + Definitions.label(config.objective().preset()) + " on "
+                        + Definitions.label(config.task()) + ", seed "
                         + config.seed(),
                 config,
                 System::nanoTime);
@@ -242,7 +244,12 @@ final class Progress implements AutoCloseable {
         HeldOut heldOut = metrics.heldOut();
         boolean isLine = detail == Detail.ALL
                 || (block == null ? done % LINE_EVERY == 0 || done == rounds : heldOut != null);
-        if (isLine) {
+        if (isLine && block != null && detail == Detail.NORMAL) {
+            // The rest is in the block.
+            say(prefix() + String.format(
+                    Locale.ROOT, "round %" + digits(rounds) + "d/%d  accuracy %.3f%s", done, rounds,
+                    metrics.accuracy(), heldOut == null ? "" : "  " + heldOut(heldOut)));
+        } else if (isLine) {
             say(prefix() + String.format(
                     Locale.ROOT,
                     "round %" + digits(rounds) + "d/%d  accuracy %.3f  entropy %.3f  kl %.4f  grad %.2f"

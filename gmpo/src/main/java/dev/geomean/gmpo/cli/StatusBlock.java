@@ -21,6 +21,7 @@ final class StatusBlock implements AutoCloseable {
     private final ExternalTerminal terminal;
     private final Display display;
     private final boolean isColored;
+    private Size size;
     private List<Line> shown = List.of();
 
     /**
@@ -46,18 +47,20 @@ final class StatusBlock implements AutoCloseable {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-        terminal.setSize(size);
+        this.size = size;
         this.isColored = isColored;
         display = new Display(terminal, false);
-        display.resize(size.getRows(), size.getColumns());
+        useSize();
     }
 
-    /** Shows other lines. */
+    /** Shows other lines, and leaves the cursor behind them. */
     void show(List<Line> lines) {
         shown = List.copyOf(lines);
-        int width = terminal.getWidth() - 1;
+        int width = size.getColumns() - 1;
         int names = lines.stream().mapToInt(line -> line.name().length()).max().orElse(0);
-        display.update(lines.stream().map(line -> styled(line, names, width)).toList(), -1);
+        List<AttributedString> styled = lines.stream().map(line -> styled(line, names, width)).toList();
+        int end = styled.isEmpty() ? 0 : size.cursorPos(styled.size() - 1, styled.getLast().columnLength());
+        display.update(styled, end);
         terminal.flush();
     }
 
@@ -83,9 +86,14 @@ final class StatusBlock implements AutoCloseable {
     void resize(Size size) {
         List<Line> lines = shown;
         show(List.of());
+        this.size = size;
+        useSize();
+        show(lines);
+    }
+
+    private void useSize() {
         terminal.setSize(size);
         display.resize(size.getRows(), size.getColumns());
-        show(lines);
     }
 
     /** Leaves the block as it is and goes on below it. */

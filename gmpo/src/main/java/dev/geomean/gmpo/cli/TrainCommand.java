@@ -6,10 +6,10 @@ import dev.geomean.gmpo.report.LiveReport;
 import dev.geomean.gmpo.report.Report;
 import dev.geomean.gmpo.report.RunLog;
 import dev.geomean.gmpo.report.RunSummary;
+import dev.geomean.gmpo.run.Definitions;
 import dev.geomean.gmpo.run.FolderLock;
 import dev.geomean.gmpo.run.RunFolder;
 import dev.geomean.gmpo.run.TrainingRun;
-import dev.geomean.gmpo.task.Tasks;
 import dev.geomean.gmpo.train.MemoryEstimate;
 import dev.geomean.gmpo.train.NumericalFaultException;
 import dev.geomean.gmpo.train.RunConfig;
@@ -41,6 +41,7 @@ import picocli.CommandLine.Spec;
             "",
             "Examples:",
             "  geomean train --task countdown --objective gmpo",
+            "  geomean train --task-file examples/Brackets.java",
             "  geomean train --config runs/addition-gmpo-seed0/run.json --seed 1",
             "  geomean train --resume runs/addition-gmpo-seed0"
         })
@@ -64,6 +65,14 @@ final class TrainCommand implements Callable<Integer> {
     private @Nullable Path resume;
 
     @Mixin
+    private OwnFiles own;
+
+    @Option(names = "--objective-file", paramLabel = "FILE",
+            description = "A Java file with a class that implements CustomSurrogate: an objective of your own, in place"
+                    + " of --objective.")
+    private List<Path> objectiveFiles = List.of();
+
+    @Mixin
     private Serving serving;
 
     @Mixin
@@ -72,18 +81,19 @@ final class TrainCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         int workers = common.workers();
+        own.addObjectives(objectiveFiles);
         Path folder;
         RunConfig config;
         Path resumed = resume;
         if (resumed != null) {
             config = resumable(resumed);
-            common.checkMemory(MemoryEstimate.of(config, Tasks.byName(config.task()), workers));
+            common.checkMemory(MemoryEstimate.of(config, OwnFiles.taskOf(config, resumed), workers));
             folder = resumed;
         } else {
-            config = ConfigOptions.resolve(spec, configFile, null,
+            config = ConfigOptions.resolve(spec, configFile, own.objective(), own,
                     (run, task) -> common.checkMemory(MemoryEstimate.of(run, task, workers)));
             folder = Folders.fresh(spec, out, Folders.name(config.task()) + "-"
-                    + config.objective().preset() + "-seed" + config.seed());
+                    + Folders.name(config.objective().preset()) + "-seed" + config.seed());
         }
         PrintWriter err = spec.commandLine().getErr();
         if (new RunFolder(folder).isComplete()) {
@@ -105,7 +115,8 @@ final class TrainCommand implements Callable<Integer> {
         int exitCode;
         try (var interruption = new Interruption(progress::alert);
                 Engine engine = Engine.cpu(workers)) {
-            progress.say("geomean: " + config.objective().preset() + " on " + config.task() + ", seed " + config.seed()
+            progress.say("geomean: " + Definitions.label(config.objective().preset()) + " on "
+                    + Definitions.label(config.task()) + ", seed " + config.seed()
                     + ", " + config.rounds() + " rounds of " + config.rollout().prompts() + " x "
                     + config.rollout().samples() + " completions; " + engine.backend().name() + ", " + workers
                     + (workers == 1 ? " worker" : " workers"));
@@ -114,7 +125,7 @@ final class TrainCommand implements Callable<Integer> {
             var listener = progress.listener(interruption);
             complete = isResumed
                     ? TrainingRun.resume(engine, folder, listener)
-                    : TrainingRun.start(engine, config, folder, null, listener);
+                    : TrainingRun.start(engine, config, own.definitions(), folder, null, listener);
             exitCode = interruption.exitCode();
         } catch (FolderLock.InUseException | FileFormatException e) {
             throw e;
@@ -163,7 +174,9 @@ final class TrainCommand implements Callable<Integer> {
             throw new ParameterException(spec.commandLine(), folder + ": no run to resume, " + run.configFile()
                     + (Files.isDirectory(folder) ? " is missing" : " does not exist"));
         }
-        return run.readConfig();
+        RunConfig config = run.readConfig();
+        own.checkUnchanged(config.task(), List.of(config.objective().preset()));
+        return config;
     }
 
     private int finish(Path folder) throws IOException {

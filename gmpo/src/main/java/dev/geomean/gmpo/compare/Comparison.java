@@ -5,6 +5,7 @@ import dev.geomean.engine.io.AtomicFile;
 import dev.geomean.engine.io.AtomicFolder;
 import dev.geomean.engine.io.FileFormatException;
 import dev.geomean.gmpo.json.JsonFile;
+import dev.geomean.gmpo.run.Definitions;
 import dev.geomean.gmpo.run.FolderLock;
 import dev.geomean.gmpo.run.RunFolder;
 import dev.geomean.gmpo.run.TrainingRun;
@@ -40,12 +41,13 @@ public final class Comparison {
 
     private final Path folder;
     private final Plan plan;
+    private final Definitions definitions;
 
     /**
      * What is compared.
      *
      * @param config settings of all runs; its objective's name and its seed are replaced
-     * @param objectives names of presets, each once
+     * @param objectives names of presets or of objectives of one's own, each once
      * @param seeds seeds, each once
      */
     public record Plan(RunConfig config, List<String> objectives, List<Long> seeds) {
@@ -64,7 +66,7 @@ public final class Comparison {
             if (objectives.isEmpty() || seeds.isEmpty()) {
                 throw new IllegalArgumentException("a comparison needs at least one objective and one seed");
             }
-            if (new HashSet<>(objectives).size() < objectives.size()) {
+            if (objectives.stream().map(Definitions::label).distinct().count() < objectives.size()) {
                 throw new IllegalArgumentException("an objective is named twice: " + String.join(",", objectives));
             }
             if (new HashSet<>(seeds).size() < seeds.size()) {
@@ -134,13 +136,14 @@ public final class Comparison {
         boolean resume(Path folder, TrainingListener listener) throws IOException;
     }
 
-    private Comparison(Path folder, Plan plan) {
+    private Comparison(Path folder, Plan plan, Definitions definitions) {
         this.folder = folder;
         this.plan = plan;
+        this.definitions = definitions;
     }
 
     /**
-     * Prepares a new comparison: writes its plan.
+     * Prepares a new comparison of built-in tasks and objectives: writes its plan.
      *
      * @param folder its folder, new or empty
      * @param plan what is compared
@@ -149,6 +152,20 @@ public final class Comparison {
      * @throws IOException if the plan cannot be written, or there is one
      */
     public static Comparison create(Path folder, Plan plan) throws IOException {
+        return create(folder, plan, Definitions.BUILT_IN);
+    }
+
+    /**
+     * Prepares a new comparison: writes its plan and copies of the files that it depends on.
+     *
+     * @param folder its folder, new or empty
+     * @param plan what is compared
+     * @param definitions tasks and objectives of one's own
+     * @return the comparison
+     * @throws FolderLock.InUseException if another comparison has the folder
+     * @throws IOException if the plan cannot be written, or there is one
+     */
+    public static Comparison create(Path folder, Plan plan, Definitions definitions) throws IOException {
         FolderLock.checkWritable(folder);
         Files.createDirectories(folder);
         try (var _ = FolderLock.acquire(folder)) {
@@ -156,13 +173,16 @@ public final class Comparison {
                 throw new FileAlreadyExistsException(folder + ": the folder holds a comparison");
             }
             AtomicFolder.deleteLeftovers(folder);
+            for (String objective : plan.objectives()) {
+                definitions.saveFilesOf(plan.run(objective, plan.seeds().getFirst()), new RunFolder(folder).sources());
+            }
             AtomicFile.write(folder.resolve(FILE_NAME), JSON.writeValueAsBytes(plan));
         }
-        return new Comparison(folder, plan);
+        return new Comparison(folder, plan, definitions);
     }
 
     /**
-     * Opens a comparison that was started earlier.
+     * Opens a comparison that was started earlier. Files that it depends on are read from its folder when it goes on.
      *
      * @param folder its folder
      * @return the comparison
@@ -170,8 +190,31 @@ public final class Comparison {
      * @throws IOException if its plan cannot be read
      */
     public static Comparison open(Path folder) throws IOException {
+        return open(folder, Definitions.BUILT_IN);
+    }
+
+    /**
+     * Opens a comparison that was started earlier. Files that it depends on are read from its folder when it goes on.
+     *
+     * @param folder its folder
+     * @param given tasks and objectives of one's own that are objects
+     * @return the comparison
+     * @throws FileFormatException if its plan is malformed
+     * @throws IOException if its plan cannot be read
+     */
+    public static Comparison open(Path folder, Definitions given) throws IOException {
         Path file = folder.resolve(FILE_NAME);
-        return new Comparison(folder, JsonFile.read(file, Plan.class));
+        return new Comparison(folder, JsonFile.read(file, Plan.class), given);
+    }
+
+    /** What the plan's names stand for, with the files that the folder keeps. */
+    private Definitions allDefinitions() throws IOException {
+        Definitions all = definitions;
+        for (String objective : plan.objectives()) {
+            RunConfig config = plan.run(objective, plan.seeds().getFirst());
+            all = all.withFilesOf(config, new RunFolder(folder).sources());
+        }
+        return all;
     }
 
     /**
@@ -194,7 +237,7 @@ public final class Comparison {
             String warmup = "warmup-seed" + seed;
             runs.add(new Run(warmup, plan.warmup(seed), null));
             for (String objective : plan.objectives()) {
-                runs.add(new Run(objective + "-seed" + seed, plan.run(objective, seed), warmup));
+                runs.add(new Run(name(objective, seed), plan.run(objective, seed), warmup));
             }
         }
         return runs;
@@ -207,9 +250,20 @@ public final class Comparison {
      */
     public List<Path> folders() {
         return plan.objectives().stream()
-                .flatMap(objective -> plan.seeds().stream().map(seed -> folder.resolve(objective + "-seed" + seed)))
+                .flatMap(objective -> plan.seeds().stream().map(seed -> folder.resolve(name(objective, seed))))
                 .filter(path -> new RunFolder(path).exists())
                 .toList();
+    }
+
+    /**
+     * Name of the folder of a run that is compared.
+     *
+     * @param objective what the plan calls its objective
+     * @param seed its seed
+     * @return for example {@code gmpo-seed0}
+     */
+    public static String name(String objective, long seed) {
+        return Definitions.label(objective) + "-seed" + seed;
     }
 
     /**
@@ -222,18 +276,19 @@ public final class Comparison {
      * @throws IOException if files cannot be read or written
      */
     public boolean run(Engine engine, BiFunction<Run, Boolean, TrainingListener> listeners) throws IOException {
+        Definitions all = allDefinitions();
         return run(
                 new Runner() {
                     @Override
                     public boolean start(
                             RunConfig config, Path path, @Nullable Path warmStart, TrainingListener listener)
                             throws IOException {
-                        return TrainingRun.start(engine, config, path, warmStart, listener);
+                        return TrainingRun.start(engine, config, all, path, warmStart, listener);
                     }
 
                     @Override
                     public boolean resume(Path path, TrainingListener listener) throws IOException {
-                        return TrainingRun.resume(engine, path, listener);
+                        return TrainingRun.resume(engine, all, path, listener);
                     }
                 },
                 listeners);

@@ -33,6 +33,8 @@ final class HostPolicyLoss {
     private boolean advantagePerToken;
     private double logRatioClamp;
 
+    private final ResponseTokens response = new ResponseTokens();
+
     // What means divide by.
     private double globalTokens;
     private double globalSequences;
@@ -189,6 +191,7 @@ final class HostPolicyLoss {
             case Surrogate.Gspo g -> gspo(g, row);
             case Surrogate.Gmpo g -> gmpo(g, row);
             case Surrogate.Hmpo h -> hmpo(h, row);
+            case CustomSurrogate c -> custom(c, row);
         };
     }
 
@@ -366,6 +369,30 @@ final class HostPolicyLoss {
             storeGradient(i, live ? -value * Math.exp(smallest - logRatio(i)) / reciprocals : 0);
         }
         return value;
+    }
+
+    private double custom(CustomSurrogate c, int row) {
+        double a = advantages.getFloat(row);
+        if (a == 0) {
+            return withoutValue();
+        }
+        response.begin(a);
+        for (int i = begin; i < end; i++) {
+            if (counts(i)) {
+                response.add(logProb(i), logRatio(i));
+            }
+        }
+        double share = sequenceWeight() / globalSequences;
+        double value = c.value(response);
+        ratio = value / a;
+        clippedLow += response.clippedLow();
+        clippedHigh += response.clippedHigh();
+        int t = 0;
+        for (int i = begin; i < end; i++) {
+            double gradient = counts(i) ? response.gradient(t++) : 0;
+            storeGradient(i, gradient == 0 || isClamped(i) ? 0 : -share * gradient);
+        }
+        return share * value;
     }
 
     /** The row contributes nothing to the policy loss. */

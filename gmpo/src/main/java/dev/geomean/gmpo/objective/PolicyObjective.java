@@ -107,6 +107,8 @@ public record PolicyObjective(
                     case Surrogate.Cispo c -> new Surrogate.Cispo(clipLow, clipHigh);
                     case Surrogate.Sapo s -> throw new IllegalArgumentException(
                             "clip bounds do not apply to " + s + ": it has a soft gate");
+                    case CustomSurrogate c -> throw new IllegalArgumentException(
+                            "clip bounds do not apply to " + c + ": it clips by itself, or not at all");
                 };
         return withSurrogate(clipped);
     }
@@ -125,7 +127,14 @@ public record PolicyObjective(
         return withSurrogate(new Surrogate.Grpo(g.clipLow(), g.clipHigh(), dualClip));
     }
 
-    private PolicyObjective withSurrogate(Surrogate newSurrogate) {
+    /**
+     * The same objective with another surrogate.
+     *
+     * @param newSurrogate what happens to the ratios
+     * @return the changed objective
+     * @throws IllegalArgumentException if the aggregation does not apply to it
+     */
+    public PolicyObjective withSurrogate(Surrogate newSurrogate) {
         return new PolicyObjective(newSurrogate, aggregation, sequenceDenominator, logRatioClamp, kl);
     }
 }

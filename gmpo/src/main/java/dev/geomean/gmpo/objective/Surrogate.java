@@ -1,20 +1,29 @@
 package dev.geomean.gmpo.objective;
 
 /**
- * What an objective does with the probability ratios of a response: one record per family.
+ * What an objective does with the probability ratios of a response: one record per family, and
+ * {@link CustomSurrogate} for one's own.
  *
  * <p>Notation: {@code d_t = log π_θ(o_t) - log π_old(o_t)}, {@code ρ_t = e^(d_t)}, {@code n} the number of tokens that
  * count, {@code A} the advantage, {@code sg} stop-gradient. All formulas are to be maximised; the loss is their negative.
  *
  * <p>A bound of {@link Double#POSITIVE_INFINITY} never clips.
  */
-public sealed interface Surrogate {
+public sealed interface Surrogate
+        permits
+        Surrogate.Grpo,
+        Surrogate.Gspo,
+        Surrogate.Gmpo,
+        Surrogate.Hmpo,
+        Surrogate.Cispo,
+        Surrogate.Sapo,
+        CustomSurrogate {
 
     /**
      * Whether the objective takes one ratio per response instead of one per token. Such an objective is averaged over
      * responses, takes one advantage per response, and multiplies it by the geometric mean of importance weights.
      *
-     * @return true for {@link Gspo}, {@link Gmpo} and {@link Hmpo}
+     * @return true for {@link Gspo}, {@link Gmpo}, {@link Hmpo} and {@link CustomSurrogate}
      */
     default boolean isSequenceLevel() {
         return switch (this) {
@@ -24,6 +33,7 @@ public sealed interface Surrogate {
             case Gspo g -> true;
             case Gmpo g -> true;
             case Hmpo h -> true;
+            case CustomSurrogate c -> true;
         };
     }
 

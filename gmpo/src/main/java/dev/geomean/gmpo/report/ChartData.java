@@ -1,5 +1,6 @@
 package dev.geomean.gmpo.report;
 
+import dev.geomean.gmpo.objective.CustomSurrogate;
 import dev.geomean.gmpo.objective.Surrogate;
 import dev.geomean.gmpo.objective.Surrogate.ClipLevel;
 import dev.geomean.gmpo.train.RoundMetrics;
@@ -252,6 +253,7 @@ final class ChartData {
             case Surrogate.Hmpo hmpo -> new double[] {-hmpo.clipLow(), hmpo.clipHigh()};
             case Surrogate.Gspo gspo -> unbounded();
             case Surrogate.Sapo sapo -> unbounded();
+            case CustomSurrogate custom -> unbounded();
         };
     }
 

@@ -28,8 +28,11 @@ import org.jspecify.annotations.Nullable;
  * loopback address as host, so that a page from elsewhere whose name is made to lead here cannot read the data.
  */
 public final class LiveReport implements AutoCloseable {
-    /** Reading and drawing cost time that the run could use; more often than this the same answer is given again. */
+    /** Within this time the same answer is given again: reading and drawing cost time that the run could use. */
     private static final long MIN_MILLIS = 1000;
+
+    /** For the same reason, within so many times the time that the answer took. */
+    private static final long REST = 20;
 
     private static final String HTML = "text/html; charset=utf-8";
     private static final String JSON = "application/json; charset=utf-8";
@@ -43,6 +46,7 @@ public final class LiveReport implements AutoCloseable {
     private @Nullable Answer page;
     private @Nullable Answer news;
     private long readAt;
+    private long millisTaken;
 
     /** What is sent. */
     private record Answer(int status, String type, byte[] body, String tag) {
@@ -129,7 +133,7 @@ public final class LiveReport implements AutoCloseable {
 
     private Answer latest(boolean isPage) {
         long now = System.nanoTime() / 1_000_000;
-        if (page == null || now - readAt >= MIN_MILLIS) {
+        if (now - readAt >= Math.max(MIN_MILLIS, REST * millisTaken)) {
             page = null;
             news = null;
             readAt = now;
@@ -141,6 +145,7 @@ public final class LiveReport implements AutoCloseable {
                 known = isPage
                         ? Answer.of(200, HTML, report.liveHtml())
                         : Answer.of(200, JSON, report.news());
+                millisTaken = System.nanoTime() / 1_000_000 - now;
                 if (isPage) {
                     page = known;
                 } else {

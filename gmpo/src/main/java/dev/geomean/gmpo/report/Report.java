@@ -1,6 +1,7 @@
 package dev.geomean.gmpo.report;
 
 import dev.geomean.engine.io.AtomicFile;
+import dev.geomean.gmpo.run.Definitions;
 import dev.geomean.gmpo.train.RunConfig;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -101,13 +102,13 @@ public final class Report {
             return "No run yet";
         }
         List<String> tasks = groups.stream()
-                .map(group -> group.runs().getFirst().config().task())
+                .map(group -> Definitions.label(group.runs().getFirst().config().task()))
                 .distinct()
                 .toList();
         String objectives = String.join(
                 ", ",
                 groups.stream()
-                        .map(group -> group.runs().getFirst().config().objective().preset())
+                        .map(group -> Definitions.label(group.runs().getFirst().config().objective().preset()))
                         .distinct()
                         .toList());
         return objectives + " on " + String.join(", ", tasks);

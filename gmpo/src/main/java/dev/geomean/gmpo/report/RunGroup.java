@@ -1,5 +1,6 @@
 package dev.geomean.gmpo.report;
 
+import dev.geomean.gmpo.run.Definitions;
 import dev.geomean.gmpo.settings.Setting;
 import dev.geomean.gmpo.settings.Settings;
 import java.util.ArrayList;
@@ -72,7 +73,7 @@ public record RunGroup(String label, List<RunLog> runs) {
     }
 
     private static String label(Key key, List<String> varying) {
-        var label = new StringBuilder(Settings.text(key.values().get(PRESET)));
+        var label = new StringBuilder(Definitions.label(Settings.text(key.values().get(PRESET))));
         for (String path : varying) {
             String option = Settings.at(path).map(Setting::option).orElse(path);
             label.append(", ").append(option).append(' ').append(Settings.text(key.values().get(path)));

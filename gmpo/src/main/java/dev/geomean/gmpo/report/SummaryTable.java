@@ -1,5 +1,6 @@
 package dev.geomean.gmpo.report;
 
+import dev.geomean.gmpo.run.Definitions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.ToDoubleFunction;
@@ -45,7 +46,9 @@ public record SummaryTable(List<String> head, List<Row> rows) {
                 .toList();
         int k = summaries.stream().flatMap(List::stream).mapToInt(RunSummary::k).max().orElse(0);
         List<Row> rows = new ArrayList<>();
-        rows.add(new Row("task", groups.stream().map(group -> group.runs().getFirst().config().task()).toList()));
+        rows.add(new Row("task", groups.stream()
+                .map(group -> Definitions.label(group.runs().getFirst().config().task()))
+                .toList()));
         rows.add(new Row("seeds", groups.stream().map(SummaryTable::seeds).toList()));
         rows.add(new Row("rounds", groups.stream().map(SummaryTable::rounds).toList()));
         String last = " (last " + RunSummary.LAST + " rounds)";

@@ -16,8 +16,8 @@ import tools.jackson.databind.json.JsonMapper;
 
 /**
  * Where a run keeps its files: {@code run.json} (configuration), {@code metrics.jsonl}, {@code samples.jsonl},
- * {@code timings.jsonl}, {@code checkpoints/}, {@code reference/} (the policy at the start) and {@code final/} (the policy
- * at the end).
+ * {@code timings.jsonl}, {@code checkpoints/}, {@code source/} (files of the user's), {@code reference/} (the policy at
+ * the start) and {@code final/} (the policy at the end).
  *
  * @param path the folder
  */
@@ -91,6 +91,15 @@ public record RunFolder(Path path) {
     }
 
     /**
+     * Copies of the files of the user's that the run depends on.
+     *
+     * @return {@code source}
+     */
+    public Path sources() {
+        return path.resolve("source");
+    }
+
+    /**
      * Whether the run has ended.
      *
      * @return true if its result exists
@@ -128,6 +137,7 @@ public record RunFolder(Path path) {
                     && (AtomicFolder.isLeftover(file)
                             || file.endsWith(FolderLock.FILE_NAME)
                             || file.endsWith(Environment.FILE_NAME)
+                            || file.endsWith(sources().getFileName())
                             || file.endsWith(reference().getFileName())));
         }
     }

@@ -4,11 +4,11 @@ import dev.geomean.engine.Engine;
 import dev.geomean.engine.io.AtomicFolder;
 import dev.geomean.engine.io.Safetensors;
 import dev.geomean.engine.optim.Optimizer;
+import dev.geomean.gmpo.objective.PolicyObjective;
 import dev.geomean.gmpo.run.Checkpoint.Phase;
 import dev.geomean.gmpo.task.Problem;
 import dev.geomean.gmpo.task.Task;
 import dev.geomean.gmpo.task.TaskSplit;
-import dev.geomean.gmpo.task.Tasks;
 import dev.geomean.gmpo.train.Policy;
 import dev.geomean.gmpo.train.RoundMetrics;
 import dev.geomean.gmpo.train.RunConfig;
@@ -38,13 +38,20 @@ public final class TrainingRun {
     private final RunFolder folder;
     private final TrainingListener listener;
     private final Task task;
+    private final PolicyObjective objective;
 
-    private TrainingRun(Engine engine, RunConfig config, RunFolder folder, TrainingListener listener) {
+    private TrainingRun(
+            Engine engine,
+            RunConfig config,
+            Definitions definitions,
+            RunFolder folder,
+            TrainingListener listener) {
         this.engine = engine;
         this.config = config;
         this.folder = folder;
         this.listener = listener;
-        this.task = Tasks.byName(config.task());
+        this.task = definitions.task(config);
+        this.objective = definitions.objective(config);
     }
 
     /** Finds out before anything is written or trained, not after the warm-up. */
@@ -64,7 +71,7 @@ public final class TrainingRun {
     }
 
     /**
-     * Starts a new run.
+     * Starts a new run of a built-in task and objective.
      *
      * @param engine where it runs
      * @param config what to do
@@ -80,8 +87,32 @@ public final class TrainingRun {
     public static boolean start(
             Engine engine, RunConfig config, Path path, @Nullable Path warmStart, TrainingListener listener)
             throws IOException {
+        return start(engine, config, Definitions.BUILT_IN, path, warmStart, listener);
+    }
+
+    /**
+     * Starts a new run.
+     *
+     * @param engine where it runs
+     * @param config what to do
+     * @param definitions tasks and objectives of one's own
+     * @param path the run's folder, new or empty
+     * @param warmStart folder of a complete run whose final model is the starting point instead of a warm-up, or null
+     * @param listener hears of the progress and may stop the run
+     * @return true if the run is complete, false if the listener stopped it
+     * @throws IOException if files cannot be read or written, or the folder is in use
+     * @throws IllegalArgumentException if the configuration does not fit the task or the warm start
+     */
+    public static boolean start(
+            Engine engine,
+            RunConfig config,
+            Definitions definitions,
+            Path path,
+            @Nullable Path warmStart,
+            TrainingListener listener)
+            throws IOException {
         var folder = new RunFolder(path);
-        var run = new TrainingRun(engine, config, folder, listener);
+        var run = new TrainingRun(engine, config, definitions, folder, listener);
         checkUnused(folder);
         FolderLock.checkWritable(path);
         run.checkTask(warmStart == null);
@@ -99,6 +130,7 @@ public final class TrainingRun {
                     save(policy, folder.reference());
                 }
                 Environment.of(engine).write(folder);
+                definitions.saveFilesOf(config, folder.sources());
                 folder.writeConfig(config);
                 return run.execute(policy, Optional.empty(), warmStart != null);
             }
@@ -124,12 +156,29 @@ public final class TrainingRun {
      * @throws dev.geomean.gmpo.train.NumericalFaultException if the numbers do not stay finite
      */
     public static boolean resume(Engine engine, Path path, TrainingListener listener) throws IOException {
+        return resume(engine, Definitions.BUILT_IN, path, listener);
+    }
+
+    /**
+     * Continues a run from its last checkpoint, or from the beginning if it has none.
+     *
+     * @param engine where it runs
+     * @param given tasks and objectives of one's own that are objects; those in files are taken from the run's folder
+     * @param path the run's folder
+     * @param listener hears of the progress and may stop the run
+     * @return true if the run is complete, false if the listener stopped it
+     * @throws IOException if files cannot be read or written
+     * @throws IllegalArgumentException if a file has changed since the run started, or a task or objective is unknown
+     */
+    public static boolean resume(Engine engine, Definitions given, Path path, TrainingListener listener)
+            throws IOException {
         var folder = new RunFolder(path);
         if (folder.isComplete()) {
             return true;
         }
         RunConfig config = folder.readConfig();
-        var run = new TrainingRun(engine, config, folder, listener);
+        Definitions definitions = given.withFilesOf(config, folder.sources());
+        var run = new TrainingRun(engine, config, definitions, folder, listener);
         try (var _ = FolderLock.acquire(path);
                 Policy policy = Policy.create(engine, run.task, config.model(), config.seed())) {
             Optional<Checkpoint> from = Checkpoint.latest(folder.checkpoints(), listener::warned);
@@ -161,7 +210,7 @@ public final class TrainingRun {
             }
             Checksums.check(folder.reference());
             try (Decoder reference = ModelFolder.load(engine, folder.reference());
-                    var trainer = new Trainer(config, task, policy, reference)) {
+                    var trainer = new Trainer(config, task, objective, policy, reference)) {
                 if (!rounds(trainer, inPolicyPhase ? from : Optional.empty(), journal)) {
                     return false;
                 }

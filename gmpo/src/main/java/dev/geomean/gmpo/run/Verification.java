@@ -112,6 +112,9 @@ public record Verification(int firstRound, List<Part> parts, Optional<String> ot
     /** Makes a run that stopped at the checkpoint, or before its first step. */
     private static void prepare(RunFolder run, Optional<Checkpoint> from, RunFolder scratch) throws IOException {
         Files.copy(run.configFile(), scratch.configFile());
+        if (Files.isDirectory(run.sources())) {
+            copyFolder(run.sources(), scratch.sources());
+        }
         if (from.isPresent()) {
             Files.copy(run.metricsFile(), scratch.metricsFile());
             Files.copy(run.samplesFile(), scratch.samplesFile());

@@ -23,7 +23,9 @@ public final class Settings {
 
     private static final List<Setting> ALL = List.of(
             // Run
-            new Setting("task", "task", "Run", "What is learned: addition[:digits=N] or countdown[:numbers=N]."),
+            new Setting("task", "task", "Run",
+                    "What is learned: addition[:digits=N], countdown[:numbers=N], sort[:length=N] or"
+                            + " running_sum[:numbers=N]; one of your own with --task-file or --prompts-file."),
             new Setting("seed", "seed", "Run", "Random seed of parameters, prompts and samples."),
             new Setting("rounds", "rounds", "Run", "Rounds of sampling and updates."),
             new Setting("shards", "shards", "Run",
@@ -31,7 +33,7 @@ public final class Settings {
             // Objective
             new Setting("objective", "objective.preset", "Objective",
                     "Policy objective with its paper's values: grpo, dr_grpo, dapo, gspo, gmpo, gmpo_seqclip,"
-                            + " gmpo_noclip, gmpo_nonorm, hmpo, cispo or sapo."),
+                            + " gmpo_noclip, gmpo_nonorm, hmpo, cispo or sapo; one of your own with --objective-file."),
             new Setting("clip-low", "objective.clipLow", "Objective",
                     "Lower clip bound: the ratio stays above 1 - X (grpo, dapo, gspo, cispo), the log-ratio above -X"
                             + " (gmpo, hmpo). Needs --clip-high."),

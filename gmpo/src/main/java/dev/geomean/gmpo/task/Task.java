@@ -4,14 +4,16 @@ package dev.geomean.gmpo.task;
  * A distribution of prompts and a rule that scores completions. Implementations are immutable and thread-safe: the same
  * seed gives the same problem, on every thread and every machine.
  */
-public interface Task {
+public interface Task extends Reward {
 
     /**
-     * The task with its options, as {@link Tasks#byName} understands it.
+     * The task with its options: for a built-in one, as {@link Tasks#byName} understands it.
      *
-     * @return for example {@code "addition:digits=3"}
+     * @return for example {@code "addition:digits=3"}; the name of the class, unless a task knows better
      */
-    String name();
+    default String name() {
+        return getClass().getSimpleName();
+    }
 
     /**
      * Draws a problem. {@link TaskSplit} chooses the seeds.
@@ -28,6 +30,7 @@ public interface Task {
      * @param completion text after the prompt, without end marker
      * @return from 0 (wrong) to 1 (right)
      */
+    @Override
     double score(Problem problem, String completion);
 
     /**

@@ -8,7 +8,7 @@ import java.util.TreeMap;
 
 /** The built-in tasks by name. */
 public final class Tasks {
-    private static final List<String> NAMES = List.of("addition", "countdown");
+    private static final List<String> NAMES = List.of("addition", "countdown", "sort", "running_sum");
 
     private Tasks() {}
 
@@ -27,6 +27,8 @@ public final class Tasks {
      * <ul>
      *   <li>{@code addition}: {@link Addition}; {@code digits} from 1 to 9, default 3
      *   <li>{@code countdown}: {@link Countdown}; {@code numbers} from 2 to 6, default 3
+     *   <li>{@code sort}: {@link Sort}; {@code length} from 2 to 32, default 6
+     *   <li>{@code running_sum}: {@link RunningSum}; {@code numbers} from 2 to 11, default 8
      * </ul>
      *
      * @param specification for example {@code "addition:digits=4"}
@@ -41,6 +43,8 @@ public final class Tasks {
                 switch (name) {
                     case "addition" -> new Addition(options.take("digits", 3));
                     case "countdown" -> new Countdown(options.take("numbers", 3));
+                    case "sort" -> new Sort(options.take("length", 6));
+                    case "running_sum" -> new RunningSum(options.take("numbers", 8));
                     default -> throw new KnownNames("task", NAMES).unknown(name);
                 };
         options.checkAllTaken();

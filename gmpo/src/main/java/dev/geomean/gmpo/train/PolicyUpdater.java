@@ -150,7 +150,8 @@ public final class PolicyUpdater implements AutoCloseable {
                 ? batch.rows.length
                 : responses.nonEmpty(batch.rows);
         PolicyStep.Result result = step.run(batch.scored, batch.rows, sequences, learningRate);
-        return new Result(result.update().loss(), result.update().gradNorm(), result.update().applied());
+        ParameterUpdate.Result done = result.update();
+        return new Result(done.loss(), done.gradNorm(), done.applied());
     }
 
     @Override

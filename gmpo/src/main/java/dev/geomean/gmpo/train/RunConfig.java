@@ -6,9 +6,12 @@ import dev.geomean.engine.optim.UpdateRule;
 import dev.geomean.gmpo.advantage.AdvantageEstimator;
 import dev.geomean.gmpo.names.KnownNames;
 import dev.geomean.gmpo.objective.Aggregation;
+import dev.geomean.gmpo.objective.CustomSurrogate;
 import dev.geomean.gmpo.objective.KlPenalty;
 import dev.geomean.gmpo.objective.PolicyObjective;
 import dev.geomean.gmpo.objective.Preset;
+import dev.geomean.gmpo.objective.ResponseTokens;
+import dev.geomean.gmpo.source.SourceFile;
 import dev.geomean.model.DecoderConfig;
 import dev.geomean.model.generate.SamplingOptions;
 import java.util.Locale;
@@ -229,7 +232,7 @@ public record RunConfig(
     /**
      * What is optimised: a preset, and what is changed in it. Null keeps the preset's value.
      *
-     * @param preset name of a {@link Preset}
+     * @param preset name of a {@link Preset}, or of an objective of one's own: {@code custom:<name>}, or a file with its hash
      * @param clipLow lower clip bound
      * @param clipHigh upper clip bound
      * @param aggregation name of an {@link Aggregation}
@@ -253,6 +256,9 @@ public record RunConfig(
             String klEstimator,
             @Nullable String advantages,
             @Nullable Double importanceCap) {
+
+        /** What the name of an objective starts with that is an object of the program. */
+        public static final String CUSTOM = "custom:";
 
         /**
          * Checks that the parts fit together.
@@ -293,7 +299,40 @@ public record RunConfig(
         }
 
         /**
-         * The objective.
+         * Whether the objective is one's own, which this configuration only names.
+         *
+         * @return true if it is defined elsewhere
+         */
+        @JsonIgnore
+        public boolean isCustom() {
+            return isCustom(preset);
+        }
+
+        private static boolean isCustom(String preset) {
+            return preset.startsWith(CUSTOM) || SourceFile.isReference(preset);
+        }
+
+        private static Preset preset(String name) {
+            return isCustom(name)
+                    ? new Preset(name, PolicyObjective.of(new Undefined(name)), AdvantageEstimator.GROUP_STD)
+                    : Preset.named(name);
+        }
+
+        /** Stands for a surrogate that is defined elsewhere. */
+        private record Undefined(String name) implements CustomSurrogate {
+            @Override
+            public double value(ResponseTokens tokens) {
+                throw new IllegalStateException("objective " + name + " is defined elsewhere and cannot be computed");
+            }
+
+            @Override
+            public String toString() {
+                return name;
+            }
+        }
+
+        /**
+         * The objective. One's own is only named here and cannot be computed; with its definition it can.
          *
          * @return preset with changes
          */
@@ -322,7 +361,7 @@ public record RunConfig(
         }
 
         private static AdvantageEstimator estimator(String preset, @Nullable String advantages) {
-            return advantages == null ? Preset.named(preset).advantages() : AdvantageEstimator.named(advantages);
+            return advantages == null ? preset(preset).advantages() : AdvantageEstimator.named(advantages);
         }
 
         private static PolicyObjective resolve(
@@ -335,7 +374,7 @@ public record RunConfig(
                 @Nullable Double logRatioClamp,
                 double klCoefficient,
                 String klEstimator) {
-            PolicyObjective objective = Preset.named(preset).objective();
+            PolicyObjective objective = preset(preset).objective();
             if ((clipLow == null) != (clipHigh == null)) {
                 throw new IllegalArgumentException("clipLow and clipHigh must be given together");
             }

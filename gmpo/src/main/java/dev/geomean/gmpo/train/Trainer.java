@@ -52,12 +52,27 @@ public final class Trainer implements AutoCloseable {
      * @throws IllegalArgumentException if the configuration does not fit the policy
      */
     public Trainer(RunConfig config, Task task, Policy policy, Decoder reference) {
+        this(config, task, config.objective().policyObjective(), policy, reference);
+    }
+
+    /**
+     * Prepares a run with an objective of one's own.
+     *
+     * @param config what to do
+     * @param task prompts and rewards
+     * @param objective what is optimised, in place of the one that the configuration names
+     * @param policy what is trained, after the warm-up
+     * @param reference the policy at the start, for the KL divergence; not changed and not closed
+     * @throws IllegalArgumentException if the configuration does not fit the policy
+     */
+    public Trainer(
+            RunConfig config, Task task, PolicyObjective objective, Policy policy, Decoder reference) {
         this.config = config;
         this.task = task;
         this.split = new TaskSplit(task, config.evaluation().heldOutFraction());
         this.policy = policy;
         this.reference = reference;
-        this.objective = config.objective().policyObjective();
+        this.objective = objective;
         RunConfig.Update settings = config.update();
         this.update = new ParameterUpdate(
                 policy.decoder(),

@@ -8,9 +8,12 @@ import dev.geomean.gmpo.train.RunConfig;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Nested;
@@ -19,6 +22,8 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 @DisplayName("The command line")
 class CommandLineTest {
@@ -59,12 +64,13 @@ class CommandLineTest {
         @Test
         @DisplayName("with the defaults of a run")
         void defaults() {
-            String help = run("train", "--help").out().replaceAll("\\s+", " ");
+            // Lines also break after hyphens.
+            String help = run("train", "--help").out().replaceAll("\\s+", "");
             Map<String, Object> values = Settings.values(RunConfig.defaults("gmpo"));
             for (Setting setting : Settings.all()) {
                 if (!Settings.isNullable(setting)) {
-                    assertThat(help).contains(setting.meaning() + " Default: "
-                            + Settings.text(values.get(setting.path())) + ".");
+                    String text = setting.meaning() + " Default: " + Settings.text(values.get(setting.path())) + ".";
+                    assertThat(help).contains(text.replace(" ", ""));
                 }
             }
         }
@@ -126,6 +132,9 @@ class CommandLineTest {
             "train --heads 5 | heads",
             "train --kv-heads 2 | --kv-heads must equal heads with gpt2",
             "train --ffn-dim 100 | --ffn-dim is for --architecture llama",
+            "train --serve 70000 | --serve: port must be from 0 to 65535, not 70000",
+            "train --serve=web | '--serve': 'web' is not an int",
+            "train --json --quiet | --json and --quiet exclude each other",
             "train --workers 0 | --workers must be at least 1, not 0",
             "train --workers two | '--workers': 'two' is not an int",
             "train --config missing.json | missing.json: no such file",
@@ -225,6 +234,47 @@ class CommandLineTest {
                     "train", TINY, "--quiet --rounds 0 --out", folder.resolve("quiet").toString()));
             assertThat(trained.err()).isEmpty();
             assertThat(trained.code()).isZero();
+        }
+
+        @Test
+        @DisplayName("a run with an account for programs")
+        void json() {
+            String run = folder.resolve("json").toString();
+            Result trained = CommandLineTest.run(words("train", TINY, "--rounds 2 --seed 3 --json --out", run));
+            assertThat(trained.code()).isZero();
+            assertThat(trained.err()).isEmpty();
+            List<JsonNode> events =
+                    trained.out().lines().map(new JsonMapper()::readTree).toList();
+            assertThat(events).extracting(event -> event.get("type").asString())
+                    .containsExactly("run", "warmup", "warmup", "start", "round", "round", "result");
+            assertThat(events.get(4).get("round").asInt()).isZero();
+            assertThat(events.get(4).get("seconds").get("rollout").isNumber()).isTrue();
+            assertThat(events.getLast().get("rounds").asInt()).isEqualTo(2);
+            assertThat(events.getLast().get("report").asString()).isEqualTo(run + "/report.html");
+        }
+
+        @Test
+        @DisplayName("a run whose report is shown meanwhile")
+        void serves() {
+            Result trained = CommandLineTest.run(words(
+                    "train", TINY, "--rounds 1 --serve --out", folder.resolve("served").toString()));
+            assertThat(trained.code()).isZero();
+            assertThat(trained.err()).containsPattern("live report at http://127\\.0\\.0\\.1:[1-9][0-9]*/");
+        }
+
+        @Test
+        @DisplayName("nothing where the port is in use")
+        void port() throws IOException {
+            try (var socket = new ServerSocket(0, 1, InetAddress.ofLiteral("127.0.0.1"))) {
+                Path out = folder.resolve("unserved");
+                for (String command : List.of("train", "compare")) {
+                    Result result = CommandLineTest.run(words(
+                            command, TINY, "--serve=" + socket.getLocalPort(), "--out", out.toString()));
+                    assertThat(result.code()).isEqualTo(2);
+                    assertThat(result.err()).contains("--serve: port " + socket.getLocalPort()).hasLineCount(1);
+                    assertThat(out).doesNotExist();
+                }
+            }
         }
 
         @Test

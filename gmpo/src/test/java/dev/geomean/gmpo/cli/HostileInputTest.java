@@ -10,6 +10,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -87,6 +89,13 @@ class HostileInputTest {
         write("comparison/comparison.json", "{\"config\":null,\"objectives\":[null],\"seeds\":[0]}");
         write("comparison2/comparison.json", "{\"objectives\":1}");
         write("emptyrun/run.json", "");
+        write("list.jsonl", "[1]\n");
+        copy(run, "sourcerun");
+        edit("sourcerun/run.json", "addition:digits=2", "Missing.java#0123456789abcdef0123456789abcdef");
+        deleteFolder("sourcerun/final");
+        copy(run, "taskrun");
+        edit("taskrun/run.json", "addition:digits=2", "additions");
+        deleteFolder("taskrun/final");
         Files.createDirectories(root.resolve("folderrun/run.json"));
 
         copy(run.resolve("final"), "noconfig");
@@ -103,7 +112,7 @@ class HostileInputTest {
         Files.delete(root.resolve("noweights/model.safetensors"));
         copy(run.resolve("final"), "cutweights");
         byte[] weights = Files.readAllBytes(root.resolve("cutweights/model.safetensors"));
-        write("cutweights/model.safetensors", java.util.Arrays.copyOf(weights, weights.length - 4));
+        write("cutweights/model.safetensors", Arrays.copyOf(weights, weights.length - 4));
         copy(run.resolve("final"), "nanweights");
         byte[] nan = weights.clone();
         nan[nan.length - 1] = 0x7f;
@@ -129,6 +138,14 @@ class HostileInputTest {
         String text = Files.readString(root.resolve(name));
         assertThat(text).contains(from);
         Files.writeString(root.resolve(name), text.replace(from, to));
+    }
+
+    private static void deleteFolder(String name) throws IOException {
+        try (Stream<Path> files = Files.walk(root.resolve(name))) {
+            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(file);
+            }
+        }
     }
 
     private static void copy(Path from, String name) throws IOException {
@@ -315,6 +332,29 @@ class HostileInputTest {
         "generate $D/cutweights 1 | model.safetensors: tensor ",
         "generate $D/nanweights 1 | model.safetensors: tensor ",
         "generate $D/hugeheader 1 | header of 1152921504606",
+        // Files of one's own
+        "train --task-file $D/missing.java | missing.java: ",
+        "train --task-file $D/folder | folder: ",
+        "train --task-file $D/text.txt | text.txt",
+        "train --task-file $E | the name must end in .java or .jsonl",
+        "train --prompts-file $D/latin1.json | latin1.json",
+        "train --prompts-file $D/missing.jsonl | missing.jsonl",
+        "train --prompts-file $D/list.jsonl | list.jsonl",
+        "train --prompts-file $D/list.jsonl --reward numerc | unknown reward 'numerc'; did you mean numeric?",
+        "train --reward numeric | --reward needs --prompts-file",
+        "train --objective-file $D/missing.java | missing.java",
+        "compare --objective-file $D/folder | folder",
+        "eval $R --task-file $D/missing.java | missing.java",
+        "train --resume $D/sourcerun | Missing.java: is missing, but the run's configuration names it",
+        "train --resume $D/taskrun | taskrun: unknown task 'additions'; did you mean addition?",
+        // Repeating a run
+        "verify $D/missing | missing: no such folder",
+        "verify $D/text.txt | text.txt: is a file, not a folder",
+        "verify $D/folder | no run, run.json is missing",
+        "verify $R --rounds 0 | --rounds must be at least 1",
+        "verify $R --rounds x | is not an int",
+        "verify $D/oldrun | there is no 'laterOption'",
+        "verify $D/binarymetrics | metrics.jsonl: ",
         "devices extra | unexpected argument 'extra'",
         "devices --wokers 3 | unknown option",
     })
@@ -330,7 +370,7 @@ class HostileInputTest {
                 .contains(problem.replace("$D", root.toString()))
                 .hasLineCount(1);
         assertThat(result.err().codePoints().filter(c -> c != '\n').noneMatch(Character::isISOControl)).isTrue();
-        assertThat(result.code()).isEqualTo(2);
+        assertThat(result.code()).as(result.err()).isEqualTo(2);
         assertThat(result.out()).isEmpty();
         assertThat(files()).isEqualTo(before);
     }

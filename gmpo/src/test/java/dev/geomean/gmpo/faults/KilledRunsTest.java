@@ -23,8 +23,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 class KilledRunsTest {
     private static final int KILLS = 50;
     private static final String RUN = "train --task addition:digits=1 --seed 3 --architecture llama --layers 1 --dim 16"
-            + " --heads 4 --kv-heads 2 --ffn-dim 16 --warmup-steps 150 --warmup-batch 16 --prompts 8 --samples 4"
-            + " --mini-batches 2 --rounds 40 --evaluate-every 4 --evaluate-prompts 5 --evaluate-samples 0"
+            + " --heads 4 --kv-heads 2 --ffn-dim 16 --warmup-steps 40 --warmup-batch 16 --prompts 8 --samples 4"
+            + " --mini-batches 2 --rounds 16 --evaluate-every 4 --evaluate-prompts 5 --evaluate-samples 0"
             + " --evaluate-k 1 --held-out-fraction 0.2 --shards 2 --checkpoint-every 1 --workers 1 --out ";
 
     @TempDir
@@ -72,7 +72,7 @@ class KilledRunsTest {
                         ended = process.endsWithin((long) (delay * milliseconds));
                     } else {
                         // A moment after it began to write a checkpoint, most of which takes milliseconds.
-                        awaitWriting(process, folder, 1 + (int) (20 * delay));
+                        awaitWriting(process, folder, 1 + (int) (12 * delay));
                         ended = process.endsWithin((long) (5 * random.uniform(1000L * runs + 100 + i)));
                     }
                     if (ended) {

@@ -12,9 +12,12 @@ import dev.geomean.gmpo.compare.Comparison;
 import dev.geomean.gmpo.report.Report;
 import dev.geomean.gmpo.report.RunLog;
 import dev.geomean.gmpo.report.RunSummary;
+import dev.geomean.gmpo.run.Definitions;
 import dev.geomean.gmpo.run.RunFolder;
 import dev.geomean.gmpo.run.TrainingRun;
 import dev.geomean.gmpo.settings.ConfigFile;
+import dev.geomean.gmpo.source.SourceException;
+import dev.geomean.gmpo.source.SourceFile;
 import dev.geomean.gmpo.train.Policy;
 import dev.geomean.gmpo.train.RunConfig;
 import dev.geomean.gmpo.train.TrainingListener;
@@ -54,8 +57,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * Damaged files given to every reader: each case either reads, or ends in an {@link IOException} of one line, within a
- * time limit. A case is repeated by its number: all randomness comes from it.
+ * Damaged files given to every reader: each case either reads, or ends in the documented exception with one line, within
+ * a time limit. A case is repeated by its number: all randomness comes from it.
  */
 @DisplayName("A damaged file is read or refused in one line")
 class ReaderFuzzTest {
@@ -91,9 +94,9 @@ class ReaderFuzzTest {
 
     /** What is damaged, how often of 200,000 times, and how it is read. */
     private enum Reader {
-        MODEL_CONFIG(30_000, List.of("config.json"), ReaderFuzzTest::makeModel,
+        MODEL_CONFIG(25_000, List.of("config.json"), ReaderFuzzTest::makeModel,
                 (folder, number) -> HuggingFaceConfig.read(folder)),
-        SAFETENSORS(40_000, List.of("model.safetensors"), ReaderFuzzTest::makeTensors,
+        SAFETENSORS(43_000, List.of("model.safetensors"), ReaderFuzzTest::makeTensors,
                 (folder, number) -> readAll(folder)),
         SHARDS(15_000, List.of("model.safetensors.index.json", "a.safetensors", "b.safetensors"),
                 ReaderFuzzTest::makeShards, (folder, number) -> readAll(folder)),
@@ -118,9 +121,13 @@ class ReaderFuzzTest {
                 Report.of(List.of(log)).html();
             }
         }),
+        PROMPTS(5_000, List.of("prompts.jsonl"), ReaderFuzzTest::makePrompts, (folder, number) -> {
+            SourceFile prompts = SourceFile.read(folder.resolve("prompts.jsonl"));
+            Definitions.BUILT_IN.withPrompts(prompts, "numeric");
+        }),
         MODEL(10_000, List.of("config.json", "model.safetensors", "tokenizer.json"), ReaderFuzzTest::makeModel,
                 (folder, number) -> Policy.load(engine, folder).close()),
-        CHECKPOINT(5_000, List.of(), ReaderFuzzTest::makeRun,
+        CHECKPOINT(2_000, List.of(), ReaderFuzzTest::makeRun,
                 (folder, number) -> TrainingRun.resume(engine, folder, STOP_AT_ONCE));
 
         private final int share;
@@ -179,6 +186,14 @@ class ReaderFuzzTest {
         Files.writeString(folder.resolve(Safetensors.INDEX_NAME), """
                 {"metadata": {"total_size": 100}, "weight_map": {
                   "a.F32": "a.safetensors", "a.BF16": "a.safetensors", "b.F16": "b.safetensors"}}
+                """);
+    }
+
+    private static void makePrompts(Path folder) throws IOException {
+        Files.writeString(folder.resolve("prompts.jsonl"), """
+                {"prompt": "1+1=", "answer": "2"}
+                {"prompt": "12+30=", "answer": "42", "demonstration": "12 and 30 is 42"}
+                {"prompt": "é😀=", "answer": "0.5"}
                 """);
     }
 
@@ -248,7 +263,7 @@ class ReaderFuzzTest {
     }
 
     private void fuzz(Reader reader, long seed, int cases) throws Exception {
-        Path good = Files.createDirectories(root.resolve(reader + "-good"));
+        Path good = Files.createDirectories(root.resolve(reader + "-good-" + seed));
         reader.make.make(good);
         Map<Path, byte[]> contents = contents(good);
         List<Path> targets = new ArrayList<>();
@@ -262,7 +277,7 @@ class ReaderFuzzTest {
             }
         }
         assertThat(targets).isNotEmpty();
-        Path folder = root.resolve(reader + "-damaged");
+        Path folder = root.resolve(reader + "-damaged-" + seed);
         restore(folder, contents);
         reader.read.read(folder, 0);
 
@@ -307,7 +322,9 @@ class ReaderFuzzTest {
             return fail(name + " took more than " + LIMIT_SECONDS + " s");
         } catch (ExecutionException e) {
             Throwable cause = e.getCause();
-            if (!(cause instanceof IOException)) {
+            boolean isDocumented = cause instanceof IOException
+                    || (reader == Reader.PROMPTS && cause instanceof SourceException);
+            if (!isDocumented) {
                 throw new AssertionError(name + ": foreign exception " + cause, cause);
             }
             String message = String.valueOf(cause.getMessage());

@@ -78,6 +78,7 @@ final class Reference {
                 case Surrogate.Gspo g -> gspo(g, row);
                 case Surrogate.Gmpo g -> gmpo(g, row);
                 case Surrogate.Hmpo h -> hmpo(h, row);
+                case CustomSurrogate c -> throw new IllegalArgumentException("no reference for " + c);
             }
             kl(row);
         }

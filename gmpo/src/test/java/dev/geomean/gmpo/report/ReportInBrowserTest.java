@@ -106,8 +106,8 @@ class ReportInBrowserTest {
     void large() throws IOException {
         List<RunLog> logs = new ArrayList<>();
         for (String objective : Preset.names()) {
-            for (int seed = 0; seed < 3; seed++) {
-                logs.add(Logs.run(objective, seed, 4000));
+            for (int seed = 0; seed < 2; seed++) {
+                logs.add(Logs.run(objective, seed, 3000));
             }
         }
         browser.resize(1200, 900, false);

