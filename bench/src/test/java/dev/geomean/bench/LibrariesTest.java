@@ -77,7 +77,7 @@ class LibrariesTest {
                  {"key": "train nano compiled", "ratio": 2, "must": null, "less_is_better": false}]
                 """;
         var chart = ComparisonChart.chart(new JsonMapper().readTree(rows));
-        assertThat(chart.getSeriesMap().get("measured").getXData()).asList().hasSize(2);
-        assertThat(chart.getSeriesMap().get("measured").getYData()).asList().containsExactly(1.1, 0.9);
+        assertThat(chart.getSeries("measured").getXData()).hasSize(2);
+        assertThat(chart.getSeries("measured").getYData()).containsExactly(1.1, 0.9);
     }
 }

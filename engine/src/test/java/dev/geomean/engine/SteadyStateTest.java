@@ -5,13 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.geomean.engine.kernel.Kernel;
 import dev.geomean.engine.optim.Optimizer;
 import dev.geomean.engine.optim.UpdateRule;
-import java.lang.invoke.MethodHandle;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.MethodType;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
-import org.junit.jupiter.api.Disabled;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -79,39 +75,6 @@ class SteadyStateTest {
         }
     }
 
-    /** Bytes that threads allocated on the heap so far; by reflection, since the module does not read these modules. */
-    private static final class Allocation {
-        private static final MethodHandle OF_THREAD = handle();
-
-        private static MethodHandle handle() {
-            try {
-                Object threads = Class.forName("java.lang.management.ManagementFactory")
-                        .getMethod("getThreadMXBean")
-                        .invoke(null);
-                return MethodHandles.publicLookup()
-                        .findVirtual(
-                                Class.forName("com.sun.management.ThreadMXBean"),
-                                "getThreadAllocatedBytes",
-                                MethodType.methodType(long.class, long.class))
-                        .bindTo(threads);
-            } catch (ReflectiveOperationException e) {
-                throw new LinkageError(e.getMessage(), e);
-            }
-        }
-
-        static long of(long[] threads) {
-            try {
-                long sum = 0;
-                for (long thread : threads) {
-                    sum += (long) OF_THREAD.invokeExact(thread);
-                }
-                return sum;
-            } catch (Throwable e) {
-                throw new AssertionError(e);
-            }
-        }
-    }
-
     private static long[] threadsOf(Engine engine) {
         var threads = ConcurrentHashMap.<Long>newKeySet();
         while (threads.size() < engine.workers().count()) {
@@ -128,7 +91,7 @@ class SteadyStateTest {
      */
     private static long allocatedInTheEnd(long[] threads, Runnable step) {
         long allocated = 0;
-        for (int window = 0; window < 300; window++) {
+        for (int window = 0; window < 5000; window++) {
             long before = Allocation.of(threads);
             for (int i = 0; i < 100; i++) {
                 step.run();
@@ -178,7 +141,6 @@ class SteadyStateTest {
 
     @ParameterizedTest(name = "{0}")
     @EnumSource
-    @Disabled("some kernels still box vectors that cross a call which the compiler does not inline")
     void theKernelsAllocateNothingToReplayAStep(TestNetwork network) {
         try (var training = new Training(network, TestBackend.CPU.backend(), 2)) {
             assertThat(allocatedInTheEnd(threadsOf(training.engine), training::replay)).isZero();

@@ -28,7 +28,6 @@ final class AttentionBackward {
 
     private final Scores probabilities = new Scores();
     private final Scores gradScores = new Scores();
-    private final Exponentials exponentials = new Exponentials();
     private final Transposer transposer = new Transposer();
     private final float[] queries = new float[Panels.leftSize(BLOCK)];
     private final float[] gradOuts = new float[Panels.leftSize(BLOCK)];
@@ -137,9 +136,9 @@ final class AttentionBackward {
         float[] g = gradScores.values();
         for (int c = 0; c < count; c += Tiles.DEPTH) {
             int at = probabilities.at(row, c);
-            int length = Math.min(Tiles.DEPTH, count - c);
-            exponentials.inPlace(p, at, length, logSumExp);
-            gradients(p, g, at, at + length, delta);
+            int end = at + Math.min(Tiles.DEPTH, count - c);
+            AttentionForward.exponentials(p, at, end, logSumExp);
+            gradients(p, g, at, end, delta);
         }
         probabilities.clear(row, count, visible);
         gradScores.clear(row, count, visible);

@@ -11,7 +11,6 @@ import java.util.Arrays;
 final class AttentionDecode {
     private static final int LANES = Native.LANES;
 
-    private final Exponentials exponentials = new Exponentials();
     private final float[] partial = new float[SkinnyMatMul.PARTIAL];
     private final float[] results = new float[2 * SkinnyMatMul.DOT_ROWS];
     private float[] queries = {};
@@ -63,7 +62,7 @@ final class AttentionDecode {
             int at = h * scoreWidth;
             Arrays.fill(scores, at + keys, at + scoreWidth, Float.NEGATIVE_INFINITY);
             float max = AttentionForward.maximum(scores, at, at + scoreWidth);
-            float sum = (float) exponentials.inPlace(scores, at, keys, max);
+            float sum = AttentionForward.exponentials(scores, at, at + scoreWidth, max);
             weigh(value, 4L * valueStride, at, h * queryWidth, headDim, keys);
             Scores.store(sums, h * queryWidth, out + 4L * h * headDim, headDim, 1 / sum, false);
         }

@@ -3,6 +3,7 @@ package dev.geomean.engine.cpu;
 import static dev.geomean.engine.cpu.Native.FLOATS;
 
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 
 /**
@@ -22,7 +23,6 @@ final class AttentionForward {
     private static final int LANES = Native.LANES;
 
     private final Scores scores = new Scores();
-    private final Exponentials exponentials = new Exponentials();
     private final Transposer transposer = new Transposer();
     private final float[] queries = new float[Panels.leftSize(BLOCK)];
     private final float[] maxima = new float[BLOCK];
@@ -116,7 +116,7 @@ final class AttentionForward {
         float sum = 0;
         for (int c = 0; c < count; c += Tiles.DEPTH) {
             int at = scores.at(row, c);
-            sum += (float) exponentials.inPlace(s, at, Math.min(Tiles.DEPTH, count - c), max);
+            sum += exponentials(s, at, at + Math.min(Tiles.DEPTH, count - c), max);
         }
         maxima[row] = max;
         sums[row] = sum;
@@ -137,6 +137,47 @@ final class AttentionForward {
             maximum = maximum.max(FloatVector.fromArray(FLOATS, scores, j));
         }
         return maximum.reduceLanes(VectorOperators.MAX);
+    }
+
+    /**
+     * Replaces scores by {@code exp(score - shift)}: {@link VectorMath#exp} for elements of an array.
+     *
+     * @param scores scores
+     * @param from first
+     * @param to after the last; whole vectors are replaced
+     * @param shift subtracted before the exponential
+     * @return the sum of the exponentials
+     */
+    static float exponentials(float[] scores, int from, int to, float shift) {
+        FloatVector sum = FloatVector.zero(FLOATS);
+        for (int j = from; j < to; j += LANES) {
+            FloatVector x = FloatVector.fromArray(FLOATS, scores, j).sub(shift);
+            FloatVector rounded = x.fma(VectorMath.LOG2_E, VectorMath.ROUND);
+            FloatVector n = rounded.sub(VectorMath.ROUND);
+            FloatVector r = n.fma(VectorMath.MINUS_LN2_LOW, n.fma(VectorMath.MINUS_LN2_HIGH, x));
+            FloatVector p = r.fma(VectorMath.EXP_7, VectorMath.EXP_6)
+                    .fma(r, VectorMath.EXP_5)
+                    .fma(r, VectorMath.EXP_4)
+                    .fma(r, VectorMath.EXP_3)
+                    .fma(r, VectorMath.EXP_2);
+            p = p.fma(r.mul(r), r).add(VectorMath.ONE);
+            IntVector exponent = rounded.reinterpretAsInts().add(126).lanewise(VectorOperators.LSHL, 23);
+            FloatVector e = p.mul(exponent.reinterpretAsFloats())
+                    .mul(VectorMath.TWO)
+                    .blend(VectorMath.ZERO, x.compare(VectorOperators.LT, VectorMath.SMALLEST_EXP))
+                    .blend(VectorMath.INFINITY, x.compare(VectorOperators.GT, VectorMath.LARGEST_EXP));
+            e.intoArray(scores, j);
+            sum = sum.add(e);
+        }
+        if (LANES >= 16) {
+            sum = sum.add(sum.rearrange(Vectors.FOLD_8));
+        }
+        if (LANES >= 8) {
+            sum = sum.add(sum.rearrange(Vectors.FOLD_4));
+        }
+        sum = sum.add(sum.rearrange(Vectors.FOLD_2));
+        sum = sum.add(sum.rearrange(Vectors.FOLD_1));
+        return sum.lane(0);
     }
 
     private void storeLogSums(long to, int rows) {

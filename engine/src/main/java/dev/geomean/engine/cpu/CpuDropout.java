@@ -90,6 +90,7 @@ final class CpuDropout {
     }
 
     private void keep(long in, long out, int count, int threshold, float scale, boolean accumulate) {
+        VectorMask<Float> tail = FIRST[Vectors.tail(count)];
         for (int i = 0; i < count; i += LANES) {
             VectorMask<Float> kept = LongVector.fromArray(LONGS, words, i / 2)
                     .reinterpretAsInts()
@@ -104,7 +105,7 @@ final class CpuDropout {
             if (count - i >= LANES) {
                 values.intoMemorySegment(ALL, out + 4L * i, ORDER);
             } else {
-                values.intoMemorySegment(ALL, out + 4L * i, ORDER, FIRST[count - i]);
+                values.intoMemorySegment(ALL, out + 4L * i, ORDER, tail);
             }
         }
     }

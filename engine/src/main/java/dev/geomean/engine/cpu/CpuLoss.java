@@ -15,6 +15,7 @@ import dev.geomean.engine.kernel.LossKernel.TokenLogProb;
 import dev.geomean.engine.kernel.LossKernel.TokenLogProbBackward;
 import dev.geomean.engine.memory.Buffer;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import org.jspecify.annotations.Nullable;
 
@@ -134,12 +135,13 @@ final class CpuLoss {
     /** {@code Σ chunk · d}. */
     private float weightedChunk(long logits, int count, float scale) {
         FloatVector products = FloatVector.zero(FLOATS);
+        VectorMask<Float> tail = FIRST[Vectors.tail(count)];
         for (int i = 0; i < count; i += LANES) {
             FloatVector d = fromMemorySegment(FLOATS, ALL, logits + 4L * i, ORDER).sub(max).mul(scale);
             // Where e^d is 0, d may be infinite.
             d = d.blend(0f, d.compare(VectorOperators.LT, NO_PROBABILITY));
             FloatVector product = d.mul(FloatVector.fromArray(FLOATS, chunk, i));
-            products = count - i >= LANES ? products.add(product) : products.add(product, FIRST[count - i]);
+            products = count - i >= LANES ? products.add(product) : products.add(product, tail);
         }
         products.intoArray(lanes, 0);
         return Vectors.sum(lanes);
@@ -223,6 +225,7 @@ final class CpuLoss {
 
     /** {@code grad (+)= factor · chunk}. */
     private void backwardChunk(long grad, int count, float factor, boolean accumulate) {
+        VectorMask<Float> tail = FIRST[Vectors.tail(count)];
         for (int i = 0; i < count; i += LANES) {
             FloatVector gradient = FloatVector.fromArray(FLOATS, chunk, i).mul(factor);
             if (accumulate) {
@@ -231,7 +234,7 @@ final class CpuLoss {
             if (count - i >= LANES) {
                 gradient.intoMemorySegment(ALL, grad + 4L * i, ORDER);
             } else {
-                gradient.intoMemorySegment(ALL, grad + 4L * i, ORDER, FIRST[count - i]);
+                gradient.intoMemorySegment(ALL, grad + 4L * i, ORDER, tail);
             }
         }
     }
@@ -242,6 +245,7 @@ final class CpuLoss {
             boolean accumulate) {
         FloatVector factors = FloatVector.broadcast(FLOATS, factor);
         FloatVector slopes = FloatVector.broadcast(FLOATS, slope);
+        VectorMask<Float> tail = FIRST[Vectors.tail(count)];
         for (int i = 0; i < count; i += LANES) {
             FloatVector logP = fromMemorySegment(FLOATS, ALL, logits + 4L * i, ORDER).sub(shift).mul(scale);
             FloatVector p = FloatVector.fromArray(FLOATS, chunk, i);
@@ -253,7 +257,7 @@ final class CpuLoss {
             if (count - i >= LANES) {
                 value.intoMemorySegment(ALL, grad + 4L * i, ORDER);
             } else {
-                value.intoMemorySegment(ALL, grad + 4L * i, ORDER, FIRST[count - i]);
+                value.intoMemorySegment(ALL, grad + 4L * i, ORDER, tail);
             }
         }
     }

@@ -15,6 +15,7 @@ import dev.geomean.engine.kernel.NormKernel.RmsNorm;
 import dev.geomean.engine.kernel.NormKernel.RmsNormBackward;
 import dev.geomean.engine.memory.Buffer;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
 
 /**
  * {@link NormKernel}s, row by row: a row stays in the first-level cache for all the passes over it, and so do the
@@ -71,6 +72,7 @@ final class CpuNorm {
 
     /** {@code out = (in - mean) · factor · weight}. */
     private static void normalize(long in, long weight, long out, int count, float mean, float factor) {
+        VectorMask<Float> tail = FIRST[Vectors.tail(count)];
         for (int i = 0; i < count; i += LANES) {
             long at = 4L * i;
             FloatVector normal = fromMemorySegment(FLOATS, ALL, in + at, ORDER).sub(mean).mul(factor);
@@ -78,13 +80,14 @@ final class CpuNorm {
             if (count - i >= LANES) {
                 value.intoMemorySegment(ALL, out + at, ORDER);
             } else {
-                value.intoMemorySegment(ALL, out + at, ORDER, FIRST[count - i]);
+                value.intoMemorySegment(ALL, out + at, ORDER, tail);
             }
         }
     }
 
     /** {@code out = (in - mean) · factor · weight + bias}. */
     private static void normalize(long in, long weight, long bias, long out, int count, float mean, float factor) {
+        VectorMask<Float> tail = FIRST[Vectors.tail(count)];
         for (int i = 0; i < count; i += LANES) {
             long at = 4L * i;
             FloatVector normal = fromMemorySegment(FLOATS, ALL, in + at, ORDER).sub(mean).mul(factor);
@@ -93,7 +96,7 @@ final class CpuNorm {
             if (count - i >= LANES) {
                 value.intoMemorySegment(ALL, out + at, ORDER);
             } else {
-                value.intoMemorySegment(ALL, out + at, ORDER, FIRST[count - i]);
+                value.intoMemorySegment(ALL, out + at, ORDER, tail);
             }
         }
     }
@@ -192,6 +195,7 @@ final class CpuNorm {
         FloatVector factors = FloatVector.broadcast(FLOATS, factor);
         FloatVector offsets = FloatVector.broadcast(FLOATS, offset);
         FloatVector slopes = FloatVector.broadcast(FLOATS, slope);
+        VectorMask<Float> tail = FIRST[Vectors.tail(count)];
         for (int i = 0; i < count; i += LANES) {
             long at = 4L * i;
             FloatVector g = fromMemorySegment(FLOATS, ALL, gradOut + at, ORDER)
@@ -203,13 +207,14 @@ final class CpuNorm {
             if (count - i >= LANES) {
                 gradient.intoMemorySegment(ALL, gradIn + at, ORDER);
             } else {
-                gradient.intoMemorySegment(ALL, gradIn + at, ORDER, FIRST[count - i]);
+                gradient.intoMemorySegment(ALL, gradIn + at, ORDER, tail);
             }
         }
     }
 
     /** {@code gradWeight += gradOut · (in - mean) · factor}. */
     private static void gradWeight(long in, long gradOut, long gradWeight, int count, float mean, float factor) {
+        VectorMask<Float> tail = FIRST[Vectors.tail(count)];
         for (int i = 0; i < count; i += LANES) {
             long at = 4L * i;
             FloatVector normal = fromMemorySegment(FLOATS, ALL, in + at, ORDER).sub(mean).mul(factor);
@@ -218,7 +223,7 @@ final class CpuNorm {
             if (count - i >= LANES) {
                 sum.intoMemorySegment(ALL, gradWeight + at, ORDER);
             } else {
-                sum.intoMemorySegment(ALL, gradWeight + at, ORDER, FIRST[count - i]);
+                sum.intoMemorySegment(ALL, gradWeight + at, ORDER, tail);
             }
         }
     }

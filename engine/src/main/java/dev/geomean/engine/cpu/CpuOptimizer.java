@@ -15,6 +15,7 @@ import dev.geomean.engine.kernel.OptimizerKernel.Sgd;
 import dev.geomean.engine.memory.Buffer;
 import java.util.List;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
 
 /** {@link OptimizerKernel}s, each one pass over memory. */
 final class CpuOptimizer {
@@ -153,7 +154,7 @@ final class CpuOptimizer {
         FloatVector beta2s = FloatVector.broadcast(FLOATS, beta2);
         FloatVector minusRates = FloatVector.broadcast(FLOATS, minusRate);
         long end = Vectors.body(count);
-        int tail = Vectors.tail(count);
+        VectorMask<Float> tail = FIRST[Vectors.tail(count)];
         for (long at = 0; at < 4 * count; at += BYTES) {
             FloatVector g = fromMemorySegment(FLOATS, ALL, gradients + at, ORDER).mul(scale);
             FloatVector m = fromMemorySegment(FLOATS, ALL, firstMoment + at, ORDER).fma(beta1s, g.mul(oneMinusBeta1));
@@ -166,9 +167,9 @@ final class CpuOptimizer {
                 v.intoMemorySegment(ALL, secondMoment + at, ORDER);
                 p.intoMemorySegment(ALL, parameters + at, ORDER);
             } else {
-                m.intoMemorySegment(ALL, firstMoment + at, ORDER, FIRST[tail]);
-                v.intoMemorySegment(ALL, secondMoment + at, ORDER, FIRST[tail]);
-                p.intoMemorySegment(ALL, parameters + at, ORDER, FIRST[tail]);
+                m.intoMemorySegment(ALL, firstMoment + at, ORDER, tail);
+                v.intoMemorySegment(ALL, secondMoment + at, ORDER, tail);
+                p.intoMemorySegment(ALL, parameters + at, ORDER, tail);
             }
         }
     }
@@ -208,7 +209,7 @@ final class CpuOptimizer {
         FloatVector momenta = FloatVector.broadcast(FLOATS, momentum);
         FloatVector minusRates = FloatVector.broadcast(FLOATS, minusRate);
         long end = Vectors.body(count);
-        int tail = Vectors.tail(count);
+        VectorMask<Float> tail = FIRST[Vectors.tail(count)];
         for (long at = 0; at < 4 * count; at += BYTES) {
             FloatVector p = fromMemorySegment(FLOATS, ALL, parameters + at, ORDER);
             FloatVector g = fromMemorySegment(FLOATS, ALL, gradients + at, ORDER).fma(scales, p.mul(weightDecay));
@@ -217,8 +218,8 @@ final class CpuOptimizer {
                 u.intoMemorySegment(ALL, velocity + at, ORDER);
                 u.fma(minusRates, p).intoMemorySegment(ALL, parameters + at, ORDER);
             } else {
-                u.intoMemorySegment(ALL, velocity + at, ORDER, FIRST[tail]);
-                u.fma(minusRates, p).intoMemorySegment(ALL, parameters + at, ORDER, FIRST[tail]);
+                u.intoMemorySegment(ALL, velocity + at, ORDER, tail);
+                u.fma(minusRates, p).intoMemorySegment(ALL, parameters + at, ORDER, tail);
             }
         }
     }

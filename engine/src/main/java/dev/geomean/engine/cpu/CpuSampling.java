@@ -230,7 +230,7 @@ final class CpuSampling {
         for (int i = 0; i < candidates; i++) {
             weights[i] = (keys[i] - max) * scale;
         }
-        return exponentials.inPlace(weights, 0, candidates, 0);
+        return exponentials.inPlace(weights, candidates);
     }
 
     /**

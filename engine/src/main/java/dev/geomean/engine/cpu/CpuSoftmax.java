@@ -10,6 +10,7 @@ import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 import dev.geomean.engine.kernel.ReductionKernel.Softmax;
 import dev.geomean.engine.kernel.ReductionKernel.SoftmaxBackward;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
 
 /** {@link Softmax} and {@link SoftmaxBackward}, by chunks of a row that stay in the first-level cache. */
 final class CpuSoftmax {
@@ -60,36 +61,39 @@ final class CpuSoftmax {
 
     /** {@code out = chunk · factor}. */
     private void scaleChunk(long out, int count, float factor) {
+        VectorMask<Float> tail = FIRST[Vectors.tail(count)];
         for (int i = 0; i < count; i += LANES) {
             FloatVector value = FloatVector.fromArray(FLOATS, chunk, i).mul(factor);
             if (count - i >= LANES) {
                 value.intoMemorySegment(ALL, out + 4L * i, ORDER);
             } else {
-                value.intoMemorySegment(ALL, out + 4L * i, ORDER, FIRST[count - i]);
+                value.intoMemorySegment(ALL, out + 4L * i, ORDER, tail);
             }
         }
     }
 
     /** {@code values = values · factor}. */
     private static void scale(long values, int count, float factor) {
+        VectorMask<Float> tail = FIRST[Vectors.tail(count)];
         for (int i = 0; i < count; i += LANES) {
             FloatVector value = fromMemorySegment(FLOATS, ALL, values + 4L * i, ORDER).mul(factor);
             if (count - i >= LANES) {
                 value.intoMemorySegment(ALL, values + 4L * i, ORDER);
             } else {
-                value.intoMemorySegment(ALL, values + 4L * i, ORDER, FIRST[count - i]);
+                value.intoMemorySegment(ALL, values + 4L * i, ORDER, tail);
             }
         }
     }
 
     /** {@code out = (in - max) - logSum}. */
     private static void shift(long in, long out, int count, float max, float logSum) {
+        VectorMask<Float> tail = FIRST[Vectors.tail(count)];
         for (int i = 0; i < count; i += LANES) {
             FloatVector value = fromMemorySegment(FLOATS, ALL, in + 4L * i, ORDER).sub(max).sub(logSum);
             if (count - i >= LANES) {
                 value.intoMemorySegment(ALL, out + 4L * i, ORDER);
             } else {
-                value.intoMemorySegment(ALL, out + 4L * i, ORDER, FIRST[count - i]);
+                value.intoMemorySegment(ALL, out + 4L * i, ORDER, tail);
             }
         }
     }
@@ -117,6 +121,7 @@ final class CpuSoftmax {
     /** {@code gradIn (+)= out · (gradOut - sum)}. */
     private static void softmaxBackward(
             long out, long gradOut, long gradIn, int count, float sum, boolean accumulate) {
+        VectorMask<Float> tail = FIRST[Vectors.tail(count)];
         for (int i = 0; i < count; i += LANES) {
             long at = 4L * i;
             FloatVector gradient = fromMemorySegment(FLOATS, ALL, gradOut + at, ORDER).sub(sum)
@@ -127,7 +132,7 @@ final class CpuSoftmax {
             if (count - i >= LANES) {
                 gradient.intoMemorySegment(ALL, gradIn + at, ORDER);
             } else {
-                gradient.intoMemorySegment(ALL, gradIn + at, ORDER, FIRST[count - i]);
+                gradient.intoMemorySegment(ALL, gradIn + at, ORDER, tail);
             }
         }
     }
@@ -146,6 +151,7 @@ final class CpuSoftmax {
     /** {@code gradIn (+)= gradOut - chunk · sum}. */
     private void subtractChunk(long gradOut, long gradIn, int count, float sum, boolean accumulate) {
         FloatVector minusSum = FloatVector.broadcast(FLOATS, -sum);
+        VectorMask<Float> tail = FIRST[Vectors.tail(count)];
         for (int i = 0; i < count; i += LANES) {
             FloatVector p = FloatVector.fromArray(FLOATS, chunk, i);
             FloatVector gradient = p.fma(minusSum, fromMemorySegment(FLOATS, ALL, gradOut + 4L * i, ORDER));
@@ -155,7 +161,7 @@ final class CpuSoftmax {
             if (count - i >= LANES) {
                 gradient.intoMemorySegment(ALL, gradIn + 4L * i, ORDER);
             } else {
-                gradient.intoMemorySegment(ALL, gradIn + 4L * i, ORDER, FIRST[count - i]);
+                gradient.intoMemorySegment(ALL, gradIn + 4L * i, ORDER, tail);
             }
         }
     }

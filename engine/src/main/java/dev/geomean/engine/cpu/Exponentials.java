@@ -9,6 +9,7 @@ import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
 /**
@@ -29,20 +30,18 @@ final class Exponentials {
      * @return the sum
      */
     double of(long x, int count, float shift, float scale, float[] out) {
-        return apply(x, count, shift, scale, out, 0);
+        return apply(x, count, shift, scale, out);
     }
 
     /**
-     * {@code values[i] = e^(values[i] - shift)}, {@code from <= i < from + count}.
+     * {@code values[i] = e^values[i]}.
      *
      * @param values as {@code out} of {@link #of}
-     * @param from first element
      * @param count number of elements
-     * @param shift subtracted first
      * @return the sum
      */
-    double inPlace(float[] values, int from, int count, float shift) {
-        return apply(0, count, shift, 1, values, from);
+    double inPlace(float[] values, int count) {
+        return apply(0, count, 0, 1, values);
     }
 
     /**
@@ -50,15 +49,16 @@ final class Exponentials {
      *
      * <p>The formula is that of {@link VectorMath#exp}.
      */
-    private double apply(long x, int count, float shift, float scale, float[] out, int outAt) {
+    private double apply(long x, int count, float shift, float scale, float[] out) {
         FloatVector shifts = FloatVector.broadcast(FLOATS, shift);
         FloatVector scales = FloatVector.broadcast(FLOATS, scale);
+        VectorMask<Float> tail = FIRST[Vectors.tail(count)];
         double total = 0;
         for (int done = 0; done < count; done += Rows.CHUNK) {
             int end = Math.min(count, done + Rows.CHUNK);
             FloatVector sum = FloatVector.zero(FLOATS);
             for (int i = done; i < end; i += LANES) {
-                FloatVector d = x == 0 ? FloatVector.fromArray(FLOATS, out, outAt + i)
+                FloatVector d = x == 0 ? FloatVector.fromArray(FLOATS, out, i)
                         : fromMemorySegment(FLOATS, ALL, x + 4L * i, ORDER);
                 d = d.sub(shifts).mul(scales);
                 FloatVector rounded = d.fma(VectorMath.LOG2_E, VectorMath.ROUND);
@@ -77,10 +77,10 @@ final class Exponentials {
                 e = e.blend(VectorMath.ZERO, d.compare(VectorOperators.LT, VectorMath.SMALLEST_EXP));
                 e = e.blend(VectorMath.E_88, d.compare(VectorOperators.GT, VectorMath.EIGHTY_EIGHT));
                 if (end - i < LANES) {
-                    e = VectorMath.ZERO.blend(e, FIRST[end - i]);
+                    e = VectorMath.ZERO.blend(e, tail);
                 }
                 sum = sum.add(e);
-                e.intoArray(out, outAt + i);
+                e.intoArray(out, i);
             }
             sum.intoArray(lanes, 0);
             total += Vectors.sum(lanes);

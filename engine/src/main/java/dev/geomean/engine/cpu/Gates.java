@@ -8,6 +8,7 @@ import static dev.geomean.engine.cpu.Vectors.FIRST;
 import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
 /**
@@ -37,6 +38,7 @@ final class Gates {
 
     /** {@code out = in / (1 + chunk)}; 0 for negative infinity. */
     private void gateChunk(long in, long out, int count) {
+        VectorMask<Float> tail = FIRST[Vectors.tail(count)];
         for (int i = 0; i < count; i += LANES) {
             FloatVector x = fromMemorySegment(FLOATS, ALL, in + 4L * i, ORDER);
             FloatVector weight = VectorMath.ONE.div(FloatVector.fromArray(FLOATS, chunk, i).add(VectorMath.ONE));
@@ -44,7 +46,7 @@ final class Gates {
             if (count - i >= LANES) {
                 gated.intoMemorySegment(ALL, out + 4L * i, ORDER);
             } else {
-                gated.intoMemorySegment(ALL, out + 4L * i, ORDER, FIRST[count - i]);
+                gated.intoMemorySegment(ALL, out + 4L * i, ORDER, tail);
             }
         }
     }
@@ -60,6 +62,7 @@ final class Gates {
     }
 
     private void siluBackwardChunk(long in, long gradOut, long gradIn, int count, boolean accumulate) {
+        VectorMask<Float> tail = FIRST[Vectors.tail(count)];
         for (int i = 0; i < count; i += LANES) {
             FloatVector x = fromMemorySegment(FLOATS, ALL, in + 4L * i, ORDER);
             FloatVector weight = VectorMath.ONE.div(FloatVector.fromArray(FLOATS, chunk, i).add(VectorMath.ONE));
@@ -74,7 +77,7 @@ final class Gates {
             if (count - i >= LANES) {
                 gradient.intoMemorySegment(ALL, gradIn + 4L * i, ORDER);
             } else {
-                gradient.intoMemorySegment(ALL, gradIn + 4L * i, ORDER, FIRST[count - i]);
+                gradient.intoMemorySegment(ALL, gradIn + 4L * i, ORDER, tail);
             }
         }
     }
@@ -90,6 +93,7 @@ final class Gates {
     }
 
     private void swiGluChunk(long gate, long up, long out, int count) {
+        VectorMask<Float> tail = FIRST[Vectors.tail(count)];
         for (int i = 0; i < count; i += LANES) {
             FloatVector x = fromMemorySegment(FLOATS, ALL, gate + 4L * i, ORDER);
             FloatVector weight = VectorMath.ONE.div(FloatVector.fromArray(FLOATS, chunk, i).add(VectorMath.ONE));
@@ -98,7 +102,7 @@ final class Gates {
             if (count - i >= LANES) {
                 gated.intoMemorySegment(ALL, out + 4L * i, ORDER);
             } else {
-                gated.intoMemorySegment(ALL, out + 4L * i, ORDER, FIRST[count - i]);
+                gated.intoMemorySegment(ALL, out + 4L * i, ORDER, tail);
             }
         }
     }
@@ -123,6 +127,7 @@ final class Gates {
     }
 
     private void gradUpChunk(long gate, long gradOut, long gradUp, int count, boolean accumulate) {
+        VectorMask<Float> tail = FIRST[Vectors.tail(count)];
         for (int i = 0; i < count; i += LANES) {
             FloatVector x = fromMemorySegment(FLOATS, ALL, gate + 4L * i, ORDER);
             FloatVector weight = VectorMath.ONE.div(FloatVector.fromArray(FLOATS, chunk, i).add(VectorMath.ONE));
@@ -134,12 +139,13 @@ final class Gates {
             if (count - i >= LANES) {
                 gradient.intoMemorySegment(ALL, gradUp + 4L * i, ORDER);
             } else {
-                gradient.intoMemorySegment(ALL, gradUp + 4L * i, ORDER, FIRST[count - i]);
+                gradient.intoMemorySegment(ALL, gradUp + 4L * i, ORDER, tail);
             }
         }
     }
 
     private void gradGateChunk(long gate, long up, long gradOut, long gradGate, int count, boolean accumulate) {
+        VectorMask<Float> tail = FIRST[Vectors.tail(count)];
         for (int i = 0; i < count; i += LANES) {
             FloatVector x = fromMemorySegment(FLOATS, ALL, gate + 4L * i, ORDER);
             FloatVector weight = VectorMath.ONE.div(FloatVector.fromArray(FLOATS, chunk, i).add(VectorMath.ONE));
@@ -155,7 +161,7 @@ final class Gates {
             if (count - i >= LANES) {
                 gradient.intoMemorySegment(ALL, gradGate + 4L * i, ORDER);
             } else {
-                gradient.intoMemorySegment(ALL, gradGate + 4L * i, ORDER, FIRST[count - i]);
+                gradient.intoMemorySegment(ALL, gradGate + 4L * i, ORDER, tail);
             }
         }
     }
@@ -165,7 +171,7 @@ final class Gates {
         for (long done = 0; done < count; done += Rows.CHUNK) {
             int length = length(count, done);
             geluTanhExponents(in + 4 * done, length);
-            exponentials.inPlace(chunk, 0, length, 0);
+            exponentials.inPlace(chunk, length);
             gateChunk(in + 4 * done, out + 4 * done, length);
         }
     }
@@ -184,12 +190,13 @@ final class Gates {
             int length = length(count, done);
             long at = 4 * done;
             geluTanhExponents(in + at, length);
-            exponentials.inPlace(chunk, 0, length, 0);
+            exponentials.inPlace(chunk, length);
             geluTanhBackwardChunk(in + at, gradOut + at, gradIn + at, length, accumulate);
         }
     }
 
     private void geluTanhBackwardChunk(long in, long gradOut, long gradIn, int count, boolean accumulate) {
+        VectorMask<Float> tail = FIRST[Vectors.tail(count)];
         for (int i = 0; i < count; i += LANES) {
             FloatVector x = fromMemorySegment(FLOATS, ALL, in + 4L * i, ORDER);
             FloatVector weight = VectorMath.ONE.div(FloatVector.fromArray(FLOATS, chunk, i).add(VectorMath.ONE));
@@ -204,7 +211,7 @@ final class Gates {
             if (count - i >= LANES) {
                 gradient.intoMemorySegment(ALL, gradIn + 4L * i, ORDER);
             } else {
-                gradient.intoMemorySegment(ALL, gradIn + 4L * i, ORDER, FIRST[count - i]);
+                gradient.intoMemorySegment(ALL, gradIn + 4L * i, ORDER, tail);
             }
         }
     }
@@ -214,7 +221,7 @@ final class Gates {
         for (long done = 0; done < count; done += Rows.CHUNK) {
             int length = length(count, done);
             geluErfExponents(in + 4 * done, length);
-            exponentials.inPlace(chunk, 0, length, 0);
+            exponentials.inPlace(chunk, length);
             normalDistribution(in + 4 * done, length);
             geluErfChunk(in + 4 * done, out + 4 * done, length);
         }
@@ -258,6 +265,7 @@ final class Gates {
     }
 
     private void geluErfChunk(long in, long out, int count) {
+        VectorMask<Float> tail = FIRST[Vectors.tail(count)];
         for (int i = 0; i < count; i += LANES) {
             FloatVector x = fromMemorySegment(FLOATS, ALL, in + 4L * i, ORDER);
             FloatVector cdf = FloatVector.fromArray(FLOATS, distribution, i);
@@ -265,7 +273,7 @@ final class Gates {
             if (count - i >= LANES) {
                 gated.intoMemorySegment(ALL, out + 4L * i, ORDER);
             } else {
-                gated.intoMemorySegment(ALL, out + 4L * i, ORDER, FIRST[count - i]);
+                gated.intoMemorySegment(ALL, out + 4L * i, ORDER, tail);
             }
         }
     }
@@ -276,13 +284,14 @@ final class Gates {
             int length = length(count, done);
             long at = 4 * done;
             geluErfExponents(in + at, length);
-            exponentials.inPlace(chunk, 0, length, 0);
+            exponentials.inPlace(chunk, length);
             normalDistribution(in + at, length);
             geluErfBackwardChunk(in + at, gradOut + at, gradIn + at, length, accumulate);
         }
     }
 
     private void geluErfBackwardChunk(long in, long gradOut, long gradIn, int count, boolean accumulate) {
+        VectorMask<Float> tail = FIRST[Vectors.tail(count)];
         for (int i = 0; i < count; i += LANES) {
             FloatVector x = fromMemorySegment(FLOATS, ALL, in + 4L * i, ORDER);
             FloatVector bell = FloatVector.fromArray(FLOATS, chunk, i);
@@ -297,7 +306,7 @@ final class Gates {
             if (count - i >= LANES) {
                 gradient.intoMemorySegment(ALL, gradIn + 4L * i, ORDER);
             } else {
-                gradient.intoMemorySegment(ALL, gradIn + 4L * i, ORDER, FIRST[count - i]);
+                gradient.intoMemorySegment(ALL, gradIn + 4L * i, ORDER, tail);
             }
         }
     }

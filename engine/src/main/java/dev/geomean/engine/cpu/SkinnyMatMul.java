@@ -9,7 +9,6 @@ import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
-import jdk.incubator.vector.VectorShuffle;
 
 /**
  * Products in which one operand has only a few rows or columns, as in decoding a single sequence or a head with one
@@ -40,11 +39,6 @@ final class SkinnyMatMul {
     /** Columns of one block of sums: few enough that {@link #SUM_ROWS} rows of them stay in the first-level cache. */
     private static final int SUM_COLUMNS = 1024;
 
-    private static final VectorShuffle<Float> FOLD_8 = fold(8);
-    private static final VectorShuffle<Float> FOLD_4 = fold(4);
-    private static final VectorShuffle<Float> FOLD_2 = fold(2);
-    private static final VectorShuffle<Float> FOLD_1 = fold(1);
-
     private final float[] partial = new float[PARTIAL];
     private final float[] results = new float[2 * DOT_ROWS];
     private float[] small = {};
@@ -52,10 +46,6 @@ final class SkinnyMatMul {
 
     /** Creates an instance. */
     SkinnyMatMul() {}
-
-    private static VectorShuffle<Float> fold(int distance) {
-        return VectorShuffle.fromOp(FLOATS, lane -> (lane + distance) % LANES);
-    }
 
     /**
      * Copies the small operand, {@code [rows, depth]}, to the heap.
@@ -195,13 +185,13 @@ final class SkinnyMatMul {
         for (int i = 0; i < 2 * DOT_ROWS; i++) {
             FloatVector sum = FloatVector.fromArray(FLOATS, partial, i * LANES);
             if (LANES >= 16) {
-                sum = sum.add(sum.rearrange(FOLD_8));
+                sum = sum.add(sum.rearrange(Vectors.FOLD_8));
             }
             if (LANES >= 8) {
-                sum = sum.add(sum.rearrange(FOLD_4));
+                sum = sum.add(sum.rearrange(Vectors.FOLD_4));
             }
-            sum = sum.add(sum.rearrange(FOLD_2));
-            sum = sum.add(sum.rearrange(FOLD_1));
+            sum = sum.add(sum.rearrange(Vectors.FOLD_2));
+            sum = sum.add(sum.rearrange(Vectors.FOLD_1));
             results[i] = sum.lane(0);
         }
     }

@@ -29,10 +29,10 @@ final class VectorMath {
     static final FloatVector ONE = all(1f);
 
     static final FloatVector ZERO = all(0f);
-    private static final FloatVector TWO = all(2f);
+    static final FloatVector TWO = all(2f);
     static final FloatVector HALF = all(0.5f);
     static final FloatVector MINUS_HALF = all(-0.5f);
-    private static final FloatVector INFINITY = all(Float.POSITIVE_INFINITY);
+    static final FloatVector INFINITY = all(Float.POSITIVE_INFINITY);
 
     static final FloatVector LOG2_E = all(1.4426950408889634f);
     static final FloatVector MINUS_LN2_HIGH = all(-0.693359375f);
@@ -40,7 +40,7 @@ final class VectorMath {
     /** Adding it rounds to an integer, which then lies in the low bits. */
     static final FloatVector ROUND = all(0x1.8p23f);
 
-    private static final FloatVector LARGEST_EXP = all(88.722839f);
+    static final FloatVector LARGEST_EXP = all(88.722839f);
     static final FloatVector SMALLEST_EXP = all(-86.9f);
     static final FloatVector EIGHTY_EIGHT = all(88f);
     static final FloatVector E_88 = all(1.6516362549940018e38f);
@@ -121,6 +121,7 @@ final class VectorMath {
      * @param sign 1 or -1
      */
     static void exp(long in, long out, long count, float sign) {
+        VectorMask<Float> tail = FIRST[Vectors.tail(count)];
         for (long i = 0; i < count; i += LANES) {
             FloatVector x = fromMemorySegment(FLOATS, ALL, in + 4 * i, ORDER).mul(sign);
             FloatVector rounded = x.fma(LOG2_E, ROUND);
@@ -137,7 +138,7 @@ final class VectorMath {
             if (count - i >= LANES) {
                 value.intoMemorySegment(ALL, out + 4 * i, ORDER);
             } else {
-                value.intoMemorySegment(ALL, out + 4 * i, ORDER, FIRST[(int) (count - i)]);
+                value.intoMemorySegment(ALL, out + 4 * i, ORDER, tail);
             }
         }
     }
@@ -148,6 +149,7 @@ final class VectorMath {
      * <p>{@code x = 2^n m}, {@code m} in [√½, √2), with the polynomial of Cephes {@code logf} for {@code log m}.
      */
     static void log(long in, long out, long count) {
+        VectorMask<Float> tail = FIRST[Vectors.tail(count)];
         for (long i = 0; i < count; i += LANES) {
             FloatVector x = fromMemorySegment(FLOATS, ALL, in + 4 * i, ORDER);
             VectorMask<Float> subnormal = x.compare(VectorOperators.LT, Float.MIN_NORMAL);
@@ -177,7 +179,7 @@ final class VectorMath {
             if (count - i >= LANES) {
                 value.intoMemorySegment(ALL, out + 4 * i, ORDER);
             } else {
-                value.intoMemorySegment(ALL, out + 4 * i, ORDER, FIRST[(int) (count - i)]);
+                value.intoMemorySegment(ALL, out + 4 * i, ORDER, tail);
             }
         }
     }
@@ -186,6 +188,7 @@ final class VectorMath {
      * {@code out = tanh(in)} with a relative error below 4e-7: the rational approximation of the Eigen library.
      */
     static void tanh(long in, long out, long count) {
+        VectorMask<Float> tail = FIRST[Vectors.tail(count)];
         for (long i = 0; i < count; i += LANES) {
             FloatVector x = fromMemorySegment(FLOATS, ALL, in + 4 * i, ORDER);
             FloatVector bounded = x.max(MINUS_TANH_LIMIT).min(TANH_LIMIT);
@@ -201,7 +204,7 @@ final class VectorMath {
             if (count - i >= LANES) {
                 value.intoMemorySegment(ALL, out + 4 * i, ORDER);
             } else {
-                value.intoMemorySegment(ALL, out + 4 * i, ORDER, FIRST[(int) (count - i)]);
+                value.intoMemorySegment(ALL, out + 4 * i, ORDER, tail);
             }
         }
     }
@@ -217,12 +220,13 @@ final class VectorMath {
 
     /** {@code out = 1 / (1 + out)}. */
     private static void inverseOfOneMore(long out, long count) {
+        VectorMask<Float> tail = FIRST[Vectors.tail(count)];
         for (long i = 0; i < count; i += LANES) {
             FloatVector value = ONE.div(fromMemorySegment(FLOATS, ALL, out + 4 * i, ORDER).add(ONE));
             if (count - i >= LANES) {
                 value.intoMemorySegment(ALL, out + 4 * i, ORDER);
             } else {
-                value.intoMemorySegment(ALL, out + 4 * i, ORDER, FIRST[(int) (count - i)]);
+                value.intoMemorySegment(ALL, out + 4 * i, ORDER, tail);
             }
         }
     }

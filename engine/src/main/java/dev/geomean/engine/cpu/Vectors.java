@@ -5,6 +5,7 @@ import static dev.geomean.engine.cpu.Native.LANES;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorShuffle;
 
 /**
  * What every vector loop needs besides the Vector API. A loop takes whole vectors first, then the last few elements with
@@ -14,7 +15,7 @@ import jdk.incubator.vector.VectorMask;
  * buffer, into its neighbour or into the slack that follows every storage; what was read there is never used. They are
  * written with a mask.
  *
- * <p><b>No method of this package takes or returns a vector, a mask or a shuffle.</b> A vector is a register only as long
+ * <p><b>No kernel hands a vector, a mask or a shuffle to a method of this package, or gets one from it.</b> A vector is a register only as long
  * as all code that sees it is compiled together; where it reaches a call that was not inlined, it is an object, and a loop
  * allocates one at every step. The compiler always inlines the methods of the Vector API. Whether it inlines one of ours
  * depends on its size, on the profile of the call, on what else was inlined before, and on whether the method was already
@@ -28,10 +29,27 @@ final class Vectors {
     /**
      * By number: a mask of the first so many lanes. A table, because a mask made at a rarely taken branch would be
      * allocated.
+     *
+     * <p>Looked up before a loop, not in it: the compiler moves the check of the index to the front of the loop, where the
+     * elements that are left are more than a vector's, and compiles the loop again and again because the check fails.
      */
     static final VectorMask<Float>[] FIRST = first();
 
+    /**
+     * Adding a vector to itself with its lanes moved by so many, from half a vector down to 1, leaves the sum of all lanes
+     * in each, in the same order as {@link #sum}. For loops in which the way through an array would take too long.
+     */
+    static final VectorShuffle<Float> FOLD_8 = fold(8);
+
+    static final VectorShuffle<Float> FOLD_4 = fold(4);
+    static final VectorShuffle<Float> FOLD_2 = fold(2);
+    static final VectorShuffle<Float> FOLD_1 = fold(1);
+
     private Vectors() {}
+
+    private static VectorShuffle<Float> fold(int distance) {
+        return VectorShuffle.fromOp(FLOATS, lane -> (lane + distance) % LANES);
+    }
 
     @SuppressWarnings({"unchecked", "rawtypes"})
     private static VectorMask<Float>[] first() {

@@ -47,6 +47,7 @@ import dev.geomean.engine.kernel.ReductionKernel.SoftmaxBackward;
 import dev.geomean.engine.kernel.SamplingKernel.SampleTokens;
 import dev.geomean.engine.memory.Buffer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -78,13 +79,13 @@ final class EveryKernel {
         kernels.norms();
         kernels.indices();
         kernels.attention(2, 6, 2, 1, 6, 0);
-        kernels.attention(1, 70, 4, 2, 16, 8);
-        kernels.attention(1, 33, 3, 3, 40, 1);
+        kernels.attention(1, 37, 4, 2, 16, 8);
+        kernels.attention(1, 9, 3, 3, 40, 1);
         // More keys than one left operand of a tile is long.
-        kernels.attention(1, Tiles.DEPTH + 40, 2, 1, 8, 0);
+        kernels.attention(1, Tiles.DEPTH + 20, 1, 1, 8, 0);
         kernels.losses(2, 13);
         kernels.losses(3, 64);
-        kernels.losses(2, 2 * Rows.CHUNK + 5);
+        kernels.losses(2, Rows.CHUNK + 5);
         kernels.optimizers(13);
         kernels.optimizers(Rows.CHUNK + 64);
         kernels.samples(13);
@@ -110,7 +111,7 @@ final class EveryKernel {
 
     private void products() {
         int[][] sizes =
-                {{1, 40, 24}, {2, 70, 131}, {5, 7, 9}, {8, 20, 130}, {33, 65, 140}, {64, 64, 64}, {12, 150, 300}};
+                {{1, 40, 24}, {2, 70, 131}, {5, 7, 9}, {8, 20, 130}, {33, 45, 70}, {12, 40, 300}};
         int turn = 0;
         for (int[] size : sizes) {
             for (boolean transposeA : BOTH) {
@@ -166,7 +167,7 @@ final class EveryKernel {
         }
     }
 
-    /** The layouts of an operand of a matrix: all of it, a row, a column, one number, and the transpose of another. */
+    /** The layouts of a matrix: all of it, a row, a column, one number, and the transpose of another. */
     private static List<Layout> layouts(int rows, int cols) {
         int[] dims = {rows, cols};
         return List.of(
@@ -179,14 +180,15 @@ final class EveryKernel {
 
     private void binary(int cols) {
         int rows = 3;
+        Layout whole = Layout.contiguous(rows, cols);
         Buffer a = floats((long) rows * cols);
         Buffer b = memory.uniform((long) rows * cols, 0.5, 1.5);
         for (BinaryFunction function : BinaryFunction.values()) {
-            for (Layout aLayout : layouts(rows, cols)) {
-                for (Layout bLayout : layouts(rows, cols)) {
-                    for (boolean accumulate : BOTH) {
-                        add(new Binary(function, a, aLayout, b, bLayout, floats((long) rows * cols), accumulate));
-                    }
+            for (Layout layout : layouts(rows, cols)) {
+                for (boolean accumulate : BOTH) {
+                    Buffer out = floats((long) rows * cols);
+                    add(new Binary(function, a, whole, b, layout, out, accumulate));
+                    add(new Binary(function, a, layout, b, whole, out, accumulate));
                 }
             }
         }
@@ -197,14 +199,16 @@ final class EveryKernel {
         Buffer condition = counted(rows * cols, 2);
         Buffer a = floats((long) rows * cols);
         Buffer b = floats((long) rows * cols);
-        for (Layout conditionLayout : layouts(rows, cols)) {
-            for (Layout layout : layouts(rows, cols)) {
-                for (boolean accumulate : BOTH) {
-                    Buffer out = floats((long) rows * cols);
-                    Layout whole = Layout.contiguous(rows, cols);
-                    add(new Select(condition, conditionLayout, a, layout, b, whole, out, accumulate));
-                    add(new Select(condition, conditionLayout, a, whole, b, layout, out, accumulate));
-                }
+        Layout whole = Layout.contiguous(rows, cols);
+        for (Layout layout : layouts(rows, cols)) {
+            for (boolean accumulate : BOTH) {
+                Buffer out = floats((long) rows * cols);
+                add(new Select(condition, layout, a, whole, b, whole, out, accumulate));
+                add(new Select(condition, whole, a, layout, b, whole, out, accumulate));
+                add(new Select(condition, whole, a, whole, b, layout, out, accumulate));
+                // A row that is chosen as a whole, from one number.
+                Layout row = Layout.of(new int[] {rows, cols}, new int[] {1, 0});
+                add(new Select(condition, row, a, layout, b, layout, out, accumulate));
             }
         }
     }
@@ -255,7 +259,7 @@ final class EveryKernel {
     }
 
     private void reductions() {
-        for (int count : new int[] {3, 64, 2 * Rows.CHUNK + 5}) {
+        for (int count : new int[] {3, 64, Rows.CHUNK + 5}) {
             for (int inner : count > 64 ? new int[] {1} : new int[] {1, 5, 64, 77}) {
                 for (boolean accumulate : BOTH) {
                     Buffer in = floats(2L * count * inner);
@@ -268,7 +272,7 @@ final class EveryKernel {
                 }
             }
         }
-        for (int cols : new int[] {3, 64, 2 * Rows.CHUNK + 5}) {
+        for (int cols : new int[] {3, 64, Rows.CHUNK + 5}) {
             for (boolean logarithm : BOTH) {
                 Buffer out = floats(2L * cols);
                 add(new Softmax(floats(2L * cols), out, 2, cols, logarithm));
@@ -382,7 +386,7 @@ final class EveryKernel {
         Buffer values = floats((long) (batch + 1) * capacity * kvWidth);
         Buffer slots = counted(batch, batch + 1);
         int[] positions = new int[batch];
-        java.util.Arrays.fill(positions, start);
+        Arrays.fill(positions, start);
         Buffer starts = memory.ints(positions);
         Buffer in = floats((long) batch * time * kvWidth);
         add(new CacheWrite(in, slots, starts, keys, batch, time, kvWidth, kvWidth, batch + 1, capacity));

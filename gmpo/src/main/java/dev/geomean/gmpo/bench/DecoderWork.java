@@ -36,9 +36,10 @@ public record DecoderWork(int layers, int dim, int heads, int kvHeads, int ffn, 
         if (seq < 2) {
             throw new IllegalArgumentException("seq must be at least 2, not " + seq);
         }
-        if ((long) batch * seq > Integer.MAX_VALUE / Math.max(vocab, 1)) {
-            throw new IllegalArgumentException("too large: batch " + batch + ", seq " + seq + ", vocab " + vocab
-                    + " make more than 2^31 logits");
+        long widest = Math.max(vocab, Math.max(3L * dim, 2L * ffn));
+        if ((long) batch * seq > Integer.MAX_VALUE / Math.max(widest, 1)) {
+            throw new IllegalArgumentException("too large: batch " + batch + " of seq " + seq + " with a width of "
+                    + widest + " has more than 2^31 elements");
         }
         config(layers, dim, heads, kvHeads, ffn, vocab, seq);
     }

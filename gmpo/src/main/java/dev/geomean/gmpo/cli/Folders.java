@@ -143,15 +143,17 @@ final class Folders {
 
     /** The run that a model comes from, if it lies in a run's folder. */
     static Optional<RunFolder> run(Path model) {
+        // A checkpoint has a copy of the configuration; the run is what it lies in.
+        Optional<RunFolder> found = Optional.empty();
         for (Path path = model.toAbsolutePath().normalize(); path != null; path = path.getParent()) {
             var run = new RunFolder(path);
             if (run.exists()) {
-                return Optional.of(run);
+                found = Optional.of(run);
             }
             if (path.getNameCount() + 2 < model.toAbsolutePath().normalize().getNameCount()) {
                 break;
             }
         }
-        return Optional.empty();
+        return found;
     }
 }

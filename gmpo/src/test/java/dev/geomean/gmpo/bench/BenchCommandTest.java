@@ -3,6 +3,7 @@ package dev.geomean.gmpo.bench;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.geomean.gmpo.cli.Main;
+import dev.geomean.gmpo.objective.Preset;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.util.List;
@@ -10,6 +11,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.FieldSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -18,6 +20,8 @@ class BenchCommandTest {
     private static final String SHORT = " --seconds 0.01 --warmup 0";
     private static final String TINY =
             " --layers 1 --dim 16 --heads 2 --ffn 24 --vocab 12 --batch 4 --seq 8 --threads 2";
+
+    static final List<String> OBJECTIVES = Preset.names();
 
     private record Result(int code, String out, String err) {
         List<JsonNode> rows() {
@@ -45,6 +49,12 @@ class BenchCommandTest {
         assertThat(row.path("gflops").asDouble()).isPositive();
         assertThat(row.path("fraction_of_peak").asDouble()).isBetween(0.0, 1.0);
         assertThat(row.has("alloc_bytes_per_step")).isTrue();
+    }
+
+    @ParameterizedTest
+    @FieldSource("OBJECTIVES")
+    void measures_training_steps_of_every_objective(String objective) {
+        assertThat(run("bench train --json --objective " + objective + TINY + SHORT).code()).isZero();
     }
 
     @Test
