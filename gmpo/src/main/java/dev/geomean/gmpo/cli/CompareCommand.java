@@ -150,7 +150,7 @@ final class CompareCommand implements Callable<Integer> {
             progress.close();
             throw new RunFailure(
                     "the comparison stopped: " + ConfigOptions.asOptions(String.valueOf(e.getMessage()))
-                            + " (in a new comparison: what is done in " + folder + " stays)",
+                            + " (start a new comparison; what is done in " + folder + " stays)",
                     e);
         } catch (IOException | RuntimeException e) {
             progress.close();

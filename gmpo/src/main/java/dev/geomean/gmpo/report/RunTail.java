@@ -25,7 +25,7 @@ import tools.jackson.databind.node.ObjectNode;
  * Follows the files of a run while it writes them. Each call reads what was added since the last one. A run that is
  * resumed cuts its files back first; then they are read again from the start.
  *
- * <p>Times are in a file of their own, to which a line is added after the line of metrics that it belongs to. Metrics
+ * <p>Times are in a file of their own, to which a line is added with each line of metrics. Metrics
  * without their times yet have NaN, and get them later.
  */
 final class RunTail {

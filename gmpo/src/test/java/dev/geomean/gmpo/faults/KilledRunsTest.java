@@ -56,15 +56,16 @@ class KilledRunsTest {
     @Test
     void fiftyKillsLoseNothing() throws IOException, InterruptedException {
         var random = new CounterRandom(11, 0);
+        long draws = 0;
         int kills = 0;
         int whileWriting = 0;
         int runs = 0;
         while (kills < KILLS) {
             Path folder = temporary.resolve("run-" + runs++);
-            int killsOfThisRun = 1 + (int) (4 * random.uniform(1000L * runs));
+            int killsOfThisRun = 1 + (int) (4 * random.uniform(draws++));
             for (int i = 0; i < killsOfThisRun && kills < KILLS && !new RunFolder(folder).isComplete(); i++) {
-                double chance = random.uniform(1000L * runs + 2 * i + 1);
-                double delay = random.uniform(1000L * runs + 2 * i + 2);
+                double chance = random.uniform(draws++);
+                double delay = random.uniform(draws++);
                 try (var process = startOrResume(folder)) {
                     boolean ended;
                     if (chance < 0.5) {
@@ -73,7 +74,7 @@ class KilledRunsTest {
                     } else {
                         // A moment after it began to write a checkpoint, most of which takes milliseconds.
                         awaitWriting(process, folder, 1 + (int) (12 * delay));
-                        ended = process.endsWithin((long) (5 * random.uniform(1000L * runs + 100 + i)));
+                        ended = process.endsWithin((long) (5 * random.uniform(draws++)));
                     }
                     if (ended) {
                         assertThat(process.await()).as(process.err()).isZero();
