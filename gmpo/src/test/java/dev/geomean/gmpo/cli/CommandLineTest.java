@@ -156,7 +156,7 @@ class CommandLineTest {
             "generate missing 1+1= | missing: no such folder",
             "generate missing 1+1= --count 0 | --count must be at least 1, not 0",
             "generate missing 1+1= --top-p 2 | --top-p must be in (0, 1], not 2",
-            "report missing | missing: neither a run"
+            "report missing | missing: no such folder"
         })
         @DisplayName("what is wrong")
         void badInput(String command, String message) {
@@ -322,7 +322,7 @@ class CommandLineTest {
             Result damaged = CommandLineTest.run("verify", run.toString(), "--quiet");
             assertThat(damaged.err()).isEqualTo(
                     "geomean: " + metrics + ": the content was changed since the checkpoint was taken\n");
-            assertThat(damaged.code()).isEqualTo(1);
+            assertThat(damaged.code()).isEqualTo(2);
         }
 
         @Test
