@@ -1,7 +1,9 @@
 package dev.geomean.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
+import dev.geomean.engine.cpu.VectorWidth;
 import dev.geomean.engine.kernel.Kernel;
 import dev.geomean.engine.optim.Optimizer;
 import dev.geomean.engine.optim.UpdateRule;
@@ -142,6 +144,7 @@ class SteadyStateTest {
     @ParameterizedTest(name = "{0}")
     @EnumSource
     void theKernelsAllocateNothingToReplayAStep(TestNetwork network) {
+        assumeThat(VectorWidth.isOfTheMachine()).isTrue();
         try (var training = new Training(network, TestBackend.CPU.backend(), 2)) {
             assertThat(allocatedInTheEnd(threadsOf(training.engine), training::replay)).isZero();
         }

@@ -134,7 +134,7 @@ class ModelFolderTest {
         @CsvSource({
             "num_hidden_layers, 2147483647, parameters is too large",
             "max_position_embeddings, 2147483647, 2147483647 rotary positions",
-            "num_hidden_layers, 100000, 21 tensors cannot be 100000 layers",
+            "num_hidden_layers, 100000, 20 tensors cannot be 100000 layers",
             "vocab_size, 2147483647, parameters is too large",
             "intermediate_size, 1000000000, parameters is too large",
         })

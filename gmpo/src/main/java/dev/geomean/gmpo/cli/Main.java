@@ -178,7 +178,7 @@ public final class Main implements Runnable {
     /** Files that are not what they should be are bad input; a disk that is full, for example, is not. */
     private static boolean isBadInput(Throwable e) {
         return switch (e) {
-            case UncheckedIOException unchecked -> isBadInput(unchecked.getCause());
+            case UncheckedIOException unchecked when unchecked.getCause() != null -> isBadInput(unchecked.getCause());
             case FileFormatException malformed -> true;
             case SourceException source -> true;
             case NoSuchFileException missing -> true;
@@ -193,7 +193,7 @@ public final class Main implements Runnable {
     /** One line about an exception. */
     static String describe(Throwable e) {
         String message = e.getMessage();
-        if (e instanceof UncheckedIOException unchecked) {
+        if (e instanceof UncheckedIOException unchecked && unchecked.getCause() != null) {
             return describe(unchecked.getCause());
         }
         if (e instanceof FileSystemException problem && problem.getReason() == null && problem.getFile() != null) {

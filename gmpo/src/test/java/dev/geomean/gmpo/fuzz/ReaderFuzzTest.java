@@ -93,7 +93,7 @@ class ReaderFuzzTest {
     }
 
     /** What is damaged, how often of 200,000 times, and how it is read. */
-    private enum Reader {
+    enum Reader {
         MODEL_CONFIG(25_000, List.of("config.json"), ReaderFuzzTest::makeModel,
                 (folder, number) -> HuggingFaceConfig.read(folder)),
         SAFETENSORS(43_000, List.of("model.safetensors"), ReaderFuzzTest::makeTensors,
