@@ -126,10 +126,9 @@ final class EvalCommand implements Callable<Integer> {
                     trained.minP());
             checkFits(model, subject);
             long number = seed == null ? config.seed() : seed;
-            common.checkMemory(MemoryEstimate.ofSampling(
+            common.checkMemory(MemoryEstimate.ofEvaluation(
                     HuggingFaceConfig.read(model).decoder(), subject.maxPromptLength(),
-                    subject.maxCompletionLength() + 1, count, Math.max(perPrompt, 1), common.workers(),
-                    "fewer --prompts or --samples"));
+                    subject.maxCompletionLength() + 1, count, perPrompt, common.workers()));
             List<Problem> problems =
                     new TaskSplit(subject, standard.heldOutFraction()).heldOutSet(number, count);
             return new Setup(subject, problems, evaluation, sampling, number);

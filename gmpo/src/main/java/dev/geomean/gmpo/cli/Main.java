@@ -68,7 +68,7 @@ public final class Main implements Runnable {
     @Option(
             names = "--verbose",
             scope = ScopeType.INHERIT,
-            description = "More progress; the stack trace of an error.")
+            description = "More progress, the memory estimate, and the stack trace of an error.")
     private boolean verbose;
 
     private Main() {}

@@ -131,11 +131,34 @@ public record MemoryEstimate(List<Part> parts) {
     public static MemoryEstimate ofSampling(
             DecoderConfig decoder, int promptTokens, int newTokens, int prompts, int samples, int workers,
             String remedy) {
+        return ofSampling(decoder, promptTokens, newTokens, workers, remedy, List.of(new Batch(prompts, samples)));
+    }
+
+    /**
+     * The memory to measure a model that exists, with greedy and with sampled completions.
+     *
+     * @param decoder its network
+     * @param promptTokens longest prompt
+     * @param newTokens longest completion
+     * @param prompts different prompts
+     * @param samples sampled completions of each, zero or more
+     * @param workers threads that compute
+     * @return the estimate
+     */
+    public static MemoryEstimate ofEvaluation(
+            DecoderConfig decoder, int promptTokens, int newTokens, int prompts, int samples, int workers) {
+        return ofSampling(
+                decoder, promptTokens, newTokens, workers, "fewer --prompts or --samples",
+                List.of(new Batch(prompts, 1), new Batch(prompts, samples)));
+    }
+
+    private static MemoryEstimate ofSampling(
+            DecoderConfig decoder, int promptTokens, int newTokens, int workers, String remedy, List<Batch> batches) {
         var network = new Network(decoder);
-        double completions = (double) prompts * samples;
+        double completions = batches.stream().mapToDouble(batch -> batch.prompts() * batch.samples()).sum();
         return new MemoryEstimate(List.of(
                 part("parameters", network.constants(), network.count(), "a smaller model"),
-                generation(network, promptTokens, newTokens, workers, List.of(new Batch(prompts, samples))),
+                generation(network, promptTokens, newTokens, workers, batches),
                 heap(completions * (6.0 * (promptTokens + newTokens) * FLOAT + 400)
                         + network.largestParameter() * 2 * FLOAT,
                         Math.max(completions, network.largestParameter()), remedy),

@@ -176,6 +176,15 @@ class CommandLineTest {
         }
 
         @Test
+        @DisplayName("what cannot fit in memory, after the parts of the estimate if asked to")
+        void memory() {
+            Result result = run("train", "--verbose", "--shards", "1000000");
+            assertThat(result.code()).isEqualTo(2);
+            assertThat(result.err()).startsWith("geomean: memory: about ")
+                    .contains("GiB  gradients of each shard\n", "MiB  Java heap\n", "take fewer --shards");
+        }
+
+        @Test
         @DisplayName("and more lines only if asked to")
         void verbose() {
             Result result = run("train", "--rounds", "x", "--verbose");
