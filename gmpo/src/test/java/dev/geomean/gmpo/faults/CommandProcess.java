@@ -64,7 +64,7 @@ final class CommandProcess implements AutoCloseable {
 
     /** Waits for the end and returns the exit code. */
     int await() throws InterruptedException {
-        assertThat(process.waitFor(5, TimeUnit.MINUTES)).as("the process ends").isTrue();
+        assertThat(process.waitFor(15, TimeUnit.MINUTES)).as("the process ends").isTrue();
         return process.exitValue();
     }
 
