@@ -165,7 +165,8 @@ class SourcesTest {
         @Test
         @DisplayName("sees what the library exports, and nothing else of it")
         void modules() throws IOException {
-            SourceFile file = file("Echo.java", TASK.replaceFirst("import", "import dev.geomean.gmpo.cli.Main;\nimport"));
+            SourceFile file =
+                    file("Echo.java", TASK.replaceFirst("import", "import dev.geomean.gmpo.cli.Main;\nimport"));
             assumeTrue(JavaSource.class.getModule().isNamed(), "started from modules");
             assertThatThrownBy(() -> Sources.task(file)).message()
                     .startsWith(file + ":1: package dev.geomean.gmpo.cli is not visible");
