@@ -169,7 +169,9 @@ class SourcesTest {
                     file("Echo.java", TASK.replaceFirst("import", "import dev.geomean.gmpo.cli.Main;\nimport"));
             assumeTrue(JavaSource.class.getModule().isNamed(), "started from modules");
             assertThatThrownBy(() -> Sources.task(file)).message()
-                    .startsWith(file + ":1: package dev.geomean.gmpo.cli is not visible");
+                    // Not more of the message: in a test the package also lies outside the module, with other classes.
+                    .startsWith(file + ":1: ")
+                    .contains("package dev.geomean.gmpo.cli");
         }
 
         @Test
