@@ -1,6 +1,7 @@
 package dev.geomean.engine.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import dev.geomean.engine.Allocation;
 import dev.geomean.engine.Backend;
@@ -20,6 +21,7 @@ class CpuAllocationTest {
     @Test
     @Tag("slow")
     void noKernelAllocatesInTheEnd() {
+        assumeThat(VectorWidth.isOfTheMachine()).isTrue();
         try (var memory = new Kernels(1);
                 Backend.Lane lane = new CpuBackend().openLane()) {
             Kernel[] kernels = EveryKernel.in(memory).toArray(Kernel[]::new);
