@@ -8,7 +8,6 @@ import java.io.IOException;
  */
 public final class FileFormatException extends IOException {
     private static final long serialVersionUID = 1L;
-    private static final int LONGEST = 1000;
 
     /**
      * Describes a malformed file.
@@ -33,8 +32,6 @@ public final class FileFormatException extends IOException {
 
     /** What a file says goes into messages, and may be of any length. */
     private static String message(Object file, String problem) {
-        boolean isLong = problem.codePointCount(0, problem.length()) > LONGEST;
-        String shown = isLong ? problem.substring(0, problem.offsetByCodePoints(0, LONGEST)) + "…" : problem;
-        return Names.oneLine(file + ": " + shown);
+        return Names.oneLine(file + ": " + Names.shortened(problem));
     }
 }

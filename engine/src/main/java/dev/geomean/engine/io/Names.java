@@ -3,6 +3,7 @@ package dev.geomean.engine.io;
 /** Names from files and options in messages: always one line, never long. */
 public final class Names {
     private static final int LONGEST = 120;
+    private static final int LONGEST_MESSAGE = 1000;
 
     private Names() {}
 
@@ -13,9 +14,22 @@ public final class Names {
      * @return its first {@value #LONGEST} characters, those that would break or disguise the line escaped
      */
     public static String quote(String name) {
-        boolean isLong = name.codePointCount(0, name.length()) > LONGEST;
-        String shown = isLong ? name.substring(0, name.offsetByCodePoints(0, LONGEST)) + "…" : name;
-        return "'" + oneLine(shown) + "'";
+        return "'" + oneLine(shortened(name, LONGEST)) + "'";
+    }
+
+    /**
+     * A message with text of a file in it, which may be of any length.
+     *
+     * @param message any text
+     * @return its first {@value #LONGEST_MESSAGE} characters
+     */
+    public static String shortened(String message) {
+        return shortened(message, LONGEST_MESSAGE);
+    }
+
+    private static String shortened(String text, int longest) {
+        boolean isLong = text.codePointCount(0, text.length()) > longest;
+        return isLong ? text.substring(0, text.offsetByCodePoints(0, longest)) + "…" : text;
     }
 
     /**

@@ -1,6 +1,8 @@
 package dev.geomean.gmpo.source;
 
+import dev.geomean.engine.io.Names;
 import java.util.List;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** Something is wrong in a file of the user's. Each line of the message starts with the place: {@code MyTask.java:12: …}. */
@@ -10,11 +12,15 @@ public final class SourceException extends IllegalArgumentException {
     /**
      * Describes what is wrong.
      *
-     * @param problems one line or more, each with its place
+     * @param problems one line or more, each with its place; line breaks in one, and what is very long, are masked
      * @param cause what was thrown, or null
      */
     public SourceException(List<String> problems, @Nullable Throwable cause) {
-        super(String.join("\n", problems), cause);
+        super(
+                problems.stream()
+                        .map(problem -> Names.oneLine(Names.shortened(problem)))
+                        .collect(Collectors.joining("\n")),
+                cause);
     }
 
     /**
