@@ -14,10 +14,10 @@ def main():
     options = options.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
+    before = measure.resident("VmRSS")
     logits = torch.randn(options.rows, options.vocab, requires_grad=True)
     targets = torch.randint(0, options.vocab, (options.rows,))
     grad_log_probs, grad_entropy = torch.randn(options.rows), torch.randn(options.rows)
-    before = measure.resident("VmRSS")
 
     def outputs(scores, chosen):
         log_softmax = torch.log_softmax(scores, -1)

@@ -56,7 +56,8 @@ class DocumentationTest {
     void code() throws IOException {
         int checked = 0;
         for (Page page : pages()) {
-            for (Page.Block block : Stream.concat(page.blocks("java").stream(), page.blocks("json").stream()).toList()) {
+            for (Page.Block block : Stream.concat(page.blocks("java").stream(), page.blocks("json").stream())
+                    .toList()) {
                 String place = page.name() + ":" + block.line();
                 assertThat(block.note()).as(place).startsWith("from ");
                 String source = Files.readString(ROOT.resolve(block.note().substring("from ".length())));

@@ -41,7 +41,8 @@ record Page(String name, List<Block> blocks) {
             return at < 0
                     ? code
                     : START.matcher(code).replaceAll(
-                            match -> Matcher.quoteReplacement(set(match.group(), note.substring(at + marker.length()))));
+                            match -> Matcher
+                                    .quoteReplacement(set(match.group(), note.substring(at + marker.length()))));
         }
 
         private static String set(String command, String options) {

@@ -57,8 +57,7 @@ public final class ComparisonChart {
         List<Double> targets = new ArrayList<>();
         for (JsonNode row : rows) {
             if (!row.path("less_is_better").asBoolean() && row.path("must").isNumber()) {
-                String key = row.path("key").asString();
-                names.add(names.contains(key) ? key + " " + names.size() : key);
+                names.add(row.path("label").asString());
                 ratios.add(row.path("ratio").asDouble());
                 targets.add(row.path("must").asDouble());
             }

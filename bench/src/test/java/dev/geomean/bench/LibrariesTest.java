@@ -71,10 +71,10 @@ class LibrariesTest {
     @Test
     void the_plot_has_every_row_in_which_more_is_better() {
         String rows = """
-                [{"key": "gemm", "ratio": 1.1, "must": 1.0, "less_is_better": false},
-                 {"key": "gemm", "ratio": 0.9, "must": 1.0, "less_is_better": false},
-                 {"key": "memory nano", "ratio": 0.4, "must": 0.6, "less_is_better": true},
-                 {"key": "train nano compiled", "ratio": 2, "must": null, "less_is_better": false}]
+                [{"label": "gemm, one thread", "ratio": 1.1, "must": 1.0, "less_is_better": false},
+                 {"label": "gemm, 2 threads", "ratio": 0.9, "must": 1.0, "less_is_better": false},
+                 {"label": "memory nano", "ratio": 0.4, "must": 0.6, "less_is_better": true},
+                 {"label": "train nano compiled", "ratio": 2, "must": null, "less_is_better": false}]
                 """;
         var chart = ComparisonChart.chart(new JsonMapper().readTree(rows));
         assertThat(chart.getSeries("measured").getXData()).hasSize(2);

@@ -126,6 +126,15 @@ public final class Parameters implements AutoCloseable {
     }
 
     /**
+     * Native memory of the parameters and of all gradients and buffers reserved with them.
+     *
+     * @return bytes
+     */
+    public long memoryBytes() {
+        return scope.reservedBytes();
+    }
+
+    /**
      * Reserves memory for gradients, filled with zeros. It lives as long as the parameters.
      *
      * @return a new gradient buffer

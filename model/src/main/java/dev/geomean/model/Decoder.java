@@ -17,6 +17,9 @@ import org.jspecify.annotations.Nullable;
  * sampling or objectives.
  */
 public final class Decoder implements AutoCloseable {
+    private static final int MAX_NUMBERS = Integer.MAX_VALUE;
+    private static final int MAX_ROTARY_NUMBERS = 1 << 27;
+
     private final Engine engine;
     private final DecoderConfig config;
     private final Parameters parameters;
@@ -40,6 +43,7 @@ public final class Decoder implements AutoCloseable {
     }
 
     private Decoder(Engine engine, DecoderConfig config) {
+        checkSize(config);
         this.engine = engine;
         this.config = config;
         this.parameters = declare(config).build(engine);
@@ -50,11 +54,34 @@ public final class Decoder implements AutoCloseable {
     }
 
     /**
+     * Checks that a decoder can have so many parameters and positions, whatever memory there is.
+     *
+     * @param config the shape
+     * @throws IllegalArgumentException if it has more than {@value #MAX_NUMBERS} parameters, or a table of rotary
+     *     positions of more than {@value #MAX_ROTARY_NUMBERS} numbers
+     */
+    public static void checkSize(DecoderConfig config) {
+        long count = config.parameterCount();
+        // Each parameter starts at a multiple of 64 bytes.
+        if (count > MAX_NUMBERS - 16L * 16 * config.layers()) {
+            throw new IllegalArgumentException("a model of " + (count == Long.MAX_VALUE ? "over " : "") + count
+                    + " parameters is too large; at most " + MAX_NUMBERS + " are possible");
+        }
+        long table = (long) config.maxPositions() * config.headDim();
+        if (config.positions() == DecoderConfig.Positions.ROTARY && table > MAX_ROTARY_NUMBERS) {
+            throw new IllegalArgumentException(config.maxPositions() + " rotary positions for heads of size "
+                    + config.headDim() + " are too many; their table can have at most " + MAX_ROTARY_NUMBERS
+                    + " numbers");
+        }
+    }
+
+    /**
      * A decoder with all parameters zero, to be filled from a checkpoint.
      *
      * @param engine the engine
      * @param config the shape
      * @return a new decoder
+     * @throws IllegalArgumentException as {@link #checkSize}
      */
     public static Decoder zeros(Engine engine, DecoderConfig config) {
         return new Decoder(engine, config);
@@ -69,6 +96,7 @@ public final class Decoder implements AutoCloseable {
      * @param config the shape
      * @param seed any number; the same seed gives the same parameters
      * @return a new decoder
+     * @throws IllegalArgumentException as {@link #checkSize}
      */
     public static Decoder random(Engine engine, DecoderConfig config, long seed) {
         var decoder = new Decoder(engine, config);

@@ -177,6 +177,9 @@ public record DecoderConfig(
      */
     public static DecoderConfig gpt2(
             int vocabSize, int dim, int layers, int heads, int maxPositions, int eosTokenId) {
+        if (dim > Integer.MAX_VALUE / 8) {
+            throw new IllegalArgumentException("dim is too large: " + dim);
+        }
         return new DecoderConfig(
                 vocabSize,
                 dim,
@@ -198,6 +201,35 @@ public record DecoderConfig(
                 true,
                 -1,
                 List.of(eosTokenId));
+    }
+
+    /**
+     * Number of parameters of a decoder of this shape.
+     *
+     * @return weights and biases, {@link Long#MAX_VALUE} if there are more
+     */
+    public long parameterCount() {
+        long queries = (long) heads * headDim;
+        long keysAndValues = 2L * kvHeads * headDim;
+        long inner = activation == Activation.SWIGLU ? 2L * ffnDim : ffnDim;
+        long norms = norm == Norm.LAYER ? 2L * dim : dim;
+        try {
+            long layer = Math.addExact(
+                    linear(dim, queries + keysAndValues, attentionBias), linear(queries, dim, outputBias));
+            layer = Math.addExact(layer, linear(dim, inner, mlpBias));
+            layer = Math.addExact(layer, linear(ffnDim, dim, mlpBias));
+            layer = Math.addExact(layer, 2 * norms + (queryKeyNorm ? 2L * headDim : 0));
+            long tables = (long) vocabSize * (tiedEmbeddings ? 1 : 2)
+                    + (positions == Positions.LEARNED ? maxPositions : 0);
+            return Math.addExact(
+                    Math.multiplyExact(layer, layers), Math.addExact(Math.multiplyExact(tables, dim), norms));
+        } catch (ArithmeticException e) {
+            return Long.MAX_VALUE;
+        }
+    }
+
+    private static long linear(long in, long out, boolean bias) {
+        return Math.addExact(Math.multiplyExact(in, out), bias ? out : 0);
     }
 
     private static int headDim(int dim, int heads) {

@@ -21,10 +21,17 @@ public final class ModelFolder {
      * @param engine where it will run
      * @param folder holds {@code config.json} and {@code model.safetensors}, or an index of several such files
      * @return the decoder, in float32
-     * @throws IOException if a file is missing, damaged or describes an unsupported model
+     * @throws FileFormatException if a file is damaged, describes an unsupported model, or a weight is not finite
+     * @throws IOException if a file is missing or cannot be read
      */
     public static Decoder load(Engine engine, Path folder) throws IOException {
         DecoderConfig config = HuggingFaceConfig.read(folder).decoder();
+        try {
+            Decoder.checkSize(config);
+        } catch (IllegalArgumentException e) {
+            throw new FileFormatException(
+                    folder.resolve(HuggingFaceConfig.FILE_NAME), String.valueOf(e.getMessage()), e);
+        }
         try (var tensors = Safetensors.openFolder(folder)) {
             WeightMapping.checkComplete(tensors, config);
             Decoder decoder = Decoder.zeros(engine, config);
@@ -44,8 +51,9 @@ public final class ModelFolder {
      *
      * @param decoder a decoder of the same shape
      * @param folder as for {@link #load}
-     * @throws IOException if a file is missing or damaged, or the shapes differ; the decoder is then unchanged unless
-     *     reading itself failed half-way
+     * @throws FileFormatException if a file is damaged, the shapes differ or a weight is not finite; the decoder is then
+     *     unchanged
+     * @throws IOException if a file is missing or cannot be read
      */
     public static void restore(Decoder decoder, Path folder) throws IOException {
         // Decoders with other heads or norms may have tensors of the same sizes, and compute something else.

@@ -1,9 +1,11 @@
 package dev.geomean.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.geomean.engine.Engine;
+import dev.geomean.engine.io.FileFormatException;
 import dev.geomean.model.tokenizer.CharacterTokenizer;
 import dev.geomean.model.tokenizer.Tokenizer;
 import dev.geomean.model.tokenizer.Tokenizers;
@@ -19,6 +21,7 @@ import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -64,7 +67,7 @@ class ModelFolderTest {
             try (Decoder saved = shape.decoder(engine, 1)) {
                 saved.parameters().values().setFloat(0, -0f);
                 saved.parameters().values().setFloat(1, Float.MIN_VALUE);
-                saved.parameters().values().setFloat(2, Float.NEGATIVE_INFINITY);
+                saved.parameters().values().setFloat(2, -Float.MAX_VALUE);
                 ModelFolder.save(saved, TOKENIZER, folder);
                 try (Decoder loaded = ModelFolder.load(engine, folder)) {
                     assertThat(loaded.config()).isEqualTo(saved.config());
@@ -106,6 +109,46 @@ class ModelFolderTest {
 
     @Nested
     class ADamagedFolder {
+
+        @ParameterizedTest
+        @ValueSource(floats = {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY})
+        void isRefusedByNameOfTheTensorIfAWeightIsNotFinite(float weight) throws IOException {
+            try (Decoder saved = Shapes.LLAMA.decoder(engine, 1)) {
+                saved.parameters().get("final_norm.weight").buffer().setFloat(3, weight);
+                ModelFolder.save(saved, TOKENIZER, folder);
+            }
+            assertThatExceptionOfType(FileFormatException.class)
+                    .isThrownBy(() -> ModelFolder.load(engine, folder).close())
+                    .withMessageContaining("model.safetensors: tensor 'model.norm.weight' of shape [24]")
+                    .withMessageEndingWith("holds a number that is not finite, at element 3");
+            try (Decoder other = Shapes.LLAMA.decoder(engine, 2)) {
+                int[] before = bits(other);
+                assertThatExceptionOfType(FileFormatException.class)
+                        .isThrownBy(() -> ModelFolder.restore(other, folder))
+                        .withMessageContaining("model.norm.weight");
+                assertThat(bits(other)).isEqualTo(before);
+            }
+        }
+
+        @ParameterizedTest
+        @CsvSource({
+            "num_hidden_layers, 2147483647, parameters is too large",
+            "max_position_embeddings, 2147483647, 2147483647 rotary positions",
+            "num_hidden_layers, 100000, 20 tensors cannot be 100000 layers",
+            "vocab_size, 2147483647, parameters is too large",
+            "intermediate_size, 1000000000, parameters is too large",
+        })
+        void isRefusedBeforeMemoryIsTakenForASizeThatIsAbsurd(String key, String value, String problem)
+                throws IOException {
+            save(Shapes.LLAMA, 1);
+            Path config = folder.resolve("config.json");
+            String changed =
+                    Files.readString(config).replaceFirst("\"" + key + "\" : \\d+", "\"" + key + "\" : " + value);
+            Files.writeString(config, changed);
+            assertThatExceptionOfType(FileFormatException.class)
+                    .isThrownBy(() -> ModelFolder.load(engine, folder).close())
+                    .withMessageContaining(problem);
+        }
 
         @ParameterizedTest
         @ValueSource(strings = {"config.json", "model.safetensors"})

@@ -8,6 +8,7 @@ import java.io.IOException;
  */
 public final class FileFormatException extends IOException {
     private static final long serialVersionUID = 1L;
+    private static final int LONGEST = 1000;
 
     /**
      * Describes a malformed file.
@@ -16,7 +17,7 @@ public final class FileFormatException extends IOException {
      * @param problem what is wrong, one line without the file name
      */
     public FileFormatException(Object file, String problem) {
-        super(file + ": " + problem);
+        super(message(file, problem));
     }
 
     /**
@@ -27,6 +28,13 @@ public final class FileFormatException extends IOException {
      * @param cause what the parser threw
      */
     public FileFormatException(Object file, String problem, Throwable cause) {
-        super(file + ": " + problem, cause);
+        super(message(file, problem), cause);
+    }
+
+    /** What a file says goes into messages, and may be of any length. */
+    private static String message(Object file, String problem) {
+        boolean isLong = problem.codePointCount(0, problem.length()) > LONGEST;
+        String shown = isLong ? problem.substring(0, problem.offsetByCodePoints(0, LONGEST)) + "…" : problem;
+        return Names.oneLine(file + ": " + shown);
     }
 }

@@ -38,6 +38,7 @@ public final class Safetensors implements AutoCloseable {
     private static final ValueLayout.OfShort SHORT =
             ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final int CHUNK = 1 << 14;
+    private static final int LONGEST_FILE_NAME = 255;
 
     private final Path source;
     private final Arena arena = Arena.ofShared();
@@ -210,6 +211,37 @@ public final class Safetensors implements AutoCloseable {
     }
 
     /**
+     * Checks that a tensor holds finite numbers only.
+     *
+     * @param name name of a tensor of type F32, BF16 or F16
+     * @throws FileFormatException if an element is infinite or NaN; the message names the tensor and the first such
+     *     element
+     * @throws IllegalArgumentException if there is no such tensor or its type cannot be read as float32
+     * @throws IllegalStateException if the file is closed
+     */
+    public void checkFinite(String name) throws FileFormatException {
+        checkOpen();
+        Mapped tensor = find(name);
+        checkReadable(tensor.info());
+        TensorType type = tensor.info().type();
+        MemorySegment data = tensor.data();
+        long count = tensor.info().elementCount();
+        for (long i = 0; i < count; i++) {
+            // An exponent of all ones: infinite, or NaN if there is a mantissa.
+            boolean finite =
+                    switch (type) {
+                        case F32 -> (data.get(INT, i * Integer.BYTES) & 0x7f800000) != 0x7f800000;
+                        case BF16 -> (data.get(SHORT, i * Short.BYTES) & 0x7f80) != 0x7f80;
+                        default -> (data.get(SHORT, i * Short.BYTES) & 0x7c00) != 0x7c00;
+                    };
+            if (!finite) {
+                throw new FileFormatException(source, "tensor " + Names.quote(name) + " of shape "
+                        + tensor.info().shape() + " holds a number that is not finite, at element " + i);
+            }
+        }
+    }
+
+    /**
      * The file, or the index of the files.
      *
      * @return the path given when opening
@@ -252,9 +284,7 @@ public final class Safetensors implements AutoCloseable {
     }
 
     private SafetensorsHeader map(Path file, Map<String, Mapped> into) throws IOException {
-        if (Files.isDirectory(file)) {
-            throw new FileFormatException(file, "is a folder, not a safetensors file");
-        }
+        SmallFile.requireRegular(file);
         MemorySegment mapped;
         try (var channel = FileChannel.open(file, StandardOpenOption.READ)) {
             mapped = channel.map(MapMode.READ_ONLY, 0, channel.size(), arena);
@@ -299,12 +329,7 @@ public final class Safetensors implements AutoCloseable {
     }
 
     private static Map<String, String> readIndex(Path index) throws IOException {
-        long size = Files.size(index);
-        if (size > SafetensorsHeader.MAX_BYTES) {
-            throw new FileFormatException(
-                    index, size + " bytes is longer than " + SafetensorsHeader.MAX_BYTES + ": not an index");
-        }
-        var reader = new JsonReader(index, Files.readAllBytes(index));
+        var reader = new JsonReader(index, SmallFile.read(index, SafetensorsHeader.MAX_BYTES));
         var fileOf = new LinkedHashMap<String, String>();
         var found = new ArrayList<String>();
         reader.object(key -> {
@@ -325,6 +350,7 @@ public final class Safetensors implements AutoCloseable {
     /** A shard lies beside its index: an index that comes from elsewhere must not name other files of this machine. */
     private static String checkShardName(Path index, String name) throws FileFormatException {
         boolean plain = !name.isEmpty()
+                && name.length() <= LONGEST_FILE_NAME
                 && !name.equals(".")
                 && !name.equals("..")
                 && name.chars().noneMatch(c -> c == '/' || c == '\\' || c == ':' || Character.isISOControl(c));

@@ -7,6 +7,8 @@ import dev.geomean.engine.Shape;
 import dev.geomean.engine.Tensor;
 import dev.geomean.engine.kernel.AttentionKernel.Rotary;
 import dev.geomean.engine.memory.Buffer;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -36,15 +38,22 @@ public record RotaryOp(Tensor in, Tensor table, @Nullable Tensor starts, Tensor 
         Checks.that(headDim >= 2 && headDim % 2 == 0, "rotary", "head size must be even", headDim);
         Checks.that(theta > 0, "rotary", "theta must be positive", theta);
         int half = headDim / 2;
-        float[] values = new float[Math.multiplyExact(positions, headDim)];
+        Tensor table = scope.zeros(positions, headDim);
+        float[] row = new float[headDim];
+        double[] frequencies = new double[half];
+        for (int i = 0; i < half; i++) {
+            frequencies[i] = Math.pow(theta, -2.0 * i / headDim);
+        }
         for (int position = 0; position < positions; position++) {
             for (int i = 0; i < half; i++) {
-                double angle = position * Math.pow(theta, -2.0 * i / headDim);
-                values[position * headDim + i] = (float) Math.cos(angle);
-                values[position * headDim + half + i] = (float) Math.sin(angle);
+                double angle = position * frequencies[i];
+                row[i] = (float) Math.cos(angle);
+                row[half + i] = (float) Math.sin(angle);
             }
+            MemorySegment.copy(
+                    row, 0, table.buffer().segment(), ValueLayout.JAVA_FLOAT, 4L * position * headDim, headDim);
         }
-        return scope.tensor(values, positions, headDim);
+        return table;
     }
 
     /**

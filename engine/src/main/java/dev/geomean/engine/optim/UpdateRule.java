@@ -17,7 +17,9 @@ public sealed interface UpdateRule {
             check(beta1 >= 0 && beta1 < 1, "beta1 must be in [0, 1)", beta1);
             check(beta2 >= 0 && beta2 < 1, "beta2 must be in [0, 1)", beta2);
             check(epsilon > 0, "epsilon must be positive", epsilon);
+            check(epsilon < Float.POSITIVE_INFINITY, "epsilon must be finite", epsilon);
             check(weightDecay >= 0, "weightDecay must not be negative", weightDecay);
+            check(weightDecay < Float.POSITIVE_INFINITY, "weightDecay must be finite", weightDecay);
         }
     }
 
@@ -32,6 +34,7 @@ public sealed interface UpdateRule {
         public Sgd {
             check(momentum >= 0 && momentum < 1, "momentum must be in [0, 1)", momentum);
             check(weightDecay >= 0, "weightDecay must not be negative", weightDecay);
+            check(weightDecay < Float.POSITIVE_INFINITY, "weightDecay must be finite", weightDecay);
         }
     }
 

@@ -1,5 +1,6 @@
 package dev.geomean.gmpo.advantage;
 
+import dev.geomean.gmpo.names.KnownNames;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -91,8 +92,8 @@ public record AdvantageEstimator(Baseline baseline, Scale scale, int ddof, doubl
             case "batch_std" -> BATCH_STD;
             case "rloo" -> RLOO;
             case "none" -> NONE;
-            default -> throw new IllegalArgumentException("unknown advantages '" + name
-                    + "'; known are group_std, group_mean, batch_std, rloo, none");
+            default -> throw KnownNames.of("advantages", "group_std", "group_mean", "batch_std", "rloo", "none")
+                    .unknown(name);
         };
     }
 

@@ -75,11 +75,11 @@ final class BenchKernelsCommand implements Callable<Integer> {
 
     private Results.Row row(
             Engine engine, KernelCase kernel, DecoderWork work, int threads, MachinePeak peak, Timings.Budget budget) {
+        OptionalLong before = ProcessMemory.currentBytes();
         try (var operands = new Operands()) {
             List<KernelCase.Work> parts = kernel.make(operands, work, threads);
             double flops = parts.stream().mapToDouble(KernelCase.Work::flops).sum();
             double bytes = parts.stream().mapToDouble(KernelCase.Work::bytes).sum();
-            OptionalLong before = ProcessMemory.currentBytes();
             try (var kernels = new ParallelKernels(
                     engine, parts.stream().map(KernelCase.Work::kernels).toList())) {
                 Timings timings = Timings.measure(kernels::run, budget);

@@ -226,7 +226,7 @@ public final class KernelCases {
         }
         var backwardKernel = new TokenLogProbBackward(
                 logits, targets, logSumExp, entropy, operands.normal(rows), operands.normal(rows),
-                operands.reserve(count), rows, work.vocab(), 1, false);
+                operands.zeros(count), rows, work.vocab(), 1, false);
         return forward ? Work.of(0, forwardKernel, backwardKernel) : Work.of(0, backwardKernel);
     }
 

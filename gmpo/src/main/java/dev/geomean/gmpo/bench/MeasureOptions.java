@@ -15,7 +15,8 @@ final class MeasureOptions extends OutputOptions {
     private double seconds;
 
     @Option(names = "--warmup", paramLabel = "X", defaultValue = "2",
-            description = "Seconds of the same work before that, while the JVM compiles. Default: ${DEFAULT-VALUE}.")
+            description = "Seconds of the same work before that, more while the JVM still compiles; 0 for a few runs."
+                    + " Default: ${DEFAULT-VALUE}.")
     private double warmup;
 
     Timings.Budget budget() {

@@ -43,19 +43,9 @@ public final class Operands implements AutoCloseable {
      * @return the buffer
      */
     public Buffer zeros(long count) {
-        Buffer buffer = reserve(count);
+        Buffer buffer = Buffer.of(region.allocate(DType.FLOAT32, count, "floats"));
         buffer.segment().fill((byte) 0);
         return buffer;
-    }
-
-    /**
-     * Memory that is written before it is read: its pages exist only then.
-     *
-     * @param count number of elements
-     * @return the buffer
-     */
-    public Buffer reserve(long count) {
-        return Buffer.of(region.allocate(DType.FLOAT32, count, "floats"));
     }
 
     /**

@@ -1,5 +1,8 @@
 package dev.geomean.gmpo.cli;
 
+import dev.geomean.gmpo.train.MachineMemory;
+import dev.geomean.gmpo.train.MemoryEstimate;
+import java.io.PrintWriter;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -10,6 +13,8 @@ import picocli.CommandLine.Spec.Target;
 /** Options of every command that computes. */
 @Command
 final class Common {
+    private static final int MAX_WORKERS = 1024;
+
     @Spec(Target.MIXEE)
     private CommandSpec spec;
 
@@ -23,7 +28,28 @@ final class Common {
         if (workers < 1) {
             throw new ParameterException(spec.commandLine(), "--workers must be at least 1, not " + workers);
         }
+        if (workers > MAX_WORKERS) {
+            throw new ParameterException(
+                    spec.commandLine(), "--workers must be at most " + MAX_WORKERS + ", not " + workers);
+        }
         return workers;
+    }
+
+    /**
+     * Refuses what cannot fit in memory, and shows the estimate with {@code --verbose}.
+     *
+     * @throws ParameterException if it does not fit; the message says what to change
+     */
+    void checkMemory(MemoryEstimate estimate) {
+        if (verbose()) {
+            PrintWriter err = spec.commandLine().getErr();
+            estimate.lines().forEach(line -> err.println("geomean: " + line));
+        }
+        try {
+            estimate.check(MachineMemory.ofThisProcess());
+        } catch (IllegalArgumentException e) {
+            throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
+        }
     }
 
     boolean verbose() {

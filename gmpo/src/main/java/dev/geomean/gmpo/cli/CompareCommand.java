@@ -1,6 +1,7 @@
 package dev.geomean.gmpo.cli;
 
 import dev.geomean.engine.Engine;
+import dev.geomean.engine.io.FileFormatException;
 import dev.geomean.gmpo.compare.Comparison;
 import dev.geomean.gmpo.report.LiveReport;
 import dev.geomean.gmpo.report.Report;
@@ -11,6 +12,8 @@ import dev.geomean.gmpo.report.SummaryTable;
 import dev.geomean.gmpo.run.Definitions;
 import dev.geomean.gmpo.run.FolderLock;
 import dev.geomean.gmpo.run.RunFolder;
+import dev.geomean.gmpo.task.Task;
+import dev.geomean.gmpo.train.MemoryEstimate;
 import dev.geomean.gmpo.train.NumericalFaultException;
 import dev.geomean.gmpo.train.RunConfig;
 import java.io.IOException;
@@ -90,10 +93,13 @@ final class CompareCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        common.workers();
+        int workers = common.workers();
         own.addObjectives(objectiveFiles);
         Path resumed = resume;
-        Comparison.Plan plan = resumed == null ? plan() : resumable(resumed).plan();
+        Comparison.Plan plan = resumed == null ? plan(workers) : resumable(resumed).plan();
+        if (resumed != null) {
+            checkMemory(plan.config(), OwnFiles.taskOf(plan.config(), resumed), workers);
+        }
         Path folder = resumed == null
                 ? Folders.fresh(spec, out, "compare-" + Folders.name(plan.config().task()))
                 : resumed;
@@ -138,13 +144,13 @@ final class CompareCommand implements Callable<Integer> {
                 return progress.listener(interruption);
             });
             exitCode = interruption.exitCode();
-        } catch (FolderLock.InUseException e) {
+        } catch (FolderLock.InUseException | FileFormatException e) {
             throw e;
         } catch (NumericalFaultException e) {
             progress.close();
             throw new RunFailure(
                     "the comparison stopped: " + ConfigOptions.asOptions(String.valueOf(e.getMessage()))
-                            + " (in a new comparison: what is done in " + folder + " stays)",
+                            + " (start a new comparison; what is done in " + folder + " stays)",
                     e);
         } catch (IOException | RuntimeException e) {
             progress.close();
@@ -160,12 +166,22 @@ final class CompareCommand implements Callable<Integer> {
         return finish(folder, comparison);
     }
 
-    private Comparison.Plan plan() {
+    private void checkMemory(RunConfig config, Task task, int workers) {
+        common.checkMemory(MemoryEstimate.of(config, task, workers));
+    }
+
+    private Comparison.Plan plan(int workers) {
         List<String> names = new ArrayList<>(objectives);
         names.addAll(own.objectives());
         RunConfig base = null;
         for (String objective : names) {
-            RunConfig config = ConfigOptions.resolve(spec, configFile, objective, own);
+            // All need the same memory: shown once.
+            boolean isFirst = base == null;
+            RunConfig config = ConfigOptions.resolve(spec, configFile, objective, own, (run, task) -> {
+                if (isFirst) {
+                    checkMemory(run, task, workers);
+                }
+            });
             base = base == null ? config : base;
         }
         if (base == null) {

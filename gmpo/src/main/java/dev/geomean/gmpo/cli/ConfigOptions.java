@@ -92,6 +92,11 @@ final class ConfigOptions {
                 .toList();
     }
 
+    /** Finds out whether a run fits in memory, before anything is made whose size the options choose. */
+    interface MemoryCheck {
+        void check(RunConfig config, Task task);
+    }
+
     /**
      * The configuration that the options amount to, checked as far as that is possible without starting.
      *
@@ -99,8 +104,10 @@ final class ConfigOptions {
      * @param file settings that hold where no option is given, or null
      * @param objective the objective, if it does not come from an option or the file
      * @param own what the user's own files define; gains what the configuration file names
+     * @param memory finds out whether the run fits in memory
      */
-    static RunConfig resolve(CommandSpec spec, @Nullable Path file, @Nullable String objective, OwnFiles own) {
+    static RunConfig resolve(
+            CommandSpec spec, @Nullable Path file, @Nullable String objective, OwnFiles own, MemoryCheck memory) {
         Map<String, @Nullable Object> given = new LinkedHashMap<>();
         try {
             if (file != null) {
@@ -132,27 +139,35 @@ final class ConfigOptions {
             values.putAll(given);
             RunConfig config = Settings.config(values);
             own.addFilesOf(config, file);
-            check(config, own.definitions().task(config));
+            check(config, own.definitions().task(config), memory);
             checkUsed(config, parsed);
             return config;
         } catch (SourceException e) {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
         } catch (IllegalArgumentException e) {
+            if (file != null) {
+                checkAlone(spec, file);
+            }
             throw new ParameterException(spec.commandLine(), asOptions(String.valueOf(e.getMessage())), e);
         }
     }
 
+    /** Names the file, if the problem is there already without any option. */
+    private static void checkAlone(CommandSpec spec, Path file) {
+        try {
+            ConfigFile.read(file);
+        } catch (IOException e) {
+            throw new ParameterException(spec.commandLine(), Main.describe(e), e);
+        }
+    }
+
     /** What a run would refuse only after it has started. */
-    private static void check(RunConfig config, Task task) {
+    private static void check(RunConfig config, Task task, MemoryCheck memory) {
         var tokenizer = new CharacterTokenizer(task.alphabet());
         int positions = task.maxPromptLength() + task.maxCompletionLength() + 8;
         config.model().decoder(tokenizer.vocabSize(), positions, tokenizer.eosId());
         config.update().learningRateSchedule(config.totalUpdates());
-        int responses = Math.multiplyExact(config.rollout().prompts(), config.rollout().samples());
-        if (config.update().miniBatches() > responses) {
-            throw new IllegalArgumentException("miniBatches must be at most the " + responses
-                    + " responses of a round, not " + config.update().miniBatches());
-        }
+        memory.check(config, task);
         try {
             new TaskSplit(task, config.evaluation().heldOutFraction())
                     .heldOutSet(config.seed(), config.evaluation().prompts());

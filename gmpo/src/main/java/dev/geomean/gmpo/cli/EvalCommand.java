@@ -8,11 +8,12 @@ import dev.geomean.gmpo.task.Problem;
 import dev.geomean.gmpo.task.Task;
 import dev.geomean.gmpo.task.TaskSplit;
 import dev.geomean.gmpo.train.Evaluator;
+import dev.geomean.gmpo.train.MemoryEstimate;
 import dev.geomean.gmpo.train.Policy;
 import dev.geomean.gmpo.train.RoundMetrics.HeldOut;
 import dev.geomean.gmpo.train.RunConfig;
-import dev.geomean.model.ModelFolder;
 import dev.geomean.model.generate.SamplingOptions;
+import dev.geomean.model.huggingface.HuggingFaceConfig;
 import dev.geomean.model.tokenizer.Tokenizers;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -94,7 +95,7 @@ final class EvalCommand implements Callable<Integer> {
         long started = System.nanoTime();
         HeldOut heldOut;
         try (Engine engine = Engine.cpu(workers);
-                var policy = new Policy(ModelFolder.load(engine, model), Tokenizers.read(model));
+                var policy = Policy.load(engine, model);
                 var evaluator = new Evaluator(
                         setup.task(), policy, setup.problems(), setup.evaluation(), setup.sampling(), setup.seed())) {
             heldOut = evaluator.evaluate();
@@ -123,12 +124,28 @@ final class EvalCommand implements Callable<Integer> {
                     trained.topK(),
                     trained.topP(),
                     trained.minP());
+            checkFits(model, subject);
             long number = seed == null ? config.seed() : seed;
+            common.checkMemory(MemoryEstimate.ofEvaluation(
+                    HuggingFaceConfig.read(model).decoder(), subject.maxPromptLength(),
+                    subject.maxCompletionLength() + 1, count, perPrompt, common.workers()));
             List<Problem> problems =
                     new TaskSplit(subject, standard.heldOutFraction()).heldOutSet(number, count);
             return new Setup(subject, problems, evaluation, sampling, number);
         } catch (IllegalArgumentException | IllegalStateException e) {
-            throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
+            String message = String.valueOf(e.getMessage()).replaceFirst("^evaluation ", "--");
+            throw new ParameterException(spec.commandLine(), message, e);
+        }
+    }
+
+    /** A model can be measured on another task than it was trained on, if it has the characters and the room. */
+    private static void checkFits(Path model, Task task) throws IOException {
+        Tokenizers.read(model).encode(task.alphabet());
+        int positions = HuggingFaceConfig.read(model).decoder().maxPositions();
+        int needed = task.maxPromptLength() + task.maxCompletionLength() + 1;
+        if (needed > positions) {
+            throw new IllegalArgumentException(
+                    "task " + task.name() + " needs " + needed + " positions, but the model has " + positions);
         }
     }
 

@@ -4,8 +4,12 @@ import dev.geomean.engine.io.Safetensors;
 import dev.geomean.gmpo.run.Definitions;
 import dev.geomean.gmpo.run.RunFolder;
 import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
@@ -30,10 +34,7 @@ final class Folders {
      */
     static Path fresh(CommandSpec spec, @Nullable Path out, String name) throws IOException {
         if (out != null) {
-            if (!new RunFolder(out).isUnused()) {
-                throw new ParameterException(
-                        spec.commandLine(), "--out: " + out + " is not empty; name a new folder or use --resume");
-            }
+            checkFresh(spec, out);
             return out;
         }
         Path folder = RUNS.resolve(name);
@@ -41,6 +42,78 @@ final class Folders {
             folder = RUNS.resolve(name + "-" + number);
         }
         return folder;
+    }
+
+    private static void checkFresh(CommandSpec spec, Path out) throws IOException {
+        String problem = null;
+        if (out.toString().isEmpty()) {
+            problem = "the name of the folder is empty";
+        } else if (Files.isDirectory(out)) {
+            problem = new RunFolder(out).isUnused() ? null : "is not empty; name a new folder or use --resume";
+        } else if (Files.exists(out)) {
+            problem = "is a file; name a new folder";
+        } else if (Files.exists(out, LinkOption.NOFOLLOW_LINKS)) {
+            problem = "is a link that leads nowhere";
+        } else {
+            checkParent(spec, "--out", out);
+        }
+        if (problem != null) {
+            throw new ParameterException(spec.commandLine(), "--out: " + out + " " + problem);
+        }
+    }
+
+    /**
+     * Finds out whether something can be created, before any work.
+     *
+     * @param option named in messages
+     * @param target what is to be created; folders that are missing on the way will be, too
+     */
+    private static void checkParent(CommandSpec spec, String option, Path target) {
+        Path parent = target.toAbsolutePath().normalize().getParent();
+        while (parent != null && !Files.exists(parent, LinkOption.NOFOLLOW_LINKS)) {
+            parent = parent.getParent();
+        }
+        if (parent == null || !Files.isDirectory(parent)) {
+            throw new ParameterException(
+                    spec.commandLine(), option + ": cannot create " + target + ", " + parent + " is not a folder");
+        }
+        if (!Files.isWritable(parent)) {
+            throw new ParameterException(
+                    spec.commandLine(), option + ": cannot create " + target + ", " + parent + " is read-only");
+        }
+    }
+
+    /**
+     * Finds out whether a page can be written, before any work.
+     *
+     * @param out the file; one that exists is replaced only if it is a page already, or empty
+     */
+    static void checkPage(CommandSpec spec, Path out) throws IOException {
+        Path parent = out.toAbsolutePath().normalize().getParent();
+        String problem = null;
+        if (out.toString().isEmpty()) {
+            problem = "the name of the file is empty";
+        } else if (Files.isDirectory(out)) {
+            problem = "is a folder; name a file";
+        } else if (parent == null || !Files.isDirectory(parent)) {
+            problem = "the folder of that file does not exist";
+        } else if (!Files.isWritable(parent)) {
+            problem = "the folder of that file is read-only";
+        } else if (!Files.exists(out) && Files.exists(out, LinkOption.NOFOLLOW_LINKS)) {
+            problem = "is a link that leads nowhere";
+        } else if (Files.exists(out) && !(Files.isRegularFile(out) && isPage(out))) {
+            problem = "exists and is no report; it stays as it is";
+        }
+        if (problem != null) {
+            throw new ParameterException(spec.commandLine(), "--out: " + out + ": " + problem);
+        }
+    }
+
+    private static boolean isPage(Path file) throws IOException {
+        try (InputStream in = Files.newInputStream(file)) {
+            String start = new String(in.readNBytes(64), StandardCharsets.ISO_8859_1).strip();
+            return start.isEmpty() || start.toLowerCase(Locale.ROOT).startsWith("<!doctype html");
+        }
     }
 
     /** The model in a folder: the folder itself, a run's final model, or the last checkpoint of a run under way. */
@@ -57,7 +130,7 @@ final class Folders {
         if (!run.exists()) {
             throw new ParameterException(spec.commandLine(), folder + (Files.isDirectory(folder)
                     ? ": neither a model (config.json) nor a run (run.json)"
-                    : ": no such folder"));
+                    : Files.exists(folder) ? ": is a file, not a folder" : ": no such folder"));
         }
         if (run.isComplete()) {
             return run.result();

@@ -1,12 +1,15 @@
 package dev.geomean.gmpo.cli;
 
 import dev.geomean.engine.Engine;
+import dev.geomean.gmpo.train.MemoryEstimate;
+import dev.geomean.gmpo.train.Policy;
 import dev.geomean.model.Decoder;
-import dev.geomean.model.ModelFolder;
+import dev.geomean.model.DecoderConfig;
 import dev.geomean.model.generate.Completion;
 import dev.geomean.model.generate.Generator;
 import dev.geomean.model.generate.Prompt;
 import dev.geomean.model.generate.SamplingOptions;
+import dev.geomean.model.huggingface.HuggingFaceConfig;
 import dev.geomean.model.tokenizer.Tokenizer;
 import dev.geomean.model.tokenizer.Tokenizers;
 import java.io.IOException;
@@ -36,6 +39,8 @@ import tools.jackson.databind.json.JsonMapper;
         abbreviateSynopsis = true,
         footer = {"", "Example:", "  geomean generate runs/addition-gmpo-seed0 123+456= --count 4"})
 final class GenerateCommand implements Callable<Integer> {
+    private static final int DEFAULT_MAX_TOKENS = 256;
+
     @Spec
     private CommandSpec spec;
 
@@ -93,12 +98,14 @@ final class GenerateCommand implements Callable<Integer> {
             throw bad(ConfigOptions.asOptions(String.valueOf(e.getMessage())), e);
         }
         Path model = Folders.model(spec, folder);
-        Tokenizer tokenizer = Tokenizers.read(model);
+        checkMemory(model, workers);
         try (Engine engine = Engine.cpu(workers);
-                Decoder decoder = ModelFolder.load(engine, model)) {
+                var policy = Policy.load(engine, model)) {
+            Tokenizer tokenizer = policy.tokenizer();
+            Decoder decoder = policy.decoder();
             int[] tokens = encode(tokenizer);
             int room = decoder.config().maxPositions() - tokens.length;
-            int longest = maxTokens == null ? Math.min(room, 256) : maxTokens;
+            int longest = maxTokens == null ? Math.min(room, DEFAULT_MAX_TOKENS) : maxTokens;
             if (longest < 1 || longest > room) {
                 throw bad("a prompt of " + tokens.length + " tokens leaves room for " + Math.max(0, room)
                         + " of the model's " + decoder.config().maxPositions() + " positions"
@@ -115,6 +122,16 @@ final class GenerateCommand implements Callable<Integer> {
             }
         }
         return 0;
+    }
+
+    /** Before the weights are read: for the longest completion that may be asked for. */
+    private void checkMemory(Path model, int workers) throws IOException {
+        DecoderConfig shape = HuggingFaceConfig.read(model).decoder();
+        int[] tokens = encode(Tokenizers.read(model));
+        int room = Math.max(1, shape.maxPositions() - tokens.length);
+        int longest = Math.clamp(maxTokens == null ? DEFAULT_MAX_TOKENS : maxTokens, 1, room);
+        common.checkMemory(MemoryEstimate.ofSampling(
+                shape, tokens.length, longest, 1, count, workers, "a smaller --count or --max-tokens"));
     }
 
     private int[] encode(Tokenizer tokenizer) {

@@ -1,14 +1,23 @@
 package dev.geomean.gmpo.cli;
 
+import dev.geomean.engine.io.FileFormatException;
+import dev.geomean.engine.io.Names;
 import dev.geomean.gmpo.bench.BenchCommand;
+import dev.geomean.gmpo.names.KnownNames;
 import dev.geomean.gmpo.source.SourceException;
 import java.io.IOException;
 import java.io.OutputStreamWriter;
 import java.io.PrintStream;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
 import java.nio.charset.Charset;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.FileSystemLoopException;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -59,7 +68,7 @@ public final class Main implements Runnable {
     @Option(
             names = "--verbose",
             scope = ScopeType.INHERIT,
-            description = "More progress; the stack trace of an error.")
+            description = "More progress, the memory estimate, and the stack trace of an error.")
     private boolean verbose;
 
     private Main() {}
@@ -95,6 +104,8 @@ public final class Main implements Runnable {
         commandLine
                 .setOut(out)
                 .setErr(err)
+                // A prompt that starts with '@' is a prompt.
+                .setExpandAtFiles(false)
                 .setUsageHelpWidth(100)
                 .setUsageHelpLongOptionsMaxWidth(34)
                 .setParameterExceptionHandler(Main::badInput)
@@ -127,18 +138,18 @@ public final class Main implements Runnable {
     private static int badInput(ParameterException e, String[] args) {
         CommandLine command = e.getCommandLine();
         PrintWriter err = command.getErr();
-        var message = new StringBuilder(firstLine(String.valueOf(e.getMessage())));
+        var message = new StringBuilder(Names.oneLine(String.valueOf(e.getMessage())));
         if (e instanceof UnmatchedArgumentException unmatched) {
             message.setLength(0);
             String argument = unmatched.getUnmatched().get(0);
             boolean isOption = argument.startsWith("-");
             boolean isCommand = !isOption && command.getParent() == null;
             message.append(isOption ? "unknown option '" : isCommand ? "unknown command '" : "unexpected argument '")
-                    .append(argument)
+                    .append(Names.oneLine(argument))
                     .append('\'');
-            unmatched.getSuggestions().stream()
-                    .findFirst()
-                    .ifPresent(nearest -> message.append("; did you mean ").append(nearest).append('?'));
+            message.append(KnownNames.suggestion(
+                    argument,
+                    isOption ? command.getCommandSpec().optionsMap().keySet() : command.getSubcommands().keySet()));
         }
         if (e.getCause() instanceof SourceException source) {
             // Every line is a place in a file of the user's, which says more than the help does.
@@ -161,18 +172,32 @@ public final class Main implements Runnable {
             e.printStackTrace(err);
         }
         err.flush();
-        return CommandLine.ExitCode.SOFTWARE;
+        return isBadInput(e) ? CommandLine.ExitCode.USAGE : CommandLine.ExitCode.SOFTWARE;
+    }
+
+    /** Files that are not what they should be are bad input; a disk that is full, for example, is not. */
+    private static boolean isBadInput(Throwable e) {
+        return switch (e) {
+            case UncheckedIOException unchecked when unchecked.getCause() != null -> isBadInput(unchecked.getCause());
+            case FileFormatException malformed -> true;
+            case SourceException source -> true;
+            case NoSuchFileException missing -> true;
+            case AccessDeniedException denied -> true;
+            case NotDirectoryException file -> true;
+            case FileAlreadyExistsException existing -> true;
+            case FileSystemLoopException loop -> true;
+            default -> false;
+        };
     }
 
     /** One line about an exception. */
     static String describe(Throwable e) {
         String message = e.getMessage();
-        if (e instanceof NoSuchFileException missing && missing.getReason() == null) {
-            String file = missing.getFile();
-            return file.contains("no such file") ? file : file + ": no such file";
+        if (e instanceof UncheckedIOException unchecked && unchecked.getCause() != null) {
+            return describe(unchecked.getCause());
         }
-        if (e instanceof AccessDeniedException denied && denied.getReason() == null) {
-            return denied.getFile() + ": permission denied";
+        if (e instanceof FileSystemException problem && problem.getReason() == null && problem.getFile() != null) {
+            return Names.oneLine(problem.getFile() + reason(problem));
         }
         if (e instanceof IOException || e instanceof IllegalArgumentException || e instanceof IllegalStateException) {
             return message == null ? e.getClass().getSimpleName() : firstLine(message);
@@ -183,7 +208,20 @@ public final class Main implements Runnable {
         return e.getClass().getSimpleName() + (message == null ? "" : ": " + firstLine(message));
     }
 
+    /** Some exceptions of files have no message but the file. */
+    private static String reason(FileSystemException e) {
+        String file = e.getFile();
+        return switch (e) {
+            case NoSuchFileException missing -> file.contains("no such file") ? "" : ": no such file";
+            case AccessDeniedException denied -> ": permission denied";
+            case NotDirectoryException existing -> ": is not a folder";
+            case FileAlreadyExistsException existing -> file.contains(": ") ? "" : ": exists already";
+            case DirectoryNotEmptyException folder -> ": the folder is not empty";
+            default -> ": " + e.getClass().getSimpleName();
+        };
+    }
+
     private static String firstLine(@Nullable String message) {
-        return message == null ? "" : message.lines().findFirst().orElse("");
+        return message == null ? "" : Names.oneLine(message.lines().findFirst().orElse(""));
     }
 }

@@ -1,9 +1,11 @@
 package dev.geomean.gmpo.cli;
 
+import dev.geomean.engine.io.FileFormatException;
 import dev.geomean.gmpo.run.Definitions;
 import dev.geomean.gmpo.run.RunFolder;
 import dev.geomean.gmpo.source.SourceException;
 import dev.geomean.gmpo.source.SourceFile;
+import dev.geomean.gmpo.task.Task;
 import dev.geomean.gmpo.train.RunConfig;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -52,6 +54,17 @@ final class OwnFiles {
     /** Adds files of objectives, for commands that have an option for them. */
     void addObjectives(List<Path> files) {
         objectiveFiles = files;
+    }
+
+    /** The task of a run that exists, from the copies of files in its folder if it is one's own. */
+    static Task taskOf(RunConfig config, Path folder) throws IOException {
+        try {
+            return Definitions.BUILT_IN.withTaskOf(config, new RunFolder(folder).sources()).task(config);
+        } catch (SourceException e) {
+            throw e;
+        } catch (IllegalArgumentException e) {
+            throw new FileFormatException(folder, String.valueOf(e.getMessage()), e);
+        }
     }
 
     /** What the files define. */

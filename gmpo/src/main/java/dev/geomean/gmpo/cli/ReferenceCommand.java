@@ -38,8 +38,9 @@ final class ReferenceCommand implements Callable<Integer> {
         out.println();
         out.println("All commands and options. This page is made by `./geomean " + NAME + " > docs/reference.md`.");
         out.println();
-        out.println("Options of every command: `--help`, `--verbose` (more progress; the stack trace of an error)."
-                + " The exit code is 0, 1 for a run that failed, 2 for bad input.");
+        out.println(
+                "Options of every command: `--help`, `--verbose` (more progress, the memory estimate, and the stack trace of an error)."
+                        + " The exit code is 0, 1 for a run that failed, 2 for bad input.");
         for (CommandLine command : root.getSubcommands().values()) {
             if (!command.getCommandSpec().usageMessage().hidden()) {
                 write(out, command.getCommandSpec());
@@ -97,7 +98,8 @@ final class ReferenceCommand implements Callable<Integer> {
         for (ArgSpec row : rows) {
             String name = row instanceof OptionSpec option ? option.longestName() : row.paramLabel();
             boolean takesValue = row instanceof OptionSpec && row.arity().max() > 0;
-            String value = !takesValue ? "" : row.arity().min() == 0 ? "[=" + row.paramLabel() + "]" : "=" + row.paramLabel();
+            String value =
+                    !takesValue ? "" : row.arity().min() == 0 ? "[=" + row.paramLabel() + "]" : "=" + row.paramLabel();
             out.println("| `" + name + value + "` | " + description(row) + " |");
         }
     }

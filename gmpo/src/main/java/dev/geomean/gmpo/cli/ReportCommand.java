@@ -43,13 +43,17 @@ final class ReportCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
+        Path chosen = out;
+        if (chosen != null) {
+            Folders.checkPage(spec, chosen);
+        }
         List<RunLog> logs = new ArrayList<>();
         for (Path folder : folders) {
             for (Path run : runs(folder)) {
                 logs.add(RunLog.read(run));
             }
         }
-        Path file = out;
+        Path file = chosen;
         if (file == null) {
             file = folders.size() == 1 ? folders.getFirst().resolve(Report.FILE_NAME) : Path.of(Report.FILE_NAME);
         }
@@ -70,7 +74,9 @@ final class ReportCommand implements Callable<Integer> {
         }
         if (!new RunFolder(folder).exists()) {
             throw new ParameterException(
-                    spec.commandLine(), folder + ": neither a run (run.json) nor a comparison (comparison.json)");
+                    spec.commandLine(), folder + (Files.isDirectory(folder)
+                            ? ": neither a run (run.json) nor a comparison (comparison.json)"
+                            : Files.exists(folder) ? ": is a file, not a folder" : ": no such folder"));
         }
         return List.of(folder);
     }

@@ -1,6 +1,7 @@
 package dev.geomean.gmpo.cli;
 
 import dev.geomean.engine.Engine;
+import dev.geomean.engine.io.FileFormatException;
 import dev.geomean.gmpo.report.LiveReport;
 import dev.geomean.gmpo.report.Report;
 import dev.geomean.gmpo.report.RunLog;
@@ -9,6 +10,7 @@ import dev.geomean.gmpo.run.Definitions;
 import dev.geomean.gmpo.run.FolderLock;
 import dev.geomean.gmpo.run.RunFolder;
 import dev.geomean.gmpo.run.TrainingRun;
+import dev.geomean.gmpo.train.MemoryEstimate;
 import dev.geomean.gmpo.train.NumericalFaultException;
 import dev.geomean.gmpo.train.RunConfig;
 import java.io.IOException;
@@ -78,16 +80,18 @@ final class TrainCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        common.workers();
+        int workers = common.workers();
         own.addObjectives(objectiveFiles);
         Path folder;
         RunConfig config;
         Path resumed = resume;
         if (resumed != null) {
             config = resumable(resumed);
+            common.checkMemory(MemoryEstimate.of(config, OwnFiles.taskOf(config, resumed), workers));
             folder = resumed;
         } else {
-            config = ConfigOptions.resolve(spec, configFile, own.objective(), own);
+            config = ConfigOptions.resolve(spec, configFile, own.objective(), own,
+                    (run, task) -> common.checkMemory(MemoryEstimate.of(run, task, workers)));
             folder = Folders.fresh(spec, out, Folders.name(config.task()) + "-"
                     + Folders.name(config.objective().preset()) + "-seed" + config.seed());
         }
@@ -123,7 +127,7 @@ final class TrainCommand implements Callable<Integer> {
                     ? TrainingRun.resume(engine, folder, listener)
                     : TrainingRun.start(engine, config, own.definitions(), folder, null, listener);
             exitCode = interruption.exitCode();
-        } catch (FolderLock.InUseException e) {
+        } catch (FolderLock.InUseException | FileFormatException e) {
             throw e;
         } catch (NumericalFaultException e) {
             progress.close();

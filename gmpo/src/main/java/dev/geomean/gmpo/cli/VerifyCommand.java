@@ -86,7 +86,8 @@ final class VerifyCommand implements Callable<Integer> {
         if (!run.exists()) {
             String problem = Files.isRegularFile(folder.resolve(Comparison.FILE_NAME))
                     ? ": a comparison; name one of the runs in it"
-                    : Files.isDirectory(folder) ? ": no run, run.json is missing" : ": no such folder";
+                    : Files.isDirectory(folder) ? ": no run, run.json is missing"
+                            : Files.exists(folder) ? ": is a file, not a folder" : ": no such folder";
             throw new ParameterException(spec.commandLine(), folder + problem);
         }
         if (!run.isComplete()) {

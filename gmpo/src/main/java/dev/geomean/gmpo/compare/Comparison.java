@@ -4,6 +4,7 @@ import dev.geomean.engine.Engine;
 import dev.geomean.engine.io.AtomicFile;
 import dev.geomean.engine.io.AtomicFolder;
 import dev.geomean.engine.io.FileFormatException;
+import dev.geomean.gmpo.json.JsonFile;
 import dev.geomean.gmpo.run.Definitions;
 import dev.geomean.gmpo.run.FolderLock;
 import dev.geomean.gmpo.run.RunFolder;
@@ -21,8 +22,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
-import tools.jackson.core.JacksonException;
-import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -37,10 +36,8 @@ public final class Comparison {
     /** Name of the file with the plan. */
     public static final String FILE_NAME = "comparison.json";
 
-    private static final JsonMapper JSON = JsonMapper.builder()
-            .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
-            .enable(SerializationFeature.INDENT_OUTPUT)
-            .build();
+    private static final JsonMapper JSON =
+            JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
 
     private final Path folder;
     private final Plan plan;
@@ -61,8 +58,11 @@ public final class Comparison {
          *     fit an objective
          */
         public Plan {
-            objectives = List.copyOf(objectives);
-            seeds = List.copyOf(seeds);
+            objectives = present("objectives", objectives);
+            seeds = present("seeds", seeds);
+            if (isMissing(config)) {
+                throw new IllegalArgumentException("config is missing");
+            }
             if (objectives.isEmpty() || seeds.isEmpty()) {
                 throw new IllegalArgumentException("a comparison needs at least one objective and one seed");
             }
@@ -75,6 +75,18 @@ public final class Comparison {
             for (String objective : objectives) {
                 config(config, objective, seeds.getFirst(), config.rounds());
             }
+        }
+
+        /** For what is read from a file, where anything may be missing. */
+        private static <T> List<T> present(String name, @Nullable List<T> values) {
+            if (values == null || values.stream().anyMatch(Plan::isMissing)) {
+                throw new IllegalArgumentException(name + " is missing or has a value that is");
+            }
+            return List.copyOf(values);
+        }
+
+        private static boolean isMissing(@Nullable Object value) {
+            return value == null;
         }
 
         /**
@@ -192,11 +204,7 @@ public final class Comparison {
      */
     public static Comparison open(Path folder, Definitions given) throws IOException {
         Path file = folder.resolve(FILE_NAME);
-        try {
-            return new Comparison(folder, JSON.readValue(Files.readString(file), Plan.class), given);
-        } catch (JacksonException e) {
-            throw new FileFormatException(file, "not a plan of a comparison: " + e.getOriginalMessage(), e);
-        }
+        return new Comparison(folder, JsonFile.read(file, Plan.class), given);
     }
 
     /** What the plan's names stand for, with the files that the folder keeps. */

@@ -1,5 +1,8 @@
 package dev.geomean.gmpo.objective;
 
+import dev.geomean.gmpo.names.KnownNames;
+import java.util.Arrays;
+
 /**
  * How the losses of tokens become one number. The weight of a token of a response with {@code n} tokens, where {@code T}
  * is the number of tokens and {@code B} the number of responses that the loss is divided by:
@@ -93,11 +96,7 @@ public record Aggregation(Mode mode, double normConstant) {
                 return new Aggregation(mode, mode == Mode.SEQ_MEAN_TOKEN_SUM_NORM ? normConstant : 1);
             }
         }
-        var labels = new StringBuilder();
-        for (Mode mode : Mode.values()) {
-            labels.append(labels.isEmpty() ? "" : ", ").append(mode.label());
-        }
-        throw new IllegalArgumentException("unknown aggregation '" + label + "'; known are " + labels);
+        throw new KnownNames("aggregation", Arrays.stream(Mode.values()).map(Mode::label).toList()).unknown(label);
     }
 
     @Override

@@ -1,6 +1,7 @@
 package dev.geomean.gmpo.objective;
 
 import dev.geomean.gmpo.advantage.AdvantageEstimator;
+import dev.geomean.gmpo.names.KnownNames;
 import dev.geomean.gmpo.objective.Surrogate.Cispo;
 import dev.geomean.gmpo.objective.Surrogate.ClipLevel;
 import dev.geomean.gmpo.objective.Surrogate.Gmpo;
@@ -85,8 +86,7 @@ public record Preset(String name, PolicyObjective objective, AdvantageEstimator 
             case "hmpo" -> groupStd(name, PolicyObjective.of(new Hmpo(0.4, 0.4)));
             case "cispo" -> groupStd(name, PolicyObjective.of(new Cispo(1, 4)).withAggregation(Aggregation.TOKEN_MEAN));
             case "sapo" -> groupStd(name, PolicyObjective.of(new Sapo(1.0, 1.05)));
-            default -> throw new IllegalArgumentException(
-                    "unknown objective '" + name + "'; known are " + String.join(", ", NAMES));
+            default -> throw new KnownNames("objective", NAMES).unknown(name);
         };
     }
 

@@ -1,5 +1,7 @@
 package dev.geomean.gmpo.report;
 
+import dev.geomean.engine.io.FileFormatException;
+import dev.geomean.engine.io.SmallFile;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -15,6 +17,8 @@ import java.util.List;
 
 /** Reads the lines that are added to a file, each once and only when it is whole. */
 final class LineTail {
+    private static final int LONGEST = 1 << 20;
+
     private final Path file;
     private long position;
     private int lines;
@@ -53,6 +57,7 @@ final class LineTail {
 
     /** The lines since the last call; from the start if the file is shorter than it was, none if there is no file. */
     Lines read() throws IOException {
+        SmallFile.requireRegular(file);
         List<Line> read = new ArrayList<>();
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
             if (channel.size() < position) {
@@ -88,6 +93,9 @@ final class LineTail {
                 }
             }
             line.write(bytes, from, count - from);
+            if (line.size() > LONGEST) {
+                throw new FileFormatException(file, "line " + (lines + 1) + " is longer than " + LONGEST + " bytes");
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 package dev.geomean.gmpo.report;
 
 import dev.geomean.engine.io.FileFormatException;
+import dev.geomean.gmpo.json.JsonFile;
 import dev.geomean.gmpo.report.RunLog.Sample;
 import dev.geomean.gmpo.run.RunFolder;
 import dev.geomean.gmpo.train.RoundMetrics;
@@ -16,8 +17,6 @@ import java.util.Map;
 import java.util.NavigableMap;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
-import tools.jackson.core.JacksonException;
-import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
@@ -26,13 +25,11 @@ import tools.jackson.databind.node.ObjectNode;
  * Follows the files of a run while it writes them. Each call reads what was added since the last one. A run that is
  * resumed cuts its files back first; then they are read again from the start.
  *
- * <p>Times are in a file of their own, to which a line is added after the line of metrics that it belongs to. Metrics
+ * <p>Times are in a file of their own, to which a line is added with each line of metrics. Metrics
  * without their times yet have NaN, and get them later.
  */
 final class RunTail {
-    private static final JsonMapper JSON = JsonMapper.builder()
-            .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
-            .build();
+    private static final JsonMapper JSON = new JsonMapper();
 
     private static final RoundMetrics.Seconds UNKNOWN =
             new RoundMetrics.Seconds(Double.NaN, Double.NaN, Double.NaN, Double.NaN);
@@ -134,23 +131,30 @@ final class RunTail {
     }
 
     private void add(Entry entry) throws IOException {
-        try {
-            switch (entry.object().path("type").asString("")) {
-                case "warmup" -> {
-                    WarmupMetrics step = JSON.treeToValue(timed(entry), WarmupMetrics.class);
-                    warmup.put(step.step(), step);
-                }
-                case "start" -> start = JSON.treeToValue(entry.object().path("heldOut"), HeldOut.class);
-                case "round" -> {
-                    RoundMetrics round = JSON.treeToValue(timed(entry), RoundMetrics.class);
-                    rounds.put(round.round(), round);
-                }
-                default -> {
-                    // Written by a later version.
-                }
+        switch (entry.object().path("type").asString("")) {
+            case "warmup" -> {
+                WarmupMetrics step = value(entry, timed(entry), WarmupMetrics.class);
+                warmup.put(step.step(), step);
             }
-        } catch (JacksonException e) {
-            throw malformed(metrics, entry.line(), e);
+            case "start" -> start = value(entry, entry.object().path("heldOut"), HeldOut.class);
+            case "round" -> {
+                JsonNode timed = timed(entry);
+                value(entry, timed.path("seconds"), RoundMetrics.Seconds.class);
+                RoundMetrics round = value(entry, timed, RoundMetrics.class);
+                rounds.put(round.round(), round);
+            }
+            default -> {
+                // Written by a later version.
+            }
+        }
+    }
+
+    private <T> T value(Entry entry, JsonNode node, Class<T> type) throws FileFormatException {
+        try {
+            return JsonFile.value(metrics.file(), entry.line().number(), node, type);
+        } catch (FileFormatException e) {
+            metrics.rewind();
+            throw e;
         }
     }
 
@@ -172,17 +176,13 @@ final class RunTail {
         return timed;
     }
 
-    private static JsonNode parse(LineTail tail, LineTail.Line line) throws IOException {
+    /** If it fails, the tail reads its file again from the start: what was read may be of a file that was cut back since. */
+    private static ObjectNode parse(LineTail tail, LineTail.Line line) throws FileFormatException {
         try {
-            return JSON.readTree(line.text());
-        } catch (JacksonException e) {
-            throw malformed(tail, line, e);
+            return JsonFile.line(tail.file(), line.number(), line.text());
+        } catch (FileFormatException e) {
+            tail.rewind();
+            throw e;
         }
-    }
-
-    /** After this the tail reads its file again from the start: what was read may be of a file that was cut back since. */
-    private static FileFormatException malformed(LineTail tail, LineTail.Line line, JacksonException e) {
-        tail.rewind();
-        return new FileFormatException(tail.file(), "line " + line.number() + ": " + e.getOriginalMessage(), e);
     }
 }

@@ -8,6 +8,7 @@ import dev.geomean.engine.io.Safetensors;
 import dev.geomean.engine.io.SafetensorsWriter;
 import dev.geomean.engine.io.TensorType;
 import dev.geomean.engine.optim.Optimizer;
+import dev.geomean.gmpo.json.JsonFile;
 import dev.geomean.gmpo.train.Policy;
 import dev.geomean.gmpo.train.RunConfig;
 import dev.geomean.model.ModelFolder;
@@ -20,13 +21,13 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
-import tools.jackson.core.JacksonException;
 
 /**
  * State of a run between two steps, in a folder of its own: a model folder, the optimizer's state, the configuration, where
@@ -67,6 +68,16 @@ record Checkpoint(Path folder, State state) {
             long nextStream,
             @Nullable Double heldOutAccuracy,
             Journal.Position journal) {
+
+        State {
+            boolean isPlace = Stream.of(phase, journal).allMatch(Objects::nonNull)
+                    && Stream.of(journal.metrics(), journal.samples()).allMatch(Objects::nonNull)
+                    && next >= 0;
+            if (!isPlace) {
+                throw new IllegalArgumentException("not a place in a run: phase " + phase + ", next " + next
+                        + ", journal " + journal);
+            }
+        }
 
         static State of(
                 RunConfig config,
@@ -170,12 +181,7 @@ record Checkpoint(Path folder, State state) {
     }
 
     private static State readState(Path folder) throws IOException {
-        Path file = folder.resolve(STATE);
-        try {
-            return RunFolder.JSON.readValue(Files.readAllBytes(file), State.class);
-        } catch (JacksonException e) {
-            throw new FileFormatException(file, "not a checkpoint's state", e);
-        }
+        return JsonFile.read(folder.resolve(STATE), State.class);
     }
 
     /**
@@ -197,10 +203,26 @@ record Checkpoint(Path folder, State state) {
     void restore(Policy policy, Optimizer optimizer) throws IOException {
         ModelFolder.restore(policy.decoder(), folder);
         try (var tensors = Safetensors.open(folder.resolve(OPTIMIZER))) {
-            for (Map.Entry<String, Tensor> entry : optimizer.state().entrySet()) {
+            Map<String, Tensor> state = optimizer.state();
+            for (Map.Entry<String, Tensor> entry : state.entrySet()) {
+                check(tensors, entry.getKey(), entry.getValue());
+            }
+            for (Map.Entry<String, Tensor> entry : state.entrySet()) {
                 tensors.readFloats(entry.getKey(), entry.getValue().buffer());
             }
         }
+    }
+
+    private static void check(Safetensors tensors, String name, Tensor expected) throws FileFormatException {
+        long size = expected.shape().size();
+        boolean fits = tensors.contains(name)
+                && tensors.info(name).type() == TensorType.F32
+                && tensors.info(name).elementCount() == size;
+        if (!fits) {
+            throw new FileFormatException(
+                    tensors.source(), "no tensor '" + name + "' of type F32 and " + size + " elements");
+        }
+        tensors.checkFinite(name);
     }
 
     /** The checkpoint with the highest held-out accuracy, the earliest of several. */

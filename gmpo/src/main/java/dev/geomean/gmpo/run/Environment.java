@@ -3,11 +3,11 @@ package dev.geomean.gmpo.run;
 import dev.geomean.engine.Engine;
 import dev.geomean.engine.io.AtomicFile;
 import dev.geomean.engine.io.FileFormatException;
+import dev.geomean.gmpo.json.JsonFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
-import tools.jackson.core.JacksonException;
 
 /**
  * Where a run was begun. Results depend on none of it but the back end: another vector length rounds differently.
@@ -36,11 +36,11 @@ record Environment(String backend, String java, String system) {
         if (!Files.exists(file)) {
             return Optional.empty();
         }
-        try {
-            return Optional.of(RunFolder.JSON.readValue(Files.readAllBytes(file), Environment.class));
-        } catch (JacksonException e) {
-            throw new FileFormatException(file, "not the environment of a run", e);
+        Environment environment = JsonFile.read(file, Environment.class);
+        if (environment.backend == null) {
+            throw new FileFormatException(file, "the backend is missing");
         }
+        return Optional.of(environment);
     }
 
     /** A line about a back end that rounds differently from that of a run, or empty if it does not. */

@@ -31,6 +31,12 @@ final class JsonLines implements AutoCloseable {
      * @param sha256 checksum of these bytes
      */
     record Position(long length, String sha256) {
+        Position {
+            if (length < 0) {
+                throw new IllegalArgumentException("length must not be negative: " + length);
+            }
+        }
+
         static final Position START =
                 new Position(0, hex(Checksums.digest()));
     }

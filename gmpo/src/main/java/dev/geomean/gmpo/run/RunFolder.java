@@ -2,25 +2,16 @@ package dev.geomean.gmpo.run;
 
 import dev.geomean.engine.io.AtomicFile;
 import dev.geomean.engine.io.AtomicFolder;
+import dev.geomean.engine.io.FileFormatException;
+import dev.geomean.gmpo.json.JsonFile;
 import dev.geomean.gmpo.train.RunConfig;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.util.Objects;
 import java.util.Optional;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
-import tools.jackson.core.JacksonException;
-import tools.jackson.core.StreamReadFeature;
-import tools.jackson.core.TokenStreamLocation;
-import tools.jackson.databind.DeserializationFeature;
-import tools.jackson.databind.MapperFeature;
 import tools.jackson.databind.SerializationFeature;
-import tools.jackson.databind.cfg.MapperConfig;
-import tools.jackson.databind.introspect.AnnotatedMember;
-import tools.jackson.databind.introspect.JacksonAnnotationIntrospector;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
@@ -31,24 +22,9 @@ import tools.jackson.databind.json.JsonMapper;
  * @param path the folder
  */
 public record RunFolder(Path path) {
-    static final JsonMapper JSON = JsonMapper.builder()
-            .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
-            .annotationIntrospector(new NumbersAreRequired())
-            .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
-            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-            .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
-            .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)
-            .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-            .enable(SerializationFeature.INDENT_OUTPUT)
-            .build();
-
-    /** A number that is missing would be read as 0; the records refuse other missing values themselves. */
-    private static final class NumbersAreRequired extends JacksonAnnotationIntrospector {
-        @Override
-        public @Nullable Boolean hasRequiredMarker(MapperConfig<?> config, AnnotatedMember member) {
-            return member.getRawType().isPrimitive() ? Boolean.TRUE : super.hasRequiredMarker(config, member);
-        }
-    }
+    /** Writes; reading is stricter, and {@link JsonFile}'s. */
+    static final JsonMapper JSON =
+            JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
 
     /**
      * The configuration's file.
@@ -207,7 +183,8 @@ public record RunFolder(Path path) {
      * Reads the run's configuration.
      *
      * @return the configuration
-     * @throws IOException if the file is missing or is no valid configuration
+     * @throws FileFormatException if the file holds no valid configuration
+     * @throws IOException if the file is missing or cannot be read
      */
     public RunConfig readConfig() throws IOException {
         return readConfig(configFile());
@@ -218,15 +195,14 @@ public record RunFolder(Path path) {
      *
      * @param file a {@code run.json}
      * @return the configuration
-     * @throws IOException if the file is missing or is no valid configuration
+     * @throws FileFormatException if the file holds no valid configuration
+     * @throws IOException if the file is missing or cannot be read
      */
     public static RunConfig readConfig(Path file) throws IOException {
         try {
-            return JSON.readValue(Files.readString(file), RunConfig.class);
+            return JsonFile.read(file, RunConfig.class);
         } catch (NoSuchFileException e) {
             throw new NoSuchFileException(file + ": no such file; expected a run's configuration");
-        } catch (JacksonException e) {
-            throw new IOException(file + ": " + firstLine(e), e);
         }
     }
 
@@ -238,23 +214,5 @@ public record RunFolder(Path path) {
      */
     public void writeConfig(RunConfig config) throws IOException {
         AtomicFile.write(configFile(), JSON.writeValueAsBytes(config));
-    }
-
-    /** Where in the file, and what: {@code update.epochs: must be …}. */
-    private static String firstLine(JacksonException e) {
-        Throwable cause = e.getCause();
-        String message = cause instanceof IllegalArgumentException ? cause.getMessage() : e.getOriginalMessage();
-        String line = String.valueOf(message).lines().findFirst().orElse("not a valid configuration");
-        String field = e.getPath().stream()
-                .map(JacksonException.Reference::getPropertyName)
-                .filter(Objects::nonNull)
-                .collect(Collectors.joining("."));
-        if (!field.isEmpty()) {
-            return field + ": " + line;
-        }
-        TokenStreamLocation location = e.getLocation();
-        return location == null || cause instanceof IllegalArgumentException
-                ? line
-                : "line " + location.getLineNr() + ": " + line;
     }
 }

@@ -1,23 +1,21 @@
 package dev.geomean.gmpo.settings;
 
 import dev.geomean.engine.io.FileFormatException;
+import dev.geomean.engine.io.Names;
+import dev.geomean.gmpo.json.JsonFile;
+import dev.geomean.gmpo.names.KnownNames;
 import dev.geomean.gmpo.train.RunConfig;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
-import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
 
 /** Reads {@code run.json}, as a run writes it or as written by hand with some settings only. */
 public final class ConfigFile {
     /** Name of the file in a run's folder. */
     public static final String FILE_NAME = "run.json";
-
-    private static final JsonMapper JSON = new JsonMapper();
 
     private ConfigFile() {}
 
@@ -51,17 +49,8 @@ public final class ConfigFile {
      * @throws IOException if it cannot be read
      */
     public static Map<String, @Nullable Object> readValues(Path file) throws IOException {
-        JsonNode root;
-        try {
-            root = JSON.readTree(Files.readAllBytes(file));
-        } catch (JacksonException e) {
-            throw new FileFormatException(file, "not JSON: " + e.getOriginalMessage(), e);
-        }
-        if (!root.isObject()) {
-            throw new FileFormatException(file, "not a JSON object");
-        }
         Map<String, @Nullable Object> values = new LinkedHashMap<>();
-        collect(file, root, "", values);
+        collect(file, JsonFile.readObject(file), "", values);
         return values;
     }
 
@@ -75,9 +64,13 @@ public final class ConfigFile {
                 continue;
             }
             Setting setting = Settings.at(path)
-                    .orElseThrow(() -> new FileFormatException(file, "there is no setting '" + path + "'"));
+                    .orElseThrow(() -> new FileFormatException(file, "there is no setting " + Names.quote(path)
+                            + KnownNames.suggestion(path, Settings.paths())));
             if (value.isArray()) {
                 throw new FileFormatException(file, path + ": a list is not a value");
+            }
+            if (value.isFloatingPointNumber() && Double.isInfinite(value.doubleValue())) {
+                throw new FileFormatException(file, path + " is outside the range of 64-bit numbers");
             }
             if (value.isNull()) {
                 if (!Settings.isNullable(setting)) {

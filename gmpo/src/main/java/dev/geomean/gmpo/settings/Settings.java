@@ -1,5 +1,6 @@
 package dev.geomean.gmpo.settings;
 
+import dev.geomean.engine.io.Names;
 import dev.geomean.gmpo.train.RunConfig;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.RecordComponent;
@@ -9,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -106,6 +108,9 @@ public final class Settings {
             new Setting("max-non-finite-updates", "safety.maxNonFiniteUpdates", "Safety",
                     "Updates in a row with a NaN or infinite loss or gradient at which the run stops."));
 
+    private static final Pattern NUMBER = Pattern.compile("[+-]?(\\d+\\.?\\d*|\\.\\d+)([eE][+-]?\\d+)?");
+    private static final Pattern WHOLE = Pattern.compile("[+-]?\\d+");
+
     private static final Map<String, Class<?>> TYPES = types();
 
     private Settings() {}
@@ -196,17 +201,31 @@ public final class Settings {
                 return Long.valueOf(text);
             }
             if (type == double.class || type == Double.class) {
-                double value = Double.parseDouble(text);
-                if (Double.isNaN(value)) {
-                    throw new NumberFormatException(text);
-                }
-                return value;
+                return number(text);
             }
             return text;
         } catch (NumberFormatException e) {
             String kind = type == int.class || type == long.class ? "a whole number" : "a number";
-            throw new IllegalArgumentException("must be " + kind + ", not '" + text + "'", e);
+            boolean isWhole = kind.equals("a whole number") && WHOLE.matcher(text).matches();
+            String range = isWhole ? type == int.class ? " of 32 bits" : " of 64 bits" : "";
+            throw new IllegalArgumentException("must be " + kind + range + ", not " + Names.quote(text), e);
         }
+    }
+
+    /** Decimal numbers only: no NaN, no hexadecimal digits and no suffix, which Java would read. */
+    private static double number(String text) {
+        if (text.equals("Infinity")) {
+            return Double.POSITIVE_INFINITY;
+        }
+        if (!NUMBER.matcher(text).matches()) {
+            throw new NumberFormatException(text);
+        }
+        double value = Double.parseDouble(text);
+        boolean isZero = text.chars().takeWhile(c -> c != 'e' && c != 'E').noneMatch(c -> c >= '1' && c <= '9');
+        if (Double.isInfinite(value) || (value == 0 && !isZero)) {
+            throw new IllegalArgumentException("is outside the range of 64-bit numbers: '" + text + "'");
+        }
+        return value;
     }
 
     /**

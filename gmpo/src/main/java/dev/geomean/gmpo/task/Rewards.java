@@ -1,5 +1,6 @@
 package dev.geomean.gmpo.task;
 
+import dev.geomean.gmpo.names.KnownNames;
 import java.math.BigDecimal;
 import java.util.List;
 import java.util.Optional;
@@ -41,8 +42,7 @@ public final class Rewards {
             case "exact-match" -> (problem, completion) -> asScore(
                     problem.answer() != null && completion.strip().equals(problem.answer().strip()));
             case "numeric" -> (problem, completion) -> asScore(isSameNumber(problem.answer(), completion));
-            default -> throw new IllegalArgumentException(
-                    "unknown reward '" + name + "'; known are " + String.join(", ", NAMES));
+            default -> throw new KnownNames("reward", NAMES).unknown(name);
         };
     }
 

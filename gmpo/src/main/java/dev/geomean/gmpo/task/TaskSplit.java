@@ -71,10 +71,11 @@ public record TaskSplit(Task task, double heldOutFraction) {
      * @throws IllegalStateException if so many different ones were not found
      */
     public List<Problem> heldOutSet(long seed, int count) {
-        var problems = new ArrayList<Problem>(count);
+        var problems = new ArrayList<Problem>();
         var prompts = new HashSet<String>();
         for (long index = 0; problems.size() < count; index++) {
-            if (index > 1000 + 100L * count) {
+            // Of n prompts that are equally probable, n ln n draws find all: 20 for each found are more than enough.
+            if (index > 1000 + 20L * problems.size()) {
                 throw new IllegalStateException("found only " + problems.size() + " different held-out prompts of "
                         + task.name() + ", not " + count);
             }

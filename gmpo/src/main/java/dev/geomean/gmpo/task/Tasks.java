@@ -1,5 +1,7 @@
 package dev.geomean.gmpo.task;
 
+import dev.geomean.gmpo.names.KnownNames;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -43,8 +45,7 @@ public final class Tasks {
                     case "countdown" -> new Countdown(options.take("numbers", 3));
                     case "sort" -> new Sort(options.take("length", 6));
                     case "running_sum" -> new RunningSum(options.take("numbers", 8));
-                    default -> throw new IllegalArgumentException(
-                            "unknown task '" + name + "'; known are " + String.join(", ", NAMES));
+                    default -> throw new KnownNames("task", NAMES).unknown(name);
                 };
         options.checkAllTaken();
         return task;
@@ -54,6 +55,7 @@ public final class Tasks {
     private static final class Options {
         private final String specification;
         private final Map<String, String> values = new TreeMap<>();
+        private final List<String> known = new ArrayList<>();
 
         Options(String specification, String text) {
             this.specification = specification;
@@ -73,6 +75,7 @@ public final class Tasks {
         }
 
         int take(String option, int otherwise) {
+            known.add(option);
             String value = values.remove(option);
             if (value == null) {
                 return otherwise;
@@ -87,8 +90,9 @@ public final class Tasks {
 
         void checkAllTaken() {
             if (!values.isEmpty()) {
-                throw new IllegalArgumentException("task '" + specification + "' has no option "
-                        + String.join(", ", values.keySet()));
+                String option = values.keySet().iterator().next();
+                throw new IllegalArgumentException("task '" + specification + "' has no option " + option
+                        + KnownNames.suggestion(option, known));
             }
         }
     }

@@ -78,6 +78,10 @@ public final class Evaluator implements AutoCloseable {
         return answers;
     }
 
+    long memoryBytes() {
+        return greedy.memoryBytes() + sampled.memoryBytes();
+    }
+
     @Override
     public void close() {
         greedy.close();

@@ -65,6 +65,10 @@ final class LogProbScorer implements AutoCloseable {
         return new Scores(logProbs, entropy);
     }
 
+    long memoryBytes() {
+        return programs.memoryBytes();
+    }
+
     @Override
     public void close() {
         programs.close();

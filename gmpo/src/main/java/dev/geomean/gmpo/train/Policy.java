@@ -1,10 +1,16 @@
 package dev.geomean.gmpo.train;
 
 import dev.geomean.engine.Engine;
+import dev.geomean.engine.io.FileFormatException;
 import dev.geomean.gmpo.task.Task;
 import dev.geomean.model.Decoder;
+import dev.geomean.model.ModelFolder;
+import dev.geomean.model.huggingface.HuggingFaceConfig;
 import dev.geomean.model.tokenizer.CharacterTokenizer;
 import dev.geomean.model.tokenizer.Tokenizer;
+import dev.geomean.model.tokenizer.Tokenizers;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.Arrays;
 
 /**
@@ -31,6 +37,26 @@ public record Policy(Decoder decoder, Tokenizer tokenizer) implements AutoClosea
                 Decoder.random(
                         engine, model.decoder(tokenizer.vocabSize(), positions, tokenizer.eosId()), seed),
                 tokenizer);
+    }
+
+    /**
+     * Reads a policy from a model folder.
+     *
+     * @param engine where it will run
+     * @param folder network, weights and tokenizer
+     * @return the policy
+     * @throws FileFormatException if a file is damaged, a weight is not finite, or network and tokenizer do not belong
+     *     together
+     * @throws IOException if a file is missing or cannot be read
+     */
+    public static Policy load(Engine engine, Path folder) throws IOException {
+        Tokenizer tokenizer = Tokenizers.read(folder);
+        int vocabSize = HuggingFaceConfig.read(folder).decoder().vocabSize();
+        if (vocabSize != tokenizer.vocabSize()) {
+            throw new FileFormatException(folder, "the model has " + vocabSize + " tokens, but its tokenizer "
+                    + tokenizer.vocabSize());
+        }
+        return new Policy(ModelFolder.load(engine, folder), tokenizer);
     }
 
     /**

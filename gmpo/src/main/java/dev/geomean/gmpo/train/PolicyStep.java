@@ -169,6 +169,10 @@ final class PolicyStep implements AutoCloseable {
         }
     }
 
+    long memoryBytes() {
+        return programs.memoryBytes();
+    }
+
     @Override
     public void close() {
         programs.close();

@@ -74,6 +74,10 @@ public final class Rollouts implements AutoCloseable {
         return responses;
     }
 
+    long memoryBytes() {
+        return generator.memoryBytes();
+    }
+
     @Override
     public void close() {
         generator.close();

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.annotation.JsonIgnore;
 import dev.geomean.engine.optim.LearningRateSchedule;
 import dev.geomean.engine.optim.UpdateRule;
 import dev.geomean.gmpo.advantage.AdvantageEstimator;
+import dev.geomean.gmpo.names.KnownNames;
 import dev.geomean.gmpo.objective.Aggregation;
 import dev.geomean.gmpo.objective.CustomSurrogate;
 import dev.geomean.gmpo.objective.KlPenalty;
@@ -120,8 +121,7 @@ public record RunConfig(
         public Model {
             present("architecture", architecture);
             if (!architecture.equals("llama") && !architecture.equals("gpt2")) {
-                throw new IllegalArgumentException(
-                        "unknown architecture '" + architecture + "'; known are llama, gpt2");
+                throw KnownNames.of("architecture", "llama", "gpt2").unknown(architecture);
             }
             atLeast("layers", layers, 1);
             atLeast("dim", dim, 1);
@@ -268,6 +268,10 @@ public record RunConfig(
         public Objective {
             present("preset", preset);
             present("klEstimator", klEstimator);
+            if (!(klCoefficient >= 0) || Double.isInfinite(klCoefficient)) {
+                throw new IllegalArgumentException(
+                        "klCoefficient must be zero or more and finite, not " + klCoefficient);
+            }
             if (importanceCap != null) {
                 positive("importanceCap", importanceCap);
             }
@@ -396,8 +400,7 @@ public record RunConfig(
                         case "k1" -> KlPenalty.Estimator.K1;
                         case "k2" -> KlPenalty.Estimator.K2;
                         case "k3" -> KlPenalty.Estimator.K3;
-                        default -> throw new IllegalArgumentException(
-                                "unknown KL estimator '" + klEstimator + "'; known are k1, k2, k3");
+                        default -> throw KnownNames.of("KL estimator", "k1", "k2", "k3").unknown(klEstimator);
                     };
             return objective.withKl(new KlPenalty(estimator, klCoefficient));
         }
@@ -461,8 +464,7 @@ public record RunConfig(
                     return decay;
                 }
             }
-            throw new IllegalArgumentException(
-                    "unknown schedule '" + name + "'; known are constant, linear, cosine");
+            throw KnownNames.of("schedule", "constant", "linear", "cosine").unknown(name);
         }
     }
 
@@ -566,6 +568,10 @@ public record RunConfig(
     private static void positive(String name, double value) {
         if (!(value > 0) || Double.isInfinite(value)) {
             throw new IllegalArgumentException(name + " must be positive and finite, not " + value);
+        }
+        if ((float) value == 0 || Float.isInfinite((float) value)) {
+            throw new IllegalArgumentException(
+                    name + " must be positive and finite as a number of 32 bits too, not " + value);
         }
     }
 }

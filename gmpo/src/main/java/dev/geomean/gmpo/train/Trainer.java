@@ -233,6 +233,24 @@ public final class Trainer implements AutoCloseable {
         return reference;
     }
 
+    /**
+     * Native memory taken so far, in bytes.
+     *
+     * @param state parameters, gradients and moments
+     * @param updates programs of policy updates
+     * @param scoring programs that compute log-probabilities
+     * @param generation caches and programs that sample
+     */
+    record Memory(long state, long updates, long scoring, long generation) {}
+
+    Memory memory() {
+        return new Memory(
+                policy.decoder().parameters().memoryBytes() + reference.parameters().memoryBytes(),
+                step.memoryBytes(),
+                scorer.memoryBytes() + referenceScorer.memoryBytes(),
+                rollouts.memoryBytes() + evaluator.memoryBytes());
+    }
+
     private boolean isEvaluated(int round) {
         return (round + 1) % config.evaluation().every() == 0 || round == config.rounds() - 1;
     }

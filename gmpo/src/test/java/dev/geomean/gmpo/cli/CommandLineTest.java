@@ -156,7 +156,7 @@ class CommandLineTest {
             "generate missing 1+1= | missing: no such folder",
             "generate missing 1+1= --count 0 | --count must be at least 1, not 0",
             "generate missing 1+1= --top-p 2 | --top-p must be in (0, 1], not 2",
-            "report missing | missing: neither a run"
+            "report missing | missing: no such folder"
         })
         @DisplayName("what is wrong")
         void badInput(String command, String message) {
@@ -173,6 +173,15 @@ class CommandLineTest {
             Result result = run("train", "--out", folder.toString());
             assertThat(result.code()).isEqualTo(2);
             assertThat(result.err()).contains("--out: " + folder + " is not empty").hasLineCount(1);
+        }
+
+        @Test
+        @DisplayName("what cannot fit in memory, after the parts of the estimate if asked to")
+        void memory() {
+            Result result = run("train", "--verbose", "--shards", "1000000");
+            assertThat(result.code()).isEqualTo(2);
+            assertThat(result.err()).startsWith("geomean: memory: about ")
+                    .contains("GiB  gradients of each shard\n", "MiB  Java heap\n", "take fewer --shards");
         }
 
         @Test
@@ -322,7 +331,7 @@ class CommandLineTest {
             Result damaged = CommandLineTest.run("verify", run.toString(), "--quiet");
             assertThat(damaged.err()).isEqualTo(
                     "geomean: " + metrics + ": the content was changed since the checkpoint was taken\n");
-            assertThat(damaged.code()).isEqualTo(1);
+            assertThat(damaged.code()).isEqualTo(2);
         }
 
         @Test

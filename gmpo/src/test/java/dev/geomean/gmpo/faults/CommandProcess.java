@@ -31,8 +31,15 @@ final class CommandProcess implements AutoCloseable {
      * @param parts words of the command, several in each part
      */
     static CommandProcess start(Path logs, String... parts) throws IOException {
+        return startWith(List.of(), logs, parts);
+    }
+
+    /** The same with more flags for the JVM. */
+    static CommandProcess startWith(List<String> flags, Path logs, String... parts) throws IOException {
         List<String> command = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                Path.of(System.getProperty("java.home"), "bin", "java").toString()));
+        command.addAll(flags);
+        command.addAll(List.of(
                 "-XX:+UseSerialGC",
                 "--add-modules",
                 "jdk.incubator.vector",
@@ -57,7 +64,7 @@ final class CommandProcess implements AutoCloseable {
 
     /** Waits for the end and returns the exit code. */
     int await() throws InterruptedException {
-        assertThat(process.waitFor(5, TimeUnit.MINUTES)).as("the process ends").isTrue();
+        assertThat(process.waitFor(15, TimeUnit.MINUTES)).as("the process ends").isTrue();
         return process.exitValue();
     }
 

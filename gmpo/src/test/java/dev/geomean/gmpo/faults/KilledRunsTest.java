@@ -8,7 +8,12 @@ import dev.geomean.gmpo.run.RunFolder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
@@ -21,10 +26,12 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** Runs in processes of their own that are killed or asked to end, and continued. */
 @Tag("faults")
 class KilledRunsTest {
-    private static final int KILLS = 50;
+    private static final int CHAINS = 10;
+    private static final int KILLS_EACH = 5;
+    private static final int AT_ONCE = 4;
     private static final String RUN = "train --task addition:digits=1 --seed 3 --architecture llama --layers 1 --dim 16"
-            + " --heads 4 --kv-heads 2 --ffn-dim 16 --warmup-steps 40 --warmup-batch 16 --prompts 8 --samples 4"
-            + " --mini-batches 2 --rounds 16 --evaluate-every 4 --evaluate-prompts 5 --evaluate-samples 0"
+            + " --heads 4 --kv-heads 2 --ffn-dim 16 --warmup-steps 20 --warmup-batch 16 --prompts 8 --samples 4"
+            + " --mini-batches 2 --rounds 12 --evaluate-every 3 --evaluate-prompts 5 --evaluate-samples 0"
             + " --evaluate-k 1 --held-out-fraction 0.2 --shards 2 --checkpoint-every 1 --workers 1 --out ";
 
     @TempDir
@@ -54,44 +61,70 @@ class KilledRunsTest {
     }
 
     @Test
-    void fiftyKillsLoseNothing() throws IOException, InterruptedException {
-        var random = new CounterRandom(11, 0);
+    void fiftyKillsLoseNothing() throws Exception {
+        try (var threads = Executors.newFixedThreadPool(AT_ONCE)) {
+            List<Future<Kills>> chains = new ArrayList<>();
+            for (int i = 0; i < CHAINS; i++) {
+                int number = i;
+                chains.add(threads.submit(() -> killAndContinue(number)));
+            }
+            var all = new Kills(0, 0, 0);
+            for (Future<Kills> chain : chains) {
+                Kills more = chain.get();
+                all = new Kills(
+                        all.kills + more.kills, all.whileWriting + more.whileWriting, all.runs + more.runs);
+            }
+            System.out.printf(
+                    "%d kills in %d runs, %d of them while a checkpoint was written%n",
+                    all.kills, all.runs, all.whileWriting);
+            assertThat(all.kills).isEqualTo(50);
+            assertThat(all.whileWriting).isPositive();
+        }
+    }
+
+    /** How often runs were killed, and how often a checkpoint was half-written then. */
+    private record Kills(int kills, int whileWriting, int runs) {}
+
+    /** Kills a run again and again; where it gets to its end in between, another one. */
+    private Kills killAndContinue(int number) throws IOException, InterruptedException {
+        var random = new CounterRandom(11, number);
+        long draws = 0;
         int kills = 0;
         int whileWriting = 0;
         int runs = 0;
-        while (kills < KILLS) {
-            Path folder = temporary.resolve("run-" + runs++);
-            int killsOfThisRun = 1 + (int) (4 * random.uniform(1000L * runs));
-            for (int i = 0; i < killsOfThisRun && kills < KILLS && !new RunFolder(folder).isComplete(); i++) {
-                double chance = random.uniform(1000L * runs + 2 * i + 1);
-                double delay = random.uniform(1000L * runs + 2 * i + 2);
-                try (var process = startOrResume(folder)) {
-                    boolean ended;
-                    if (chance < 0.5) {
-                        // At any moment.
-                        ended = process.endsWithin((long) (delay * milliseconds));
-                    } else {
-                        // A moment after it began to write a checkpoint, most of which takes milliseconds.
-                        awaitWriting(process, folder, 1 + (int) (12 * delay));
-                        ended = process.endsWithin((long) (5 * random.uniform(1000L * runs + 100 + i)));
-                    }
-                    if (ended) {
-                        assertThat(process.await()).as(process.err()).isZero();
-                    } else {
-                        process.kill();
-                        kills++;
-                        whileWriting += isWriting(folder) ? 1 : 0;
-                    }
+        Path folder = temporary.resolve("run-" + number + "-" + runs);
+        while (kills < KILLS_EACH) {
+            boolean anyMoment = random.uniform(draws++) < 0.5;
+            double delay = random.uniform(draws++);
+            try (var process = startOrResume(folder)) {
+                boolean ended;
+                if (anyMoment) {
+                    ended = process.endsWithin((long) (delay * milliseconds));
+                } else {
+                    // A moment after it began to write a checkpoint, which takes milliseconds.
+                    awaitWriting(process, folder, 1 + (int) (8 * delay));
+                    ended = process.endsWithin((long) (5 * random.uniform(draws++)));
+                }
+                if (ended) {
+                    assertComplete(process, folder);
+                    runs++;
+                    folder = temporary.resolve("run-" + number + "-" + runs);
+                } else {
+                    process.kill();
+                    kills++;
+                    whileWriting += isWriting(folder) ? 1 : 0;
                 }
             }
-            try (var process = startOrResume(folder)) {
-                assertThat(process.await()).as(process.err()).isZero();
-            }
-            Content.assertSame(folder, complete);
         }
-        System.out.printf("%d kills in %d runs, %d of them while a checkpoint was written%n", kills, runs,
-                whileWriting);
-        assertThat(whileWriting).isPositive();
+        try (var process = startOrResume(folder)) {
+            assertComplete(process, folder);
+        }
+        return new Kills(kills, whileWriting, runs + 1);
+    }
+
+    private static void assertComplete(CommandProcess process, Path folder) throws IOException, InterruptedException {
+        assertThat(process.await()).as(process.err()).isZero();
+        Content.assertSame(folder, complete);
     }
 
     /** Waits until some checkpoints were begun, or the process ends. */
@@ -101,7 +134,7 @@ class KilledRunsTest {
             boolean now = isWriting(folder);
             seen += now && !before ? 1 : 0;
             before = now;
-            Thread.onSpinWait();
+            LockSupport.parkNanos(200_000);
         }
     }
 
@@ -126,9 +159,8 @@ class KilledRunsTest {
                     .endsWith("geomean: stopped and saved; to continue the run: geomean train --resume " + folder);
         }
         try (var process = startOrResume(folder)) {
-            assertThat(process.await()).as(process.err()).isZero();
+            assertComplete(process, folder);
         }
-        Content.assertSame(folder, complete);
     }
 
     @Test
@@ -165,8 +197,7 @@ class KilledRunsTest {
             first.kill();
         }
         try (var third = startOrResume(folder)) {
-            assertThat(third.await()).as(third.err()).isZero();
+            assertComplete(third, folder);
         }
-        Content.assertSame(folder, complete);
     }
 }

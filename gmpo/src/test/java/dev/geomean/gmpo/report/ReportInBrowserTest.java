@@ -246,6 +246,12 @@ class ReportInBrowserTest {
         assertThat(text).startsWith("%PDF");
         int pages = text.split("/Type /Page\\b", -1).length - 1;
         assertThat(pages).isBetween(3, 9);
+        // What does not fit would be cut off on paper.
+        browser.resize(720, 900, false);
+        assertThat(browser.run("""
+                dispatchEvent(new Event('beforeprint'));
+                return [...document.querySelectorAll('.scroll')]
+                  .filter(box => box.scrollWidth > box.clientWidth).length""")).isEqualTo(0L);
         assertThat(browser.console()).isEmpty();
     }
 

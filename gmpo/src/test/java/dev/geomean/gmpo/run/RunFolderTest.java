@@ -136,7 +136,7 @@ class RunFolderTest {
             ObjectNode json = written();
             set(json, path, "1");
             rewrite(json);
-            assertRefused(path, "Unrecognized property");
+            assertRefused(path, "there is no '" + path + "'");
         }
 
         @ParameterizedTest
@@ -235,7 +235,7 @@ class RunFolderTest {
                 Arguments.of("objective.dualClip", "3", "dualClip applies to GRPO's surrogate only"),
                 Arguments.of("objective.aggregation", "\"token-mean\"", "does not apply"),
                 Arguments.of("objective.klEstimator", "\"k4\"", "unknown KL estimator 'k4'"),
-                Arguments.of("objective.klCoefficient", "-1", "kl: coefficient"),
+                Arguments.of("objective.klCoefficient", "-1", "klCoefficient must be zero or more"),
                 Arguments.of("objective.importanceCap", "0", "positive and finite, not 0.0"),
                 Arguments.of("objective.advantages", "\"gae\"", "unknown advantages 'gae'"),
                 Arguments.of("update.epochs", "0", "at least 1, not 0"),

@@ -66,14 +66,16 @@ class SettingsTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
-        "{\"rollout\":{\"promts\":3}} | there is no setting 'rollout.promts'",
+        "{\"rollout\":{\"promts\":3}} | there is no setting 'rollout.promts'; did you mean rollout.prompts?",
         "{\"rounds\":\"many\"} | rounds must be a whole number, not 'many'",
         "{\"rounds\":1.5} | rounds must be a whole number, not '1.5'",
         "{\"rounds\":null} | rounds must not be null",
         "{\"rounds\":[1]} | rounds: a list is not a value",
         "{\"rounds\":-1} | rounds must be at least 0, not -1",
         "[] | not a JSON object",
-        "{\"rounds\": | not JSON"
+        "{\"rounds\": | invalid JSON at line 1",
+        "{\"rounds\":1,\"rounds\":2} | Duplicate",
+        "{\"rounds\":1} {} | invalid JSON"
     })
     @DisplayName("say in one line what is wrong with a file")
     void wrongFile(String content, String problem) throws IOException {

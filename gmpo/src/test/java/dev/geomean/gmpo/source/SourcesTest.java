@@ -165,10 +165,13 @@ class SourcesTest {
         @Test
         @DisplayName("sees what the library exports, and nothing else of it")
         void modules() throws IOException {
-            SourceFile file = file("Echo.java", TASK.replace("import", "import dev.geomean.gmpo.cli.*;\nimport"));
+            SourceFile file =
+                    file("Echo.java", TASK.replaceFirst("import", "import dev.geomean.gmpo.cli.Main;\nimport"));
             assumeTrue(JavaSource.class.getModule().isNamed(), "started from modules");
             assertThatThrownBy(() -> Sources.task(file)).message()
-                    .startsWith(file + ":1: package dev.geomean.gmpo.cli is not visible");
+                    // Not more of the message: in a test the package also lies outside the module, with other classes.
+                    .startsWith(file + ":1: ")
+                    .contains("package dev.geomean.gmpo.cli");
         }
 
         @Test

@@ -131,8 +131,12 @@ public final class Generator implements AutoCloseable {
         }
     }
 
-    /** Native memory of caches and programs, in bytes. */
-    long memoryBytes() {
+    /**
+     * Native memory of caches and programs so far.
+     *
+     * @return bytes
+     */
+    public long memoryBytes() {
         return shards.stream().mapToLong(Shard::memoryBytes).sum();
     }
 

@@ -101,6 +101,11 @@ public final class WeightMapping {
 
     static List<Entry> checkComplete(Object source, Collection<TensorInfo> tensors, DecoderConfig config)
             throws FileFormatException {
+        // Before a list of all that is missing is made: the number of layers is any number that a file claims.
+        if (config.layers() > Math.max(tensors.size(), 1000)) {
+            throw new FileFormatException(source, "tensors do not fit the configuration: " + tensors.size()
+                    + " tensors cannot be " + config.layers() + " layers");
+        }
         Map<String, TensorInfo> left = new LinkedHashMap<>();
         tensors.forEach(info -> left.put(info.name(), info));
         String prefix = Architecture.of(config).prefix();
@@ -137,17 +142,22 @@ public final class WeightMapping {
     }
 
     /**
-     * Reads all weights, after checking that they fit; if they do not, the parameters are left as they were.
+     * Reads all weights, after checking that they fit and are finite; if they are not, the parameters are left as they
+     * were.
      *
      * @param tensors an open checkpoint
      * @param config the shape
      * @param parameters parameters of a decoder of this shape, overwritten
-     * @throws FileFormatException as {@link #checkComplete(Safetensors, DecoderConfig)}
+     * @throws FileFormatException as {@link #checkComplete(Safetensors, DecoderConfig)}, or if a weight is infinite or
+     *     NaN; the message names the tensor
      * @throws IllegalArgumentException if no published architecture has this shape, or the parameters have another
      */
     public static void load(Safetensors tensors, DecoderConfig config, Parameters parameters) throws IOException {
         List<Entry> entries = checkComplete(tensors, config);
-        entries.forEach(entry -> rows(entry, parameters));
+        for (Entry entry : entries) {
+            rows(entry, parameters);
+            tensors.checkFinite(entry.tensor());
+        }
         for (Entry entry : entries) {
             Buffer rows = rows(entry, parameters);
             if (entry.transposed()) {

@@ -2,8 +2,8 @@ package dev.geomean.model.json;
 
 import dev.geomean.engine.io.AtomicFile;
 import dev.geomean.engine.io.FileFormatException;
+import dev.geomean.engine.io.SmallFile;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -46,12 +46,9 @@ public final class JsonObject {
      * @throws IOException if the file cannot be read
      */
     public static JsonObject read(Path file) throws IOException {
-        long size = Files.size(file);
-        if (size > MAX_BYTES) {
-            throw new FileFormatException(file, size + " bytes are more than expected of a JSON file here");
-        }
+        byte[] content = SmallFile.read(file, MAX_BYTES);
         try {
-            if (MAPPER.readTree(Files.readAllBytes(file)) instanceof ObjectNode object) {
+            if (MAPPER.readTree(content) instanceof ObjectNode object) {
                 return new JsonObject(file, object);
             }
         } catch (JacksonException e) {
@@ -188,7 +185,8 @@ public final class JsonObject {
         if (!value.isNumber()) {
             throw wrongType(key, "a number", value);
         }
-        double number = value.doubleValue();
+        // Not doubleValue(), which throws for a whole number that is too large.
+        double number = Double.parseDouble(value.asString());
         if (!Double.isFinite(number)) {
             throw wrongType(key, "a number of 64 bits", value);
         }

@@ -123,7 +123,10 @@ public final class CharacterTokenizer implements Tokenizer {
     private static String name(int character) {
         String code = String.format("U+%04X", character);
         boolean visible =
-                Character.isDefined(character) && !Character.isISOControl(character) && !isSurrogate(character);
+                Character.isDefined(character)
+                        && !Character.isISOControl(character)
+                        && !isSurrogate(character)
+                        && Character.getType(character) != Character.FORMAT;
         return visible ? "'" + Character.toString(character) + "' (" + code + ")" : code;
     }
 }

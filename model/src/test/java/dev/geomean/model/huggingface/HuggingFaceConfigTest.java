@@ -329,7 +329,7 @@ class HuggingFaceConfigTest {
             }
             assertThatExceptionOfType(FileFormatException.class)
                     .isThrownBy(() -> HuggingFaceConfig.read(folder))
-                    .withMessageContaining("8589934592 bytes are more than expected");
+                    .withMessageContaining("8589934592 bytes are more than the 16777216");
         }
 
         @Test

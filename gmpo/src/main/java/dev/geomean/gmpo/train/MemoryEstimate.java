@@ -1,0 +1,356 @@
+package dev.geomean.gmpo.train;
+
+import dev.geomean.gmpo.task.Task;
+import dev.geomean.model.DecoderConfig;
+import dev.geomean.model.DecoderConfig.Activation;
+import dev.geomean.model.DecoderConfig.Positions;
+import dev.geomean.model.tokenizer.CharacterTokenizer;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.TreeSet;
+
+/**
+ * How much memory something will need, worked out from its sizes before any of it is taken.
+ *
+ * <p>Exact for parameters, gradients, moments and caches. The temporaries of captured programs follow from the network's
+ * formulas; the tests compare them with the plans of real programs. Programs are counted for the longest sequences only:
+ * a round whose longest sequence is shorter captures smaller programs of its own.
+ *
+ * @param parts what takes memory
+ */
+public record MemoryEstimate(List<Part> parts) {
+    private static final double FLOAT = Float.BYTES;
+    private static final double MIB = 1 << 20;
+    private static final int GENERATOR_ROWS = 128;
+    private static final int GENERATOR_SHARDS = 4;
+    private static final int SCORED_ROWS = 64;
+    private static final int TIME_STEP = 4;
+    private static final int WARMUP_CHECKS = 256;
+
+    /** Classes, code of the JIT compiler, buffers: what the process takes without any tensor. */
+    private static final double PROCESS = 160 * MIB;
+
+    /**
+     * One kind of use.
+     *
+     * @param name what it is
+     * @param bytes how much, {@link Long#MAX_VALUE} if more
+     * @param isHeap whether it lies in the Java heap, not in native memory
+     * @param largest number of elements of its largest tensor or array
+     * @param remedy what makes it smaller
+     */
+    public record Part(String name, long bytes, boolean isHeap, long largest, String remedy) {}
+
+    /** Copies the list. */
+    public MemoryEstimate {
+        parts = List.copyOf(parts);
+    }
+
+    /**
+     * The memory of a whole run, at its peak.
+     *
+     * @param config the run
+     * @param task its task
+     * @param workers threads that compute
+     * @return the estimate
+     * @throws IllegalArgumentException if the sizes of the network do not fit together
+     */
+    public static MemoryEstimate of(RunConfig config, Task task, int workers) {
+        // As Policy.create has it.
+        int positions = task.maxPromptLength() + task.maxCompletionLength() + 8;
+        var tokenizer = new CharacterTokenizer(task.alphabet());
+        var network =
+                new Network(config.model().decoder(tokenizer.vocabSize(), positions, tokenizer.eosId()));
+        double prompt = task.maxPromptLength();
+        double answer = task.maxCompletionLength() + 1.0;
+        double time = Math.ceil((prompt + answer - 1) / TIME_STEP) * TIME_STEP;
+        double responses = (double) config.rollout().prompts() * config.rollout().samples();
+        double shards = config.shards();
+        boolean warmsUp = config.warmup().steps() > 0;
+
+        List<Part> parts = new ArrayList<>();
+        String model = "a smaller --dim or --ffn-dim, or fewer --layers";
+        parts.add(part("parameters of policy and reference", 2 * network.constants(), network.count(), model));
+        // Moments and gradients of the warm-up live as long as the parameters.
+        double optimizers = warmsUp ? 2 : 1;
+        parts.add(part("optimizer state", 2 * optimizers * network.parameters(), network.count(), model));
+        parts.add(part("gradients of each shard", shards * optimizers * network.parameters(), network.count(),
+                "fewer --shards"));
+
+        double updates = 0;
+        double largest = 0;
+        for (double rows : rowsPerShard(responses, config.update().miniBatches(), shards)) {
+            updates += shards * network.training(rows * time);
+            largest = Math.max(largest, rows * time * network.widest());
+        }
+        double scoredRows = Math.clamp(Math.ceil(responses / shards), 1, SCORED_ROWS);
+        double scorers = Math.min(shards, Math.ceil(responses / scoredRows));
+        double heldOut = config.evaluation().prompts();
+        double heldOutSamples = heldOut * config.evaluation().samples();
+        List<Part> rounds = List.of(
+                part("activations of policy updates", updates, largest,
+                        "more --mini-batches, or fewer --prompts or --samples"),
+                part("activations of scoring", 2 * scorers * network.inference(scoredRows * time),
+                        scoredRows * time * network.widest(), "fewer --shards"),
+                generation(network, prompt, answer, workers, List.of(
+                        new Batch(config.rollout().prompts(), config.rollout().samples()),
+                        new Batch(heldOut, 1),
+                        new Batch(heldOut, config.evaluation().samples()))));
+        double warmupRows = Math.ceil(config.warmup().batch() / shards);
+        List<Part> warmup = List.of(
+                part("activations of the warm-up", shards * network.training(warmupRows * time),
+                        warmupRows * time * network.widest(), "a smaller --warmup-batch"),
+                generation(network, prompt, answer, workers, List.of(new Batch(WARMUP_CHECKS, 1))));
+        parts.addAll(warmsUp && sum(warmup) > sum(rounds) ? warmup : rounds);
+
+        // Tokens, targets, log-probabilities and masks as arrays, twice while a mini-batch is filled.
+        double sampled = Math.max(responses, heldOutSamples);
+        parts.add(heap(
+                sampled * (12 * time * FLOAT + 400) + heldOut * 400 + network.largestParameter() * 2 * FLOAT,
+                Math.max(sampled * time, network.largestParameter()),
+                sampled == responses ? "fewer --prompts or --samples"
+                        : "fewer --evaluate-prompts or --evaluate-samples"));
+        parts.add(new Part("the program itself", (long) PROCESS, false, 0, model));
+        return new MemoryEstimate(parts);
+    }
+
+    /**
+     * The memory to sample from a model that exists.
+     *
+     * @param decoder its network
+     * @param promptTokens longest prompt
+     * @param newTokens longest completion
+     * @param prompts different prompts
+     * @param samples completions of each
+     * @param workers threads that compute
+     * @param remedy what makes the completions take less, for example {@code "a smaller --count"}
+     * @return the estimate
+     */
+    public static MemoryEstimate ofSampling(
+            DecoderConfig decoder, int promptTokens, int newTokens, int prompts, int samples, int workers,
+            String remedy) {
+        return ofSampling(decoder, promptTokens, newTokens, workers, remedy, List.of(new Batch(prompts, samples)));
+    }
+
+    /**
+     * The memory to measure a model that exists, with greedy and with sampled completions.
+     *
+     * @param decoder its network
+     * @param promptTokens longest prompt
+     * @param newTokens longest completion
+     * @param prompts different prompts
+     * @param samples sampled completions of each, zero or more
+     * @param workers threads that compute
+     * @return the estimate
+     */
+    public static MemoryEstimate ofEvaluation(
+            DecoderConfig decoder, int promptTokens, int newTokens, int prompts, int samples, int workers) {
+        return ofSampling(
+                decoder, promptTokens, newTokens, workers, "fewer --prompts or --samples",
+                List.of(new Batch(prompts, 1), new Batch(prompts, samples)));
+    }
+
+    private static MemoryEstimate ofSampling(
+            DecoderConfig decoder, int promptTokens, int newTokens, int workers, String remedy, List<Batch> batches) {
+        var network = new Network(decoder);
+        double completions = batches.stream().mapToDouble(batch -> batch.prompts() * batch.samples()).sum();
+        return new MemoryEstimate(List.of(
+                part("parameters", network.constants(), network.count(), "a smaller model"),
+                generation(network, promptTokens, newTokens, workers, batches),
+                heap(completions * (6.0 * (promptTokens + newTokens) * FLOAT + 400)
+                        + network.largestParameter() * 2 * FLOAT,
+                        Math.max(completions, network.largestParameter()), remedy),
+                new Part("the program itself", (long) PROCESS, false, 0, "a smaller model")));
+    }
+
+    /** Completions that are sampled by one call. */
+    private record Batch(double prompts, double samples) {}
+
+    /** The rows of a shard for each size that a mini-batch can have. */
+    private static TreeSet<Double> rowsPerShard(double responses, double miniBatches, double shards) {
+        var sizes = new TreeSet<Double>();
+        sizes.add(Math.ceil(Math.floor(responses / miniBatches) / shards));
+        sizes.add(Math.ceil(Math.ceil(responses / miniBatches) / shards));
+        return sizes;
+    }
+
+    private static Part generation(Network network, double prompt, double answer, int workers, List<Batch> batches) {
+        double bytes = 0;
+        double capacity = Math.ceil(prompt / TIME_STEP) * TIME_STEP + answer;
+        for (Batch batch : batches) {
+            double completions = batch.prompts() * batch.samples();
+            double rows = Math.clamp(Math.ceil(completions / GENERATOR_SHARDS), 1, GENERATOR_ROWS);
+            double users = Math.min(Math.ceil(completions / rows), workers);
+            double distinct = batch.samples() == 0 ? 0 : Math.ceil(rows / batch.samples());
+            bytes += users * (network.cache(GENERATOR_ROWS * capacity) + network.prefill(distinct, rows, prompt)
+                    + network.decoding(rows));
+        }
+        return part("key/value caches and programs of generation", bytes,
+                Math.max(GENERATOR_ROWS * capacity * network.cacheWidth(), GENERATOR_ROWS * prompt * network.widest()),
+                "fewer --workers");
+    }
+
+    private static Part part(String name, double bytes, double largest, String remedy) {
+        return new Part(name, (long) bytes, false, (long) largest, remedy);
+    }
+
+    private static Part heap(double bytes, double largest, String remedy) {
+        return new Part("Java heap", (long) (bytes + 32 * MIB), true, (long) largest, remedy);
+    }
+
+    private static double sum(List<Part> parts) {
+        return parts.stream().mapToDouble(Part::bytes).sum();
+    }
+
+    /**
+     * All of it.
+     *
+     * @return bytes, {@link Long#MAX_VALUE} if more
+     */
+    public long totalBytes() {
+        return (long) sum(parts);
+    }
+
+    /**
+     * What lies outside the Java heap, without the program itself.
+     *
+     * @return bytes, {@link Long#MAX_VALUE} if more
+     */
+    public long tensorBytes() {
+        return (long) parts.stream()
+                .filter(part -> !part.isHeap() && part.largest() > 0)
+                .mapToDouble(Part::bytes)
+                .sum();
+    }
+
+    /**
+     * Checks that it fits.
+     *
+     * @param memory what there is
+     * @throws IllegalArgumentException if it does not fit; the message says what to change
+     */
+    public void check(MachineMemory memory) {
+        for (Part part : parts) {
+            if (part.largest() > Integer.MAX_VALUE) {
+                throw new IllegalArgumentException(part.name() + ": a tensor of " + part.largest()
+                        + " numbers is too large; at most " + Integer.MAX_VALUE + " are possible; take "
+                        + part.remedy());
+            }
+        }
+        Part biggest = parts.stream().max(Comparator.comparingLong(Part::bytes)).orElseThrow();
+        if (totalBytes() > memory.totalBytes()) {
+            throw new IllegalArgumentException("this needs about " + text(totalBytes()) + " of memory, and there are "
+                    + text(memory.totalBytes()) + "; most goes to " + biggest.name() + " (" + text(biggest.bytes())
+                    + "): take " + biggest.remedy());
+        }
+        for (Part part : parts) {
+            if (part.isHeap() && part.bytes() > memory.heapBytes()) {
+                throw new IllegalArgumentException("this needs a Java heap of about " + text(part.bytes())
+                        + ", and it can have " + text(memory.heapBytes()) + ": take " + part.remedy()
+                        + ", or a larger heap (-Xmx)");
+            }
+        }
+    }
+
+    /**
+     * The estimate as lines for a terminal, the largest part first.
+     *
+     * @return lines, each an amount and what it is for
+     */
+    public List<String> lines() {
+        List<String> lines = new ArrayList<>();
+        lines.add(String.format(Locale.ROOT, "memory: about %s", text(totalBytes())));
+        parts.stream()
+                .sorted(Comparator.comparingLong(Part::bytes).reversed())
+                .forEach(part -> lines.add(String.format(Locale.ROOT, "%12s  %s", text(part.bytes()), part.name())));
+        return lines;
+    }
+
+    private static String text(long bytes) {
+        double gib = bytes / (1024 * MIB);
+        return gib >= 1
+                ? String.format(Locale.ROOT, gib < 1e6 ? "%.1f GiB" : "%.1e GiB", gib)
+                : String.format(Locale.ROOT, "%.1f MiB", bytes / MIB);
+    }
+
+    /** Sizes of a network, in bytes unless they say otherwise. Numbers of 64 bits that cannot overflow. */
+    private record Network(DecoderConfig config) {
+
+        double queries() {
+            return (double) config.heads() * config.headDim();
+        }
+
+        /** Keys, or values. */
+        double cacheWidth() {
+            return (double) config.kvHeads() * config.headDim();
+        }
+
+        double inner() {
+            return config.activation() == Activation.SWIGLU ? 2.0 * config.ffnDim() : config.ffnDim();
+        }
+
+        double rotated() {
+            return config.positions() == Positions.ROTARY ? queries() + cacheWidth() : 0;
+        }
+
+        double count() {
+            return config.parameterCount();
+        }
+
+        double parameters() {
+            return count() * FLOAT;
+        }
+
+        /** Parameters and the table of rotary positions. */
+        double constants() {
+            double table =
+                    config.positions() == Positions.ROTARY ? (double) config.maxPositions() * config.headDim() : 0;
+            return parameters() + table * FLOAT;
+        }
+
+        double largestParameter() {
+            double width = Math.max(queries() + 2 * cacheWidth(), Math.max(inner(), config.vocabSize()));
+            return width * config.dim();
+        }
+
+        /** The widest tensor, in numbers per token. */
+        double widest() {
+            return Math.max(
+                    Math.max(config.vocabSize(), config.dim()), Math.max(inner(), queries() + 2 * cacheWidth()));
+        }
+
+        double cache(double tokens) {
+            return 2 * tokens * cacheWidth() * config.layers() * FLOAT;
+        }
+
+        /** What a forward and a backward pass keep. */
+        double training(double tokens) {
+            double qkv = queries() + 2 * cacheWidth();
+            double layer = 4.0 * config.dim() + qkv + rotated() + queries() + inner() + config.ffnDim()
+                    + config.heads() + 4;
+            double ends = 3.0 * config.dim() + 2.0 * config.vocabSize() + 12;
+            return tokens * FLOAT * (config.layers() * layer + ends);
+        }
+
+        /** What a forward pass keeps at once. */
+        double inference(double tokens) {
+            double attention = 2.0 * config.dim() + queries() + 2 * cacheWidth() + rotated() + queries();
+            double mlp = 2.0 * config.dim() + inner() + config.ffnDim();
+            double head = config.dim() + config.vocabSize() + 6.0;
+            return tokens * FLOAT * Math.max(Math.max(attention, mlp), head);
+        }
+
+        /** The prompts of a batch of some rows. */
+        double prefill(double prompts, double rows, double time) {
+            return inference(prompts * time)
+                    + rows * FLOAT * (time * cacheWidth() + config.vocabSize() + config.dim());
+        }
+
+        /** Decoding programs for all batch sizes: the full one, three quarters, a half, and so on. */
+        double decoding(double rows) {
+            return 3.5 * inference(rows);
+        }
+    }
+}

@@ -1,0 +1,141 @@
+package dev.geomean.gmpo.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import dev.geomean.engine.Engine;
+import dev.geomean.gmpo.task.Task;
+import dev.geomean.gmpo.task.Tasks;
+import dev.geomean.model.Decoder;
+import dev.geomean.model.DecoderConfig;
+import dev.geomean.model.generate.Completion;
+import dev.geomean.model.generate.Generator;
+import dev.geomean.model.generate.Prompt;
+import dev.geomean.model.generate.SamplingOptions;
+import java.util.Collections;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+@DisplayName("The memory estimate")
+class MemoryEstimateTest {
+    private static final double FACTOR = 1.4;
+    private static final MachineMemory LAPTOP = new MachineMemory(8L << 30, 2L << 30);
+
+    private static RunConfig config(
+            String task, RunConfig.Model model, int prompts, int samples, int miniBatches, int shards) {
+        return new RunConfig(
+                task, 3, model, new RunConfig.Warmup(0, 32, 3e-2, 2, 1),
+                new RunConfig.Rollout(prompts, samples, 1, 0, 1, 0), RunConfig.Objective.of("gmpo"),
+                new RunConfig.Update(miniBatches, 1, 1e-3, "constant", 0, 0.9, 0.95, 1e-8, 0, 1),
+                new RunConfig.Evaluation(1, 40, 4, 2, 0.2), 1, shards);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "addition:digits=3, gpt2,  2, 64, 4, 4, 256, 16, 4, 2, 4",
+        "addition:digits=3, gpt2,  1, 32, 2, 2, 128, 40, 8, 7, 3",
+        "addition:digits=2, llama, 3, 48, 4, 2, 160, 16, 8, 1, 2",
+        "addition:digits=9, llama, 1, 96, 8, 8,  64, 24, 4, 4, 1",
+        "countdown,         llama, 2, 16, 2, 1, 512, 12, 6, 3, 5",
+    })
+    @DisplayName("is within a factor of 1.4 of what a round takes")
+    void round(
+            String name, String architecture, int layers, int dim, int heads, int kvHeads, int ffnDim, int prompts,
+            int samples, int miniBatches, int shards) {
+        var model = new RunConfig.Model(architecture, layers, dim, heads, kvHeads, ffnDim);
+        RunConfig config = config(name, model, prompts, samples, miniBatches, shards);
+        Task task = Tasks.byName(name);
+        int workers = 2;
+        try (Engine engine = Engine.cpu(workers);
+                Policy policy = Policy.create(engine, task, model, 1);
+                Decoder reference = policy.decoder().copy();
+                var trainer = new Trainer(config, task, policy, reference)) {
+            trainer.round(0);
+            MemoryEstimate estimate = MemoryEstimate.of(config, task, workers);
+            Trainer.Memory real = trainer.memory();
+            assertNear(estimate, real.state(), "parameters", "optimizer", "gradients");
+            assertNear(estimate, real.updates(), "activations of policy updates");
+            assertNear(estimate, real.scoring(), "activations of scoring");
+            assertNear(estimate, real.generation(), "key/value caches");
+        }
+    }
+
+    private static void assertNear(MemoryEstimate estimate, long real, String... parts) {
+        double estimated = 0;
+        for (MemoryEstimate.Part part : estimate.parts()) {
+            estimated += Stream.of(parts).anyMatch(part.name()::startsWith) ? part.bytes() : 0;
+        }
+        assertThat(estimated / real).as(String.join(", ", parts)).isBetween(1 / FACTOR, FACTOR);
+    }
+
+    @Test
+    @DisplayName("is within a factor of 1.4 of what sampling takes")
+    void sampling() {
+        DecoderConfig shape = DecoderConfig.llama(40, 64, 3, 4, 2, 256, 64, 1);
+        try (Engine engine = Engine.cpu(2);
+                Decoder decoder = Decoder.random(engine, shape, 1);
+                var generator = new Generator(
+                        decoder, new Generator.Limits(10, 30, SamplingOptions.temperature(1), List.of(1)))) {
+            var prompt = new Prompt(new int[] {3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, 0);
+            List<Completion> completions = generator.generate(Collections.nCopies(300, prompt), 1);
+            assertThat(completions).hasSize(300);
+            long real = decoder.parameters().memoryBytes() + generator.memoryBytes();
+            MemoryEstimate estimate = MemoryEstimate.ofSampling(shape, 10, 30, 1, 300, 2, "less");
+            assertThat((double) estimate.tensorBytes() / real).isBetween(1 / FACTOR, FACTOR);
+        }
+    }
+
+    @Test
+    @DisplayName("lets the default run pass on a small machine")
+    void defaults() {
+        RunConfig config = RunConfig.defaults("gmpo");
+        MemoryEstimate estimate = MemoryEstimate.of(config, Tasks.byName(config.task()), 4);
+        estimate.check(new MachineMemory(2L << 30, 512L << 20));
+        assertThat(estimate.lines()).first().asString().startsWith("memory: about ");
+        assertThat(estimate.lines()).hasSize(estimate.parts().size() + 1);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {
+        "8000 | 64 | 8 | 8 | 1 | GiB of memory, and there are 8.0 GiB; most goes to parameters | take a smaller --dim",
+        "2000 | 64 | 8 | 8 | 400 | most goes to gradients of each shard | take fewer --shards",
+        "512 | 40000 | 8 | 1 | 4 | most goes to activations of policy updates | take more --mini-batches",
+        "32 | 200000 | 16 | 20000 | 4 | a Java heap | take fewer --prompts or --samples",
+        "32 | 1000000000 | 2 | 1 | 1 | is too large | --mini-batches",
+    })
+    @DisplayName("refuses what cannot fit and says what to change")
+    void refuses(int dim, int prompts, int samples, int miniBatches, int shards, String problem, String remedy) {
+        var model = new RunConfig.Model("gpt2", 2, dim, 4, 4, 4 * dim);
+        RunConfig config = config("addition", model, prompts, samples, miniBatches, shards);
+        MemoryEstimate estimate = MemoryEstimate.of(config, Tasks.byName("addition"), 2);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> estimate.check(LAPTOP))
+                .withMessageContaining(problem)
+                .withMessageContaining(remedy);
+    }
+
+    @Test
+    @DisplayName("does not overflow")
+    void huge() {
+        DecoderConfig shape = DecoderConfig.llama(
+                Integer.MAX_VALUE, 1 << 20, Integer.MAX_VALUE, 1 << 10, 1 << 10, Integer.MAX_VALUE / 2,
+                Integer.MAX_VALUE, 0);
+        MemoryEstimate estimate =
+                MemoryEstimate.ofSampling(shape, 1 << 30, 1 << 30, Integer.MAX_VALUE, Integer.MAX_VALUE, 1024, "less");
+        assertThat(estimate.totalBytes()).isEqualTo(Long.MAX_VALUE);
+        assertThat(estimate.tensorBytes()).isEqualTo(Long.MAX_VALUE);
+        assertThatIllegalArgumentException().isThrownBy(() -> estimate.check(LAPTOP));
+    }
+
+    @Test
+    @DisplayName("knows the memory of this machine")
+    void machine() {
+        MachineMemory memory = MachineMemory.ofThisProcess();
+        assertThat(memory.heapBytes()).isPositive();
+        assertThat(memory.totalBytes()).isGreaterThanOrEqualTo(memory.heapBytes());
+    }
+}
