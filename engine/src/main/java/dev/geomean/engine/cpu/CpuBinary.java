@@ -168,17 +168,16 @@ final class CpuBinary {
     }
 
     private static void add(long a, float value, long out, int count, boolean accumulate) {
-        FloatVector values = FloatVector.broadcast(FLOATS, value);
         long end = Vectors.body(count);
         for (long at = 0; at < end; at += BYTES) {
-            FloatVector result = fromMemorySegment(FLOATS, ALL, a + at, ORDER).add(values);
+            FloatVector result = fromMemorySegment(FLOATS, ALL, a + at, ORDER).add(value);
             if (accumulate) {
                 result = result.add(fromMemorySegment(FLOATS, ALL, out + at, ORDER));
             }
             result.intoMemorySegment(ALL, out + at, ORDER);
         }
         if (end < 4L * count) {
-            FloatVector last = fromMemorySegment(FLOATS, ALL, a + end, ORDER).add(values);
+            FloatVector last = fromMemorySegment(FLOATS, ALL, a + end, ORDER).add(value);
             if (accumulate) {
                 last = last.add(fromMemorySegment(FLOATS, ALL, out + end, ORDER));
             }
@@ -187,17 +186,16 @@ final class CpuBinary {
     }
 
     private static void multiply(long a, float value, long out, int count, boolean accumulate) {
-        FloatVector values = FloatVector.broadcast(FLOATS, value);
         long end = Vectors.body(count);
         for (long at = 0; at < end; at += BYTES) {
-            FloatVector result = fromMemorySegment(FLOATS, ALL, a + at, ORDER).mul(values);
+            FloatVector result = fromMemorySegment(FLOATS, ALL, a + at, ORDER).mul(value);
             if (accumulate) {
                 result = result.add(fromMemorySegment(FLOATS, ALL, out + at, ORDER));
             }
             result.intoMemorySegment(ALL, out + at, ORDER);
         }
         if (end < 4L * count) {
-            FloatVector last = fromMemorySegment(FLOATS, ALL, a + end, ORDER).mul(values);
+            FloatVector last = fromMemorySegment(FLOATS, ALL, a + end, ORDER).mul(value);
             if (accumulate) {
                 last = last.add(fromMemorySegment(FLOATS, ALL, out + end, ORDER));
             }
@@ -206,17 +204,16 @@ final class CpuBinary {
     }
 
     private static void divide(long a, float value, long out, int count, boolean accumulate) {
-        FloatVector values = FloatVector.broadcast(FLOATS, value);
         long end = Vectors.body(count);
         for (long at = 0; at < end; at += BYTES) {
-            FloatVector result = fromMemorySegment(FLOATS, ALL, a + at, ORDER).div(values);
+            FloatVector result = fromMemorySegment(FLOATS, ALL, a + at, ORDER).div(value);
             if (accumulate) {
                 result = result.add(fromMemorySegment(FLOATS, ALL, out + at, ORDER));
             }
             result.intoMemorySegment(ALL, out + at, ORDER);
         }
         if (end < 4L * count) {
-            FloatVector last = fromMemorySegment(FLOATS, ALL, a + end, ORDER).div(values);
+            FloatVector last = fromMemorySegment(FLOATS, ALL, a + end, ORDER).div(value);
             if (accumulate) {
                 last = last.add(fromMemorySegment(FLOATS, ALL, out + end, ORDER));
             }
@@ -225,17 +222,17 @@ final class CpuBinary {
     }
 
     private static void subtractFrom(float value, long b, long out, int count, boolean accumulate) {
-        FloatVector values = FloatVector.broadcast(FLOATS, value);
         long end = Vectors.body(count);
         for (long at = 0; at < end; at += BYTES) {
-            FloatVector result = values.sub(fromMemorySegment(FLOATS, ALL, b + at, ORDER));
+            FloatVector result =
+                    FloatVector.broadcast(FLOATS, value).sub(fromMemorySegment(FLOATS, ALL, b + at, ORDER));
             if (accumulate) {
                 result = result.add(fromMemorySegment(FLOATS, ALL, out + at, ORDER));
             }
             result.intoMemorySegment(ALL, out + at, ORDER);
         }
         if (end < 4L * count) {
-            FloatVector last = values.sub(fromMemorySegment(FLOATS, ALL, b + end, ORDER));
+            FloatVector last = FloatVector.broadcast(FLOATS, value).sub(fromMemorySegment(FLOATS, ALL, b + end, ORDER));
             if (accumulate) {
                 last = last.add(fromMemorySegment(FLOATS, ALL, out + end, ORDER));
             }
@@ -244,17 +241,17 @@ final class CpuBinary {
     }
 
     private static void divideBy(float value, long b, long out, int count, boolean accumulate) {
-        FloatVector values = FloatVector.broadcast(FLOATS, value);
         long end = Vectors.body(count);
         for (long at = 0; at < end; at += BYTES) {
-            FloatVector result = values.div(fromMemorySegment(FLOATS, ALL, b + at, ORDER));
+            FloatVector result =
+                    FloatVector.broadcast(FLOATS, value).div(fromMemorySegment(FLOATS, ALL, b + at, ORDER));
             if (accumulate) {
                 result = result.add(fromMemorySegment(FLOATS, ALL, out + at, ORDER));
             }
             result.intoMemorySegment(ALL, out + at, ORDER);
         }
         if (end < 4L * count) {
-            FloatVector last = values.div(fromMemorySegment(FLOATS, ALL, b + end, ORDER));
+            FloatVector last = FloatVector.broadcast(FLOATS, value).div(fromMemorySegment(FLOATS, ALL, b + end, ORDER));
             if (accumulate) {
                 last = last.add(fromMemorySegment(FLOATS, ALL, out + end, ORDER));
             }

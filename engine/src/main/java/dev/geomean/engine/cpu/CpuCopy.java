@@ -112,13 +112,12 @@ final class CpuCopy {
     }
 
     private static void add(float value, long out, int count) {
-        FloatVector values = FloatVector.broadcast(FLOATS, value);
         long end = Vectors.body(count);
         for (long at = 0; at < end; at += BYTES) {
-            fromMemorySegment(FLOATS, ALL, out + at, ORDER).add(values).intoMemorySegment(ALL, out + at, ORDER);
+            fromMemorySegment(FLOATS, ALL, out + at, ORDER).add(value).intoMemorySegment(ALL, out + at, ORDER);
         }
         if (end < 4L * count) {
-            fromMemorySegment(FLOATS, ALL, out + end, ORDER).add(values).intoMemorySegment(ALL, out + end, ORDER,
+            fromMemorySegment(FLOATS, ALL, out + end, ORDER).add(value).intoMemorySegment(ALL, out + end, ORDER,
                     FIRST[Vectors.tail(count)]);
         }
     }

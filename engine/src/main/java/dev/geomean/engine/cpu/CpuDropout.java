@@ -53,17 +53,15 @@ final class CpuDropout {
 
     /** Fills the words from a block on. A block has four words. */
     private void draw(long firstBlock, int count, long counter, int stream) {
-        LongVector lanes = LongVector.zero(LONGS).addIndex(1).add(firstBlock);
-        LongVector counterLow = LongVector.broadcast(LONGS, Native.getInt(counter + 8) & LOW);
-        LongVector counterHigh = LongVector.broadcast(LONGS, Native.getInt(counter + 12) & LOW);
-        LongVector streams = LongVector.broadcast(LONGS, stream & LOW);
+        long counterLow = Native.getInt(counter + 8) & LOW;
+        long counterHigh = Native.getInt(counter + 12) & LOW;
         long seedLow = Native.getInt(counter) & LOW;
         long seedHigh = Native.getInt(counter + 4) & LOW;
         for (int i = 0; i < count; i += 2 * LANES) {
-            LongVector c0 = lanes.add(i / 4).and(LOW);
-            LongVector c1 = counterLow;
-            LongVector c2 = counterHigh;
-            LongVector c3 = streams;
+            LongVector c0 = LongVector.zero(LONGS).addIndex(1).add(firstBlock + i / 4).and(LOW);
+            LongVector c1 = LongVector.broadcast(LONGS, counterLow);
+            LongVector c2 = LongVector.broadcast(LONGS, counterHigh);
+            LongVector c3 = LongVector.broadcast(LONGS, stream & LOW);
             long k0 = seedLow;
             long k1 = seedHigh;
             for (int round = 0; round < Philox.ROUNDS; round++) {

@@ -53,13 +53,13 @@ final class CpuElementwise {
 
     /** {@code out[i] = value}. */
     static void fill(long out, long count, float value) {
-        FloatVector values = FloatVector.broadcast(FLOATS, value);
         long end = Vectors.body(count);
         for (long at = 0; at < end; at += BYTES) {
-            values.intoMemorySegment(ALL, out + at, ORDER);
+            FloatVector.broadcast(FLOATS, value).intoMemorySegment(ALL, out + at, ORDER);
         }
         if (end < 4 * count) {
-            values.intoMemorySegment(ALL, out + end, ORDER, FIRST[Vectors.tail(count)]);
+            FloatVector.broadcast(FLOATS, value)
+                    .intoMemorySegment(ALL, out + end, ORDER, FIRST[Vectors.tail(count)]);
         }
     }
 
@@ -71,18 +71,16 @@ final class CpuElementwise {
     }
 
     private static void affine(long in, long out, long count, float scale, float shift, boolean accumulate) {
-        FloatVector scales = FloatVector.broadcast(FLOATS, scale);
-        FloatVector shifts = FloatVector.broadcast(FLOATS, shift);
         long end = Vectors.body(count);
         for (long at = 0; at < end; at += BYTES) {
-            FloatVector value = fromMemorySegment(FLOATS, ALL, in + at, ORDER).fma(scales, shifts);
+            FloatVector value = fromMemorySegment(FLOATS, ALL, in + at, ORDER).fma(scale, shift);
             if (accumulate) {
                 value = value.add(fromMemorySegment(FLOATS, ALL, out + at, ORDER));
             }
             value.intoMemorySegment(ALL, out + at, ORDER);
         }
         if (end < 4 * count) {
-            FloatVector last = fromMemorySegment(FLOATS, ALL, in + end, ORDER).fma(scales, shifts);
+            FloatVector last = fromMemorySegment(FLOATS, ALL, in + end, ORDER).fma(scale, shift);
             if (accumulate) {
                 last = last.add(fromMemorySegment(FLOATS, ALL, out + end, ORDER));
             }

@@ -118,7 +118,7 @@ final class CpuIndex {
         Require.ints(k, "values", k.values(), count);
         long values = k.values().address();
         long end = Vectors.body(count);
-        IntVector amount = IntVector.broadcast(Native.INTS, k.amount());
+        int amount = k.amount();
         for (long at = 0; at < end; at += Vectors.BYTES) {
             IntVector.fromMemorySegment(Native.INTS, ALL, values + at, ORDER).add(amount).intoMemorySegment(ALL,
                     values + at, ORDER);

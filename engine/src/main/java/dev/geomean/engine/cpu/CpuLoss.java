@@ -243,14 +243,12 @@ final class CpuLoss {
     private void backwardChunk(
             long logits, long grad, int count, float scale, float shift, float factor, float slope,
             boolean accumulate) {
-        FloatVector factors = FloatVector.broadcast(FLOATS, factor);
-        FloatVector slopes = FloatVector.broadcast(FLOATS, slope);
         VectorMask<Float> tail = FIRST[Vectors.tail(count)];
         for (int i = 0; i < count; i += LANES) {
             FloatVector logP = fromMemorySegment(FLOATS, ALL, logits + 4L * i, ORDER).sub(shift).mul(scale);
             FloatVector p = FloatVector.fromArray(FLOATS, chunk, i);
             logP = logP.blend(0f, logP.compare(VectorOperators.LT, NO_PROBABILITY));
-            FloatVector value = logP.fma(slopes, factors).mul(p);
+            FloatVector value = logP.fma(slope, factor).mul(p);
             if (accumulate) {
                 value = value.add(fromMemorySegment(FLOATS, ALL, grad + 4L * i, ORDER));
             }

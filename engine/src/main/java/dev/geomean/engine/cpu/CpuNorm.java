@@ -192,15 +192,13 @@ final class CpuNorm {
             float offset,
             float slope,
             boolean accumulate) {
-        FloatVector factors = FloatVector.broadcast(FLOATS, factor);
-        FloatVector offsets = FloatVector.broadcast(FLOATS, offset);
-        FloatVector slopes = FloatVector.broadcast(FLOATS, slope);
         VectorMask<Float> tail = FIRST[Vectors.tail(count)];
         for (int i = 0; i < count; i += LANES) {
             long at = 4L * i;
             FloatVector g = fromMemorySegment(FLOATS, ALL, gradOut + at, ORDER)
-                    .mul(fromMemorySegment(FLOATS, ALL, weight + at, ORDER)).fma(factors, offsets);
-            FloatVector gradient = fromMemorySegment(FLOATS, ALL, in + at, ORDER).sub(mean).fma(slopes, g);
+                    .mul(fromMemorySegment(FLOATS, ALL, weight + at, ORDER)).fma(factor, offset);
+            FloatVector gradient = fromMemorySegment(FLOATS, ALL, in + at, ORDER).sub(mean)
+                    .fma(FloatVector.broadcast(FLOATS, slope), g);
             if (accumulate) {
                 gradient = gradient.add(fromMemorySegment(FLOATS, ALL, gradIn + at, ORDER));
             }

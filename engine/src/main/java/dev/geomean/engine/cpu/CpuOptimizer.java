@@ -150,18 +150,18 @@ final class CpuOptimizer {
             float decay,
             float minusRate,
             float epsilon) {
-        FloatVector beta1s = FloatVector.broadcast(FLOATS, beta1);
-        FloatVector beta2s = FloatVector.broadcast(FLOATS, beta2);
-        FloatVector minusRates = FloatVector.broadcast(FLOATS, minusRate);
         long end = Vectors.body(count);
         VectorMask<Float> tail = FIRST[Vectors.tail(count)];
         for (long at = 0; at < 4 * count; at += BYTES) {
             FloatVector g = fromMemorySegment(FLOATS, ALL, gradients + at, ORDER).mul(scale);
-            FloatVector m = fromMemorySegment(FLOATS, ALL, firstMoment + at, ORDER).fma(beta1s, g.mul(oneMinusBeta1));
+            FloatVector m = fromMemorySegment(FLOATS, ALL, firstMoment + at, ORDER)
+                    .fma(FloatVector.broadcast(FLOATS, beta1), g.mul(oneMinusBeta1));
             FloatVector v =
-                    fromMemorySegment(FLOATS, ALL, secondMoment + at, ORDER).fma(beta2s, g.mul(g).mul(oneMinusBeta2));
+                    fromMemorySegment(FLOATS, ALL, secondMoment + at, ORDER).fma(FloatVector.broadcast(FLOATS, beta2),
+                            g.mul(g).mul(oneMinusBeta2));
             FloatVector update = m.div(v.sqrt().add(epsilon));
-            FloatVector p = update.fma(minusRates, fromMemorySegment(FLOATS, ALL, parameters + at, ORDER).mul(decay));
+            FloatVector p = update.fma(FloatVector.broadcast(FLOATS, minusRate),
+                    fromMemorySegment(FLOATS, ALL, parameters + at, ORDER).mul(decay));
             if (at < end) {
                 m.intoMemorySegment(ALL, firstMoment + at, ORDER);
                 v.intoMemorySegment(ALL, secondMoment + at, ORDER);
@@ -205,21 +205,20 @@ final class CpuOptimizer {
             float momentum,
             float weightDecay,
             float minusRate) {
-        FloatVector scales = FloatVector.broadcast(FLOATS, scale);
-        FloatVector momenta = FloatVector.broadcast(FLOATS, momentum);
-        FloatVector minusRates = FloatVector.broadcast(FLOATS, minusRate);
         long end = Vectors.body(count);
         VectorMask<Float> tail = FIRST[Vectors.tail(count)];
         for (long at = 0; at < 4 * count; at += BYTES) {
             FloatVector p = fromMemorySegment(FLOATS, ALL, parameters + at, ORDER);
-            FloatVector g = fromMemorySegment(FLOATS, ALL, gradients + at, ORDER).fma(scales, p.mul(weightDecay));
-            FloatVector u = fromMemorySegment(FLOATS, ALL, velocity + at, ORDER).fma(momenta, g);
+            FloatVector g = fromMemorySegment(FLOATS, ALL, gradients + at, ORDER)
+                    .fma(FloatVector.broadcast(FLOATS, scale), p.mul(weightDecay));
+            FloatVector u = fromMemorySegment(FLOATS, ALL, velocity + at, ORDER)
+                    .fma(FloatVector.broadcast(FLOATS, momentum), g);
             if (at < end) {
                 u.intoMemorySegment(ALL, velocity + at, ORDER);
-                u.fma(minusRates, p).intoMemorySegment(ALL, parameters + at, ORDER);
+                u.fma(FloatVector.broadcast(FLOATS, minusRate), p).intoMemorySegment(ALL, parameters + at, ORDER);
             } else {
                 u.intoMemorySegment(ALL, velocity + at, ORDER, tail);
-                u.fma(minusRates, p).intoMemorySegment(ALL, parameters + at, ORDER, tail);
+                u.fma(FloatVector.broadcast(FLOATS, minusRate), p).intoMemorySegment(ALL, parameters + at, ORDER, tail);
             }
         }
     }

@@ -215,7 +215,7 @@ final class CpuReduction {
             ties += fromMemorySegment(FLOATS, ALL, in + end, ORDER).compare(VectorOperators.EQ, max, FIRST[tail])
                     .trueCount();
         }
-        FloatVector share = FloatVector.broadcast(FLOATS, gradient / ties);
+        float share = gradient / ties;
         for (long at = 0; at < end; at += BYTES) {
             FloatVector value = FloatVector.zero(FLOATS).blend(share,
                     fromMemorySegment(FLOATS, ALL, in + at, ORDER).compare(VectorOperators.EQ, max));

@@ -119,12 +119,11 @@ final class CpuSelect {
 
     private static void select(
             long condition, long a, float b, long out, int count, boolean accumulate) {
-        FloatVector values = FloatVector.broadcast(FLOATS, b);
         long end = Vectors.body(count);
         for (long at = 0; at < end; at += BYTES) {
             VectorMask<Integer> zero = IntVector.fromMemorySegment(Native.INTS, ALL, condition + at, ORDER)
                     .compare(VectorOperators.EQ, 0);
-            FloatVector value = fromMemorySegment(FLOATS, ALL, a + at, ORDER).blend(values, zero.cast(FLOATS));
+            FloatVector value = fromMemorySegment(FLOATS, ALL, a + at, ORDER).blend(b, zero.cast(FLOATS));
             if (accumulate) {
                 value = value.add(fromMemorySegment(FLOATS, ALL, out + at, ORDER));
             }
@@ -133,7 +132,7 @@ final class CpuSelect {
         if (end < 4L * count) {
             VectorMask<Integer> zero = IntVector.fromMemorySegment(Native.INTS, ALL, condition + end, ORDER)
                     .compare(VectorOperators.EQ, 0);
-            FloatVector last = fromMemorySegment(FLOATS, ALL, a + end, ORDER).blend(values, zero.cast(FLOATS));
+            FloatVector last = fromMemorySegment(FLOATS, ALL, a + end, ORDER).blend(b, zero.cast(FLOATS));
             if (accumulate) {
                 last = last.add(fromMemorySegment(FLOATS, ALL, out + end, ORDER));
             }
@@ -143,12 +142,12 @@ final class CpuSelect {
 
     private static void select(
             long condition, float a, long b, long out, int count, boolean accumulate) {
-        FloatVector values = FloatVector.broadcast(FLOATS, a);
         long end = Vectors.body(count);
         for (long at = 0; at < end; at += BYTES) {
             VectorMask<Integer> zero = IntVector.fromMemorySegment(Native.INTS, ALL, condition + at, ORDER)
                     .compare(VectorOperators.EQ, 0);
-            FloatVector value = values.blend(fromMemorySegment(FLOATS, ALL, b + at, ORDER), zero.cast(FLOATS));
+            FloatVector value = FloatVector.broadcast(FLOATS, a).blend(fromMemorySegment(FLOATS, ALL, b + at, ORDER),
+                    zero.cast(FLOATS));
             if (accumulate) {
                 value = value.add(fromMemorySegment(FLOATS, ALL, out + at, ORDER));
             }
@@ -157,7 +156,8 @@ final class CpuSelect {
         if (end < 4L * count) {
             VectorMask<Integer> zero = IntVector.fromMemorySegment(Native.INTS, ALL, condition + end, ORDER)
                     .compare(VectorOperators.EQ, 0);
-            FloatVector last = values.blend(fromMemorySegment(FLOATS, ALL, b + end, ORDER), zero.cast(FLOATS));
+            FloatVector last = FloatVector.broadcast(FLOATS, a).blend(fromMemorySegment(FLOATS, ALL, b + end, ORDER),
+                    zero.cast(FLOATS));
             if (accumulate) {
                 last = last.add(fromMemorySegment(FLOATS, ALL, out + end, ORDER));
             }

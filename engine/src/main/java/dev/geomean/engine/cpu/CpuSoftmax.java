@@ -150,11 +150,11 @@ final class CpuSoftmax {
 
     /** {@code gradIn (+)= gradOut - chunk · sum}. */
     private void subtractChunk(long gradOut, long gradIn, int count, float sum, boolean accumulate) {
-        FloatVector minusSum = FloatVector.broadcast(FLOATS, -sum);
         VectorMask<Float> tail = FIRST[Vectors.tail(count)];
         for (int i = 0; i < count; i += LANES) {
             FloatVector p = FloatVector.fromArray(FLOATS, chunk, i);
-            FloatVector gradient = p.fma(minusSum, fromMemorySegment(FLOATS, ALL, gradOut + 4L * i, ORDER));
+            FloatVector gradient =
+                    p.fma(FloatVector.broadcast(FLOATS, -sum), fromMemorySegment(FLOATS, ALL, gradOut + 4L * i, ORDER));
             if (accumulate) {
                 gradient = gradient.add(fromMemorySegment(FLOATS, ALL, gradIn + 4L * i, ORDER));
             }

@@ -50,8 +50,6 @@ final class Exponentials {
      * <p>The formula is that of {@link VectorMath#exp}.
      */
     private double apply(long x, int count, float shift, float scale, float[] out) {
-        FloatVector shifts = FloatVector.broadcast(FLOATS, shift);
-        FloatVector scales = FloatVector.broadcast(FLOATS, scale);
         VectorMask<Float> tail = FIRST[Vectors.tail(count)];
         double total = 0;
         for (int done = 0; done < count; done += Rows.CHUNK) {
@@ -60,7 +58,7 @@ final class Exponentials {
             for (int i = done; i < end; i += LANES) {
                 FloatVector d = x == 0 ? FloatVector.fromArray(FLOATS, out, i)
                         : fromMemorySegment(FLOATS, ALL, x + 4L * i, ORDER);
-                d = d.sub(shifts).mul(scales);
+                d = d.sub(shift).mul(scale);
                 FloatVector rounded = d.fma(VectorMath.LOG2_E, VectorMath.ROUND);
                 FloatVector n = rounded.sub(VectorMath.ROUND);
                 FloatVector r = n.fma(VectorMath.MINUS_LN2_HIGH, d);

@@ -69,28 +69,27 @@ final class Rows {
             int length = (int) Math.min(CHUNK, count - done);
             long end = 4 * done + Vectors.body(length);
             long at = 4 * done;
-            FloatVector centers = FloatVector.broadcast(FLOATS, center);
             FloatVector s0 = FloatVector.zero(FLOATS);
             FloatVector s1 = FloatVector.zero(FLOATS);
             FloatVector s2 = FloatVector.zero(FLOATS);
             FloatVector s3 = FloatVector.zero(FLOATS);
             for (; at <= end - 4 * BYTES; at += 4 * BYTES) {
-                FloatVector d0 = fromMemorySegment(FLOATS, ALL, x + at, ORDER).sub(centers);
+                FloatVector d0 = fromMemorySegment(FLOATS, ALL, x + at, ORDER).sub(center);
                 s0 = d0.fma(d0, s0);
-                FloatVector d1 = fromMemorySegment(FLOATS, ALL, x + at + BYTES, ORDER).sub(centers);
+                FloatVector d1 = fromMemorySegment(FLOATS, ALL, x + at + BYTES, ORDER).sub(center);
                 s1 = d1.fma(d1, s1);
-                FloatVector d2 = fromMemorySegment(FLOATS, ALL, x + at + 2 * BYTES, ORDER).sub(centers);
+                FloatVector d2 = fromMemorySegment(FLOATS, ALL, x + at + 2 * BYTES, ORDER).sub(center);
                 s2 = d2.fma(d2, s2);
-                FloatVector d3 = fromMemorySegment(FLOATS, ALL, x + at + 3 * BYTES, ORDER).sub(centers);
+                FloatVector d3 = fromMemorySegment(FLOATS, ALL, x + at + 3 * BYTES, ORDER).sub(center);
                 s3 = d3.fma(d3, s3);
             }
             for (; at < end; at += BYTES) {
-                FloatVector d = fromMemorySegment(FLOATS, ALL, x + at, ORDER).sub(centers);
+                FloatVector d = fromMemorySegment(FLOATS, ALL, x + at, ORDER).sub(center);
                 s0 = d.fma(d, s0);
             }
             int tail = Vectors.tail(length);
             if (tail > 0) {
-                FloatVector d = fromMemorySegment(FLOATS, ALL, x + at, ORDER).sub(centers);
+                FloatVector d = fromMemorySegment(FLOATS, ALL, x + at, ORDER).sub(center);
                 s1 = s1.add(d.mul(d), FIRST[tail]);
             }
             s0.add(s1).add(s2.add(s3)).intoArray(lanes, 0);

@@ -266,17 +266,17 @@ final class SkinnyMatMul {
      * @param width row length; sums are written up to a whole vector
      */
     static void addRows(long row, long stride, float[] weights, int weightsAt, float[] sums, int at, int width) {
-        FloatVector w0 = FloatVector.broadcast(FLOATS, weights[weightsAt]);
-        FloatVector w1 = FloatVector.broadcast(FLOATS, weights[weightsAt + 1]);
-        FloatVector w2 = FloatVector.broadcast(FLOATS, weights[weightsAt + 2]);
-        FloatVector w3 = FloatVector.broadcast(FLOATS, weights[weightsAt + 3]);
+        float w0 = weights[weightsAt];
+        float w1 = weights[weightsAt + 1];
+        float w2 = weights[weightsAt + 2];
+        float w3 = weights[weightsAt + 3];
         for (int j = 0; j < width; j += LANES) {
             long from = row + 4L * j;
             FloatVector sum = FloatVector.fromArray(FLOATS, sums, at + j);
-            sum = w0.fma(fromMemorySegment(FLOATS, ALL, from, ORDER), sum);
-            sum = w1.fma(fromMemorySegment(FLOATS, ALL, from + stride, ORDER), sum);
-            sum = w2.fma(fromMemorySegment(FLOATS, ALL, from + 2 * stride, ORDER), sum);
-            sum = w3.fma(fromMemorySegment(FLOATS, ALL, from + 3 * stride, ORDER), sum);
+            sum = FloatVector.broadcast(FLOATS, w0).fma(fromMemorySegment(FLOATS, ALL, from, ORDER), sum);
+            sum = FloatVector.broadcast(FLOATS, w1).fma(fromMemorySegment(FLOATS, ALL, from + stride, ORDER), sum);
+            sum = FloatVector.broadcast(FLOATS, w2).fma(fromMemorySegment(FLOATS, ALL, from + 2 * stride, ORDER), sum);
+            sum = FloatVector.broadcast(FLOATS, w3).fma(fromMemorySegment(FLOATS, ALL, from + 3 * stride, ORDER), sum);
             sum.intoArray(sums, at + j);
         }
     }

@@ -21,6 +21,10 @@ import jdk.incubator.vector.VectorShuffle;
  * depends on its size, on the profile of the call, on what else was inlined before, and on whether the method was already
  * compiled alone: on everything that ran before. So loops call the Vector API only, even where a helper would be shorter.
  * {@code VectorBoundaryTest} checks this.
+ *
+ * <p>For the same reason a vector of equal numbers that a loop needs is made in the loop, at each use. The compiler moves it
+ * out. One that was made before the loop is still an object when the loop is first compiled, and where the compiler guesses
+ * its class from the profile, it may stay one.
  */
 final class Vectors {
     /** Bytes of a vector. */
