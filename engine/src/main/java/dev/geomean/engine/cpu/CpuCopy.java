@@ -9,7 +9,6 @@ import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import dev.geomean.engine.kernel.ElementwiseKernel.Copy;
 import dev.geomean.engine.memory.DType;
-import jdk.incubator.vector.FloatVector;
 
 /** {@link Copy}: by rows where both sides have rows, by square blocks where one side is the transpose of the other. */
 final class CpuCopy {
