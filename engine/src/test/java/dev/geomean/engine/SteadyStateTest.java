@@ -10,7 +10,6 @@ import dev.geomean.engine.optim.UpdateRule;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -142,10 +141,8 @@ class SteadyStateTest {
         }
     }
 
-    /** Slow, and not in every build: on a machine that is busy the compiler may take long to get there. */
     @ParameterizedTest(name = "{0}")
     @EnumSource
-    @Tag("slow")
     void theKernelsAllocateNothingToReplayAStep(TestNetwork network) {
         assumeThat(VectorWidth.isOfTheMachine()).isTrue();
         try (var training = new Training(network, TestBackend.CPU.backend(), 2)) {

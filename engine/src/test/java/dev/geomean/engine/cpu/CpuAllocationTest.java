@@ -8,7 +8,6 @@ import dev.geomean.engine.Backend;
 import dev.geomean.engine.kernel.Kernel;
 import java.util.ArrayList;
 import java.util.List;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Kernels of every kind in turn, so that the compiler sees each with the profile that all of them left. */
@@ -19,7 +18,6 @@ class CpuAllocationTest {
     private static final int RUNS = 5;
 
     @Test
-    @Tag("slow")
     void noKernelAllocatesInTheEnd() {
         assumeThat(VectorWidth.isOfTheMachine()).isTrue();
         try (var memory = new Kernels(1);
