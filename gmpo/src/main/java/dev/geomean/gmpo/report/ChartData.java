@@ -136,7 +136,7 @@ final class ChartData {
         }
         add(chart("Held-out accuracy", "fraction of prompts",
                 "Prompts never trained on that the most probable completion solves", Axis.FROM_ZERO,
-                Line.evaluations("greedy", HeldOut::greedyAccuracy)).of("validation reward"));
+                Line.evaluations("greedy", HeldOut::greedyAccuracy)).of("figure on validation reward"));
         int k = groups.stream()
                 .flatMap(group -> group.runs().stream())
                 .mapToInt(run -> RunSummary.of(run).k())
@@ -160,22 +160,22 @@ final class ChartData {
                         + (isBounded ? "; dotted: where the objective clips" : ""),
                 Axis.FREE,
                 Line.rounds("smallest", RoundMetrics::logRatioMin),
-                Line.rounds("largest", RoundMetrics::logRatioMax)).of("Fig. 1, ratio range").range(bounds));
+                Line.rounds("largest", RoundMetrics::logRatioMax)).of("Fig. 1, on the ratio range").range(bounds));
         rounds("Clipped at the upper bound", "% of tokens", "Tokens whose ratio rose past it, where that helps them",
                 Axis.FROM_ZERO, true, Line.rounds("clipped", metrics -> 100 * metrics.clipFractionHigh()));
         rounds("Clipped at the lower bound", "% of tokens", "Tokens whose ratio fell past it, where that helps them",
                 Axis.FROM_ZERO, true, Line.rounds("clipped", metrics -> 100 * metrics.clipFractionLow()));
         add(chart("Entropy", "nats per token", "Of the policy that samples; lower is more certain", Axis.FROM_ZERO,
-                Line.rounds("entropy", RoundMetrics::entropy)).of("entropy").withTrend());
+                Line.rounds("entropy", RoundMetrics::entropy)).of("figure on entropy").withTrend());
         add(chart("KL to reference", "nats per token",
                 "k3 estimate of the distance from the policy before the first round", Axis.FROM_ZERO,
-                Line.rounds("KL", RoundMetrics::klToReference)).of("KL divergence").withTrend());
+                Line.rounds("KL", RoundMetrics::klToReference)).of("figure on KL divergence").withTrend());
     }
 
     private void optimization() {
         part = "Optimization";
         add(chart("Gradient norm, mean", "norm (log axis)", "Before clipping, over the updates of a round", Axis.LOG,
-                Line.rounds("mean", RoundMetrics::gradNorm)).of("gradient norm").withTrend());
+                Line.rounds("mean", RoundMetrics::gradNorm)).of("figure on gradient norm").withTrend());
         add(chart("Gradient norm, largest", "norm (log axis)", "Before clipping, over the updates of a round", Axis.LOG,
                 Line.rounds("largest", RoundMetrics::gradNormMax)).withTrend());
         rounds("Zero-std groups", "% of groups", "Groups whose rewards are all equal, which teach nothing",

@@ -233,12 +233,11 @@
         grid = section.appendChild(element('div', 'grid'));
       }
       const box = grid.appendChild(element('div', 'chart'));
-      const head = box.appendChild(element('h4', '', spec.title));
+      box.append(element('h4', '', spec.title), element('p', 'note', spec.note));
       if (spec.paper) {
-        const paper = head.appendChild(element('span', 'paper', `GMPO paper: ${spec.paper}`));
+        const paper = box.appendChild(element('p', 'note paper', `GMPO paper: ${spec.paper}`));
         paper.title = `The paper has a figure of the same quantity: Zhao et al., arXiv:2507.20673, ${spec.paper}`;
       }
-      box.append(element('p', 'note', spec.note));
       const readout = box.appendChild(element('div', 'readout'));
       const place = box.appendChild(element('div', 'plot'));
       place.setAttribute('role', 'img');
