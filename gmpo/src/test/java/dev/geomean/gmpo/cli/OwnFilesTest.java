@@ -119,7 +119,8 @@ class OwnFilesTest {
     @Test
     @DisplayName("has its name without the hash in the account for programs")
     void account() {
-        Result result = run("train", TINY.replace("--quiet", "--json"), "--task-file", task, "--objective-file", objective, "--out",
+        Result result = run("train", TINY.replace("--quiet", "--json"), "--task-file", task, "--objective-file",
+                objective, "--out",
                 folder.resolve("run"));
         assertThat(result.err()).isEmpty();
         assertThat(result.out()).startsWith("{\"type\":\"run\",\"task\":\"Echo\",\"objective\":\"Unclipped\",");
