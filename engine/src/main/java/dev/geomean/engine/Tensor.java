@@ -612,7 +612,23 @@ public final class Tensor {
      * @return {@code [batch, time, heads, headDim]}, 0 at padding
      */
     public Tensor causalAttention(Tensor key, Tensor value, @Nullable Tensor lengths) {
-        return CausalAttentionOp.apply(this, key, value, lengths);
+        return CausalAttentionOp.apply(this, key, value, lengths, null);
+    }
+
+    /**
+     * Fused causal attention within sequences of different lengths that lie one after the other, as in
+     * {@link #causalAttention}. A sequence may continue the tokens of an earlier one, so that a prompt with several responses
+     * is there once (Liu et al., "Prefix Grouper", arXiv:2506.05433).
+     *
+     * @param key {@code [1, tokens, kvHeads, headDim]}
+     * @param value {@code [1, tokens, kvHeads, headDim]}
+     * @param segments int32 {@code [count, 4]}: for each sequence its first token and length, and the first token and length
+     *     of what it continues (length 0 for nothing). In ascending order, without overlap, each after what it continues;
+     *     sequences of length 0 are ignored
+     * @return {@code [1, tokens, heads, headDim]}, 0 outside all sequences
+     */
+    public Tensor segmentedAttention(Tensor key, Tensor value, Tensor segments) {
+        return CausalAttentionOp.apply(this, key, value, null, segments);
     }
 
     /**

@@ -237,17 +237,45 @@ public final class Decoder implements AutoCloseable {
     }
 
     /**
+     * Final hidden states of packed sequences, normalised.
+     *
+     * @param scope where the operations happen
+     * @param packed sequences
+     * @return {@code [1, tokens, dim]}; those of tokens that belong to no sequence mean nothing
+     * @throws IndexOutOfBoundsException if a position is not one of the decoder's, when the operations run
+     */
+    public Tensor hidden(Scope scope, PackedTokens packed) {
+        Tensor segments = scope.use(packed.segments());
+        Tensor positions = scope.use(packed.positions());
+        return hidden(
+                scope, scope.use(packed.ids()), positions,
+                (layer, query, key, value, table) -> rotated(query, table, positions)
+                        .segmentedAttention(rotated(key, table, positions), value, segments));
+    }
+
+    /** Applies the positions of packed tokens. */
+    private static Tensor rotated(Tensor x, @Nullable Tensor table, Tensor positions) {
+        if (table == null) {
+            return x;
+        }
+        int tokens = x.shape().dim(1);
+        // Each token is a batch element of its own, so that each has a position of its own.
+        Tensor apart = x.reshape(tokens, 1, x.shape().dim(2), x.shape().dim(3));
+        return apart.rotary(table, positions.reshape(tokens)).reshape(x.shape().toArray());
+    }
+
+    /**
      * Final hidden states, normalised, with attention of the caller's choice.
      *
      * @param scope where the operations happen
      * @param ids int32 {@code [batch, time]}, each in [0, vocab)
-     * @param positions int32 {@code [batch, time]}: position of each token, for learned positions only; null for 0, 1, …
+     * @param positions int32 {@code [batch, time]}: position of each token, for learned positions; null for 0, 1, …
      * @param attention how queries meet keys and values
      * @return {@code [batch, time, dim]}
-     * @throws IllegalArgumentException if there are more tokens than positions
+     * @throws IllegalArgumentException if there are more tokens than positions and none are given
      */
     public Tensor hidden(Scope scope, Tensor ids, @Nullable Tensor positions, Attention attention) {
-        if (ids.shape().rank() != 2 || ids.shape().dim(1) > config.maxPositions()) {
+        if (ids.shape().rank() != 2 || (positions == null && ids.shape().dim(1) > config.maxPositions())) {
             throw new IllegalArgumentException("decoder: expected ids [batch, time <= " + config.maxPositions()
                     + "], not " + ids.shape());
         }

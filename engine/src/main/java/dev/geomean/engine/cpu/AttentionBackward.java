@@ -11,7 +11,7 @@ import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * Backward pass of causal attention for one batch element and the query heads that share one key/value head.
+ * Backward pass of causal attention for one sequence and the query heads that share one key/value head.
  *
  * <p>With {@code S = scale · Q·Kᵀ} and {@code P = exp(S - logSumExp)} on and below the diagonal (Dao et al.,
  * arXiv:2205.14135, appendix B.2):
@@ -43,85 +43,110 @@ final class AttentionBackward {
     private float[] gradValues = {};
 
     /**
-     * Runs the backward pass of one key/value head.
+     * Runs the backward pass of one key/value head for the tokens of a sequence, which may continue a prefix.
      *
      * @param k the kernel, checked
-     * @param b batch element
      * @param kvHead key/value head
-     * @param length tokens that are not padding
+     * @param row first token, counted over the whole batch
+     * @param length tokens
+     * @param prefixRow first token of the prefix, counted over the whole batch
+     * @param prefix tokens of the prefix
+     * @param logSums address of the log-sum-exp of the first head and token
+     * @param accumulateKey whether to add to the gradient of the keys
+     * @param accumulateValue whether to add to the gradient of the values
      */
-    void run(CausalAttentionBackward k, int b, int kvHead, int length) {
+    void run(
+            CausalAttentionBackward k,
+            int kvHead,
+            long row,
+            int length,
+            long prefixRow,
+            int prefix,
+            long logSums,
+            boolean accumulateKey,
+            boolean accumulateValue) {
         if (length == 0) {
             return;
         }
         AttentionShape s = k.shape();
         int headDim = s.headDim();
         int group = s.heads() / s.kvHeads();
-        long row = (long) b * s.time();
         long kvOffset = (long) kvHead * headDim;
-        long key = k.key().address() + 4 * (row * s.keyRowStride() + kvOffset);
-        long value = k.value().address() + 4 * (row * s.valueRowStride() + kvOffset);
+        int keys = prefix + length;
         int width = Scores.roundUp(headDim, Tiles.WIDTH);
-        int kvSize = Scores.roundUp(length, Tiles.ROWS) * width;
-        prepare(key, s.keyRowStride(), value, s.valueRowStride(), length, headDim, kvSize);
+        int kvSize = Scores.roundUp(keys, Tiles.ROWS) * width;
+        prepare(keys, headDim, kvSize);
+        pack(k.key().address() + 4 * kvOffset, s.keyRowStride(), row, prefixRow, prefix, keys, headDim, keyColumns);
+        pack(k.value().address() + 4 * kvOffset, s.valueRowStride(), row, prefixRow, prefix, keys, headDim,
+                valueColumns);
+        long key = k.key().address() + 4 * kvOffset;
+        long keyBytes = 4L * s.keyRowStride();
+        Scores.packByChunk(
+                key + prefixRow * keyBytes, prefix, key + row * keyBytes, s.keyRowStride(), keyRows, keys, headDim);
         for (int head = kvHead * group; head < (kvHead + 1) * group; head++) {
+            long headSums = logSums + 4L * head * s.time();
             for (int i = 0; i < length; i += BLOCK) {
                 int rows = Math.min(BLOCK, length - i);
-                block(k, b, head, i, rows, length);
+                block(k, head, row + i, rows, prefix + i, keys, headSums + 4L * i);
             }
         }
-        int keyStride = k.gradKeyRowStride();
-        int valueStride = k.gradValueRowStride();
-        long gradKey = k.gradKey().address() + 4 * (row * keyStride + kvOffset);
-        long gradValue = k.gradValue().address() + 4 * (row * valueStride + kvOffset);
-        for (int i = 0; i < length; i++) {
-            Scores.store(gradKeys, i * width, gradKey + 4L * i * keyStride, headDim, 1, k.accumulateKey());
-            Scores.store(gradValues, i * width, gradValue + 4L * i * valueStride, headDim, 1, k.accumulateValue());
+        long gradKey = k.gradKey().address() + 4 * kvOffset;
+        long gradValue = k.gradValue().address() + 4 * kvOffset;
+        for (int i = 0; i < keys; i++) {
+            long to = i < prefix ? prefixRow + i : row + i - prefix;
+            Scores.store(
+                    gradKeys, i * width, gradKey + 4 * to * k.gradKeyRowStride(), headDim, 1, accumulateKey);
+            Scores.store(
+                    gradValues, i * width, gradValue + 4 * to * k.gradValueRowStride(), headDim, 1, accumulateValue);
         }
     }
 
-    private void prepare(long key, int keyStride, long value, int valueStride, int length, int headDim, int kvSize) {
+    /** Packs the keys, or the values, of a prefix and a sequence as columns. */
+    private void pack(
+            long from, int stride, long row, long prefixRow, int prefix, int keys, int headDim, float[] columns) {
+        long bytes = 4L * stride;
+        transposer.pack(from + prefixRow * bytes, prefix, from + row * bytes, bytes, columns, headDim, keys);
+    }
+
+    private void prepare(int keys, int headDim, int kvSize) {
         int panelSize = Panels.rightSize(BLOCK, headDim);
         queryPanels = Scores.grow(queryPanels, panelSize);
         gradOutPanels = Scores.grow(gradOutPanels, panelSize);
         gradQueries = Scores.grow(gradQueries, panelSize);
-        keyColumns = Scores.grow(keyColumns, Transposer.size(headDim, length));
-        valueColumns = Scores.grow(valueColumns, Transposer.size(headDim, length));
-        keyRows = Scores.grow(keyRows, Panels.rightSize(length, headDim));
+        keyColumns = Scores.grow(keyColumns, Transposer.size(headDim, keys));
+        valueColumns = Scores.grow(valueColumns, Transposer.size(headDim, keys));
+        keyRows = Scores.grow(keyRows, Panels.rightSize(keys, headDim));
         gradKeys = Scores.grow(gradKeys, kvSize);
         gradValues = Scores.grow(gradValues, kvSize);
         Arrays.fill(gradKeys, 0, kvSize, 0);
         Arrays.fill(gradValues, 0, kvSize, 0);
-        transposer.pack(key, 4L * keyStride, keyColumns, headDim, length);
-        transposer.pack(value, 4L * valueStride, valueColumns, headDim, length);
-        Scores.packByChunk(key, keyStride, keyRows, length, headDim);
     }
 
-    private void block(CausalAttentionBackward k, int b, int head, int i, int rows, int length) {
+    /** Some queries of one head, the first of them at position {@code first} among the keys. */
+    private void block(
+            CausalAttentionBackward k, int head, long row, int rows, int first, int keys, long logSumExp) {
         AttentionShape s = k.shape();
         int headDim = s.headDim();
         int outStride = s.heads() * headDim;
         int width = Scores.roundUp(headDim, Tiles.WIDTH);
-        long row = (long) b * s.time() + i;
         long headOffset = (long) head * headDim;
         long query = k.query().address() + 4 * (row * s.queryRowStride() + headOffset);
         long out = k.out().address() + 4 * (row * outStride + headOffset);
         long gradOut = k.gradOut().address() + 4 * (row * outStride + headOffset);
-        long logSumExp = k.logSumExp().address() + 4 * (((long) b * s.heads() + head) * s.time() + i);
 
         Scores.packScaled(query, s.queryRowStride(), queries, rows, headDim, s.scale());
         Panels.left(gradOut, 4L * outStride, gradOuts, rows, headDim);
         panelsFromLeft(queries, queryPanels, rows, headDim);
         panelsFromLeft(gradOuts, gradOutPanels, rows, headDim);
         dots(gradOut, out, outStride, rows, headDim, deltas);
-        probabilities.multiply(queries, keyColumns, headDim, rows, i);
-        gradScores.multiply(gradOuts, valueColumns, headDim, rows, i);
+        probabilities.multiply(queries, keyColumns, headDim, rows, first);
+        gradScores.multiply(gradOuts, valueColumns, headDim, rows, first);
         for (int r = 0; r < rows; r++) {
-            softmaxBackward(r, i + r + 1, i + rows, Native.get(logSumExp + 4L * r), deltas[r]);
+            softmaxBackward(r, first + r + 1, first + rows, Native.get(logSumExp + 4L * r), deltas[r]);
         }
-        probabilities.weighTransposed(gradOutPanels, headDim, rows, i, gradValues);
-        gradScores.weighTransposed(queryPanels, headDim, rows, i, gradKeys);
-        gradScores.weigh(keyRows, length, headDim, rows, i, gradQueries);
+        probabilities.weighTransposed(gradOutPanels, headDim, rows, first, gradValues);
+        gradScores.weighTransposed(queryPanels, headDim, rows, first, gradKeys);
+        gradScores.weigh(keyRows, keys, headDim, rows, first, gradQueries);
         int stride = k.gradQueryRowStride();
         long gradQuery = k.gradQuery().address() + 4 * (row * stride + headOffset);
         for (int r = 0; r < rows; r++) {

@@ -33,13 +33,16 @@ final class AttentionForward {
 
     /**
      * Computes the output of {@code group} query heads for {@code rows} tokens at positions {@code first} and on; token
-     * {@code i} attends to keys {@code 0..first + i}. All addresses are those of the first head's first element.
+     * {@code i} attends to keys {@code 0..first + i}. The first {@code prefix} of these keys may lie elsewhere. All addresses
+     * are those of the first head's first element.
      *
      * @param query queries, heads side by side
      * @param queryStride row stride of the queries
-     * @param key keys of the shared head, from position 0
+     * @param prefixKey the first {@code prefix} keys of the shared head
+     * @param key the other keys of the shared head
      * @param keyStride row stride of the keys
-     * @param value values of the shared head, from position 0
+     * @param prefixValue the first {@code prefix} values of the shared head
+     * @param value the other values of the shared head
      * @param valueStride row stride of the values
      * @param out output, heads side by side
      * @param outStride row stride of the output
@@ -47,6 +50,7 @@ final class AttentionForward {
      * @param logSumExpStride distance between heads of {@code logSumExp}
      * @param group query heads
      * @param headDim size of a head
+     * @param prefix keys and values that lie in the first place
      * @param first position of the first token
      * @param rows tokens
      * @param scale factor on the scores
@@ -54,8 +58,10 @@ final class AttentionForward {
     void run(
             long query,
             int queryStride,
+            long prefixKey,
             long key,
             int keyStride,
+            long prefixValue,
             long value,
             int valueStride,
             long out,
@@ -64,6 +70,7 @@ final class AttentionForward {
             int logSumExpStride,
             int group,
             int headDim,
+            int prefix,
             int first,
             int rows,
             float scale) {
@@ -75,8 +82,8 @@ final class AttentionForward {
         keyPanels = Scores.grow(keyPanels, Transposer.size(headDim, keys));
         valuePanels = Scores.grow(valuePanels, Panels.rightSize(keys, headDim));
         result = Scores.grow(result, BLOCK * width);
-        transposer.pack(key, 4L * keyStride, keyPanels, headDim, keys);
-        Scores.packByChunk(value, valueStride, valuePanels, keys, headDim);
+        transposer.pack(prefixKey, prefix, key, 4L * keyStride, keyPanels, headDim, keys);
+        Scores.packByChunk(prefixValue, prefix, value, valueStride, valuePanels, keys, headDim);
         for (int h = 0; h < group; h++) {
             for (int i = 0; i < rows; i += BLOCK) {
                 int block = Math.min(BLOCK, rows - i);

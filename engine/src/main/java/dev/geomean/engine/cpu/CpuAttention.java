@@ -15,6 +15,14 @@ import org.jspecify.annotations.Nullable;
  * {@link AttentionForward}, {@link AttentionDecode}, {@link AttentionBackward} and {@link CpuRotary}.
  */
 final class CpuAttention {
+    /** What the four numbers of a segment are. */
+    private static final int FIRST = 0;
+
+    private static final int LENGTH = 1;
+    private static final int PREFIX_FIRST = 2;
+    private static final int PREFIX_LENGTH = 3;
+    private static final int SEGMENT = 4;
+
     private final AttentionForward forward = new AttentionForward();
     private final AttentionDecode decode = new AttentionDecode();
     private final AttentionBackward backward = new AttentionBackward();
@@ -46,52 +54,80 @@ final class CpuAttention {
     private void causal(CausalAttention k) {
         AttentionShape s = k.shape();
         checkShape("attention", s);
-        checkInputs("attention", s, k.query(), k.key(), k.value(), k.lengths());
+        checkInputs("attention", s, k.query(), k.key(), k.value(), k.lengths(), k.segments());
         int outStride = s.heads() * s.headDim();
         requireRows("attention", "out", k.out(), s, outStride, outStride);
         require("attention", "logSumExp", k.logSumExp(), (long) s.batch() * s.heads() * s.time());
         if (isEmpty(s)) {
             return;
         }
-        long query = k.query().address();
-        long key = k.key().address();
-        long value = k.value().address();
         long out = k.out().address();
-        long logSumExp = k.logSumExp().address();
+        Buffer segments = k.segments();
+        if (segments != null) {
+            int row = 0;
+            for (int i = 0; i < count(segments); i++) {
+                int length = segment(segments, i, LENGTH);
+                if (length > 0) {
+                    int first = segment(segments, i, FIRST);
+                    Native.zero(out + 4L * row * outStride, 4L * (first - row) * outStride);
+                    sequence(k, first, length, segment(segments, i, PREFIX_FIRST), segment(segments, i, PREFIX_LENGTH),
+                            k.logSumExp().address() + 4L * first);
+                    row = first + length;
+                }
+            }
+            Native.zero(out + 4L * row * outStride, 4L * (s.time() - row) * outStride);
+            return;
+        }
         Buffer lengths = k.lengths();
         long lengthsAddress = lengths == null ? 0 : lengths.address();
-        int group = s.heads() / s.kvHeads();
         for (int b = 0; b < s.batch(); b++) {
             int length = length(lengthsAddress, b, s.time());
             long row = (long) b * s.time();
-            for (int h = 0; h < s.kvHeads(); h++) {
-                long kvOffset = 4L * h * s.headDim();
-                int head = h * group;
-                forward.run(
-                        query + 4 * (row * s.queryRowStride() + (long) head * s.headDim()),
-                        s.queryRowStride(),
-                        key + 4 * row * s.keyRowStride() + kvOffset,
-                        s.keyRowStride(),
-                        value + 4 * row * s.valueRowStride() + kvOffset,
-                        s.valueRowStride(),
-                        out + 4 * (row * outStride + (long) head * s.headDim()),
-                        outStride,
-                        logSumExp + 4 * ((long) b * s.heads() + head) * s.time(),
-                        s.time(),
-                        group,
-                        s.headDim(),
-                        0,
-                        length,
-                        s.scale());
-            }
+            sequence(k, row, length, 0, 0, k.logSumExp().address() + 4 * row * s.heads());
             Native.zero(out + 4 * (row + length) * outStride, 4L * (s.time() - length) * outStride);
+        }
+    }
+
+    /** All heads of a sequence, which may continue a prefix; log-sum-exps from that of the first head and token. */
+    private void sequence(CausalAttention k, long row, int length, int prefixFirst, int prefixLength, long logSums) {
+        AttentionShape s = k.shape();
+        int outStride = s.heads() * s.headDim();
+        int group = s.heads() / s.kvHeads();
+        long query = k.query().address() + 4 * row * s.queryRowStride();
+        long key = k.key().address();
+        long keyBytes = 4L * s.keyRowStride();
+        long value = k.value().address();
+        long valueBytes = 4L * s.valueRowStride();
+        long out = k.out().address() + 4 * row * outStride;
+        for (int h = 0; h < s.kvHeads(); h++) {
+            long kvOffset = 4L * h * s.headDim();
+            int head = h * group;
+            forward.run(
+                    query + 4L * head * s.headDim(),
+                    s.queryRowStride(),
+                    key + prefixFirst * keyBytes + kvOffset,
+                    key + row * keyBytes + kvOffset,
+                    s.keyRowStride(),
+                    value + prefixFirst * valueBytes + kvOffset,
+                    value + row * valueBytes + kvOffset,
+                    s.valueRowStride(),
+                    out + 4L * head * s.headDim(),
+                    outStride,
+                    logSums + 4L * head * s.time(),
+                    s.time(),
+                    group,
+                    s.headDim(),
+                    prefixLength,
+                    prefixLength,
+                    length,
+                    s.scale());
         }
     }
 
     private void causalBackward(CausalAttentionBackward k) {
         AttentionShape s = k.shape();
         checkShape("attention backward", s);
-        checkInputs("attention backward", s, k.query(), k.key(), k.value(), k.lengths());
+        checkInputs("attention backward", s, k.query(), k.key(), k.value(), k.lengths(), k.segments());
         int queryWidth = s.heads() * s.headDim();
         int kvWidth = s.kvHeads() * s.headDim();
         requireRows("attention backward", "out", k.out(), s, queryWidth, queryWidth);
@@ -103,12 +139,36 @@ final class CpuAttention {
         if (isEmpty(s)) {
             return;
         }
+        Buffer segments = k.segments();
+        if (segments != null) {
+            // A prefix gets gradients from every segment that continues it, so those of keys and values are added up.
+            clearPadding(k.gradKey(), 0, 0, s.time(), kvWidth, k.gradKeyRowStride(), k.accumulateKey());
+            clearPadding(k.gradValue(), 0, 0, s.time(), kvWidth, k.gradValueRowStride(), k.accumulateValue());
+            int row = 0;
+            for (int i = 0; i < count(segments); i++) {
+                int length = segment(segments, i, LENGTH);
+                if (length > 0) {
+                    int first = segment(segments, i, FIRST);
+                    clearPadding(
+                            k.gradQuery(), 0, row, first, queryWidth, k.gradQueryRowStride(), k.accumulateQuery());
+                    for (int h = 0; h < s.kvHeads(); h++) {
+                        backward.run(k, h, first, length, segment(segments, i, PREFIX_FIRST),
+                                segment(segments, i, PREFIX_LENGTH), k.logSumExp().address() + 4L * first, true, true);
+                    }
+                    row = first + length;
+                }
+            }
+            clearPadding(k.gradQuery(), 0, row, s.time(), queryWidth, k.gradQueryRowStride(), k.accumulateQuery());
+            return;
+        }
         Buffer lengths = k.lengths();
         long lengthsAddress = lengths == null ? 0 : lengths.address();
         for (int b = 0; b < s.batch(); b++) {
             int length = length(lengthsAddress, b, s.time());
+            long row = (long) b * s.time();
+            long logSums = k.logSumExp().address() + 4 * row * s.heads();
             for (int h = 0; h < s.kvHeads(); h++) {
-                backward.run(k, b, h, length);
+                backward.run(k, h, row, length, 0, 0, logSums, k.accumulateKey(), k.accumulateValue());
             }
             clearPadding(k.gradQuery(), b, length, s.time(), queryWidth, k.gradQueryRowStride(), k.accumulateQuery());
             clearPadding(k.gradKey(), b, length, s.time(), kvWidth, k.gradKeyRowStride(), k.accumulateKey());
@@ -172,8 +232,10 @@ final class CpuAttention {
                 forward.run(
                         query + 4 * row * s.queryRowStride() + headOffset,
                         s.queryRowStride(),
+                        0,
                         keys + 4 * slotRow * s.keyRowStride() + kvOffset,
                         s.keyRowStride(),
+                        0,
                         values + 4 * slotRow * s.valueRowStride() + kvOffset,
                         s.valueRowStride(),
                         out + 4 * row * queryWidth + headOffset,
@@ -182,6 +244,7 @@ final class CpuAttention {
                         0,
                         group,
                         s.headDim(),
+                        0,
                         start,
                         s.time(),
                         s.scale());
@@ -230,6 +293,14 @@ final class CpuAttention {
         }
     }
 
+    private static int count(Buffer segments) {
+        return (int) (segments.length() / SEGMENT);
+    }
+
+    private static int segment(Buffer segments, int index, int part) {
+        return Native.getInt(segments.address() + 4L * (SEGMENT * index + part));
+    }
+
     private static int length(long lengths, int b, int time) {
         return lengths == 0 ? time : Native.getInt(lengths + 4L * b);
     }
@@ -248,10 +319,23 @@ final class CpuAttention {
     }
 
     private static void checkInputs(
-            String what, AttentionShape s, Buffer query, Buffer key, Buffer value, @Nullable Buffer lengths) {
+            String what,
+            AttentionShape s,
+            Buffer query,
+            Buffer key,
+            Buffer value,
+            @Nullable Buffer lengths,
+            @Nullable Buffer segments) {
         requireRows(what, "query", query, s, s.heads() * s.headDim(), s.queryRowStride());
         requireRows(what, "key", key, s, s.kvHeads() * s.headDim(), s.keyRowStride());
         requireRows(what, "value", value, s, s.kvHeads() * s.headDim(), s.valueRowStride());
+        if (segments != null) {
+            if (lengths != null || s.batch() != 1) {
+                throw new IllegalArgumentException(
+                        what + ": segments need a batch of 1 and no lengths, not a batch of " + s.batch());
+            }
+            checkSegments(what, segments, s.time());
+        }
         if (lengths == null) {
             return;
         }
@@ -263,6 +347,28 @@ final class CpuAttention {
                 throw new IndexOutOfBoundsException(
                         what + ": length " + length + " of batch element " + b + " is not in 0.." + s.time());
             }
+        }
+    }
+
+    private static void checkSegments(String what, Buffer segments, int time) {
+        int free = 0;
+        for (int i = 0; i < count(segments); i++) {
+            int first = segment(segments, i, FIRST);
+            int length = segment(segments, i, LENGTH);
+            int prefixFirst = segment(segments, i, PREFIX_FIRST);
+            int prefixLength = segment(segments, i, PREFIX_LENGTH);
+            if (length == 0) {
+                continue;
+            }
+            if (length < 0 || first < free || first > time - length) {
+                throw new IndexOutOfBoundsException(what + ": segment " + i + " of " + length + " tokens from " + first
+                        + " does not fit between token " + free + " and the end, " + time);
+            }
+            if (prefixLength < 0 || prefixFirst < 0 || prefixFirst > first - prefixLength) {
+                throw new IndexOutOfBoundsException(what + ": prefix of " + prefixLength + " tokens from " + prefixFirst
+                        + " does not end before its segment " + i + ", which starts at " + first);
+            }
+            free = first + length;
         }
     }
 

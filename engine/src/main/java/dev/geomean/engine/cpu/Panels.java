@@ -68,13 +68,30 @@ final class Panels {
      * @param columns columns
      */
     static void right(long from, long stride, float[] to, int toAt, int depth, int columns) {
+        right(from, stride, to, toAt, depth, columns, 0, depth);
+    }
+
+    /**
+     * Copies some rows of a right operand {@code [depth, columns]} to panels.
+     *
+     * @param from address of the first element of the first of these rows
+     * @param stride bytes between rows
+     * @param to array
+     * @param toAt first element of the first panel
+     * @param depth all rows, the inner dimension
+     * @param columns columns
+     * @param first number of the first row to copy
+     * @param rows rows to copy
+     */
+    static void right(
+            long from, long stride, float[] to, int toAt, int depth, int columns, int first, int rows) {
         for (int j = 0; j < columns; j += WIDTH) {
             long column = from + 4L * j;
-            int at = toAt + j * depth;
+            int at = toAt + j * depth + first * WIDTH;
             if (columns - j > LANES) {
-                wide(column, stride, to, at, depth);
+                wide(column, stride, to, at, rows);
             } else {
-                narrow(column, stride, to, at, depth);
+                narrow(column, stride, to, at, rows);
             }
         }
     }

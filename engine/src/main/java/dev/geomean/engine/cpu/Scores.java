@@ -172,19 +172,25 @@ final class Scores {
     }
 
     /**
-     * Packs {@code [keys, headDim]} chunk by chunk for {@link #weigh}.
+     * Packs {@code [keys, headDim]} chunk by chunk for {@link #weigh}. The keys lie in two places.
      *
-     * @param from address
+     * @param from address of the first keys
+     * @param count number of the first keys
+     * @param rest address of the other keys
      * @param stride row stride in elements
      * @param to array of {@code Panels.rightSize(keys, headDim)} elements
-     * @param keys keys
+     * @param keys all keys
      * @param headDim size of a head
      */
-    static void packByChunk(long from, int stride, float[] to, int keys, int headDim) {
+    static void packByChunk(long from, int count, long rest, int stride, float[] to, int keys, int headDim) {
         int width = roundUp(headDim, WIDTH);
+        long bytes = 4L * stride;
         for (int c = 0; c < keys; c += DEPTH) {
             int depth = Math.min(DEPTH, keys - c);
-            Panels.right(from + 4L * c * stride, 4L * stride, to, c * width, depth, headDim);
+            int before = Math.clamp(count - c, 0, depth);
+            Panels.right(from + c * bytes, bytes, to, c * width, depth, headDim, 0, before);
+            Panels.right(rest + (c + before - count) * bytes, bytes, to, c * width, depth, headDim, before,
+                    depth - before);
         }
     }
 

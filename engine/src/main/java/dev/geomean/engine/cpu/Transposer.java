@@ -70,15 +70,35 @@ final class Transposer {
      * @param columns columns, {@code stride} apart in memory
      */
     void pack(long from, long stride, float[] to, int depth, int columns) {
+        pack(from, columns, 0, stride, to, depth, columns);
+    }
+
+    /**
+     * Packs a right operand whose columns lie in two places, each as in the other method.
+     *
+     * @param from address of the first element
+     * @param count columns that lie there
+     * @param rest address of the first element of the other columns
+     * @param stride bytes between stored rows
+     * @param to array of at least {@link #size} elements
+     * @param depth inner dimension, contiguous in memory, at most {@link Tiles#DEPTH}
+     * @param columns all columns
+     */
+    void pack(long from, int count, long rest, long stride, float[] to, int depth, int columns) {
+        long shifted = rest - count * stride;
+        int last = columns - 1;
         // Column by column, so that what a block writes beyond the end of its panel is overwritten by the next panel.
         for (int j = 0; j < columns; j += LANES) {
-            int last = columns - 1;
             for (int i = 0; i < LANES; i += 4) {
+                int c0 = Math.min(j + i, last);
+                int c1 = Math.min(j + i + 1, last);
+                int c2 = Math.min(j + i + 2, last);
+                int c3 = Math.min(j + i + 3, last);
                 gather(
-                        from + Math.min(j + i, last) * stride,
-                        from + Math.min(j + i + 1, last) * stride,
-                        from + Math.min(j + i + 2, last) * stride,
-                        from + Math.min(j + i + 3, last) * stride,
+                        (c0 < count ? from : shifted) + c0 * stride,
+                        (c1 < count ? from : shifted) + c1 * stride,
+                        (c2 < count ? from : shifted) + c2 * stride,
+                        (c3 < count ? from : shifted) + c3 * stride,
                         depth,
                         scratch,
                         i * STRIDE);

@@ -89,11 +89,18 @@ public sealed interface AttentionKernel extends Kernel {
      * {@code out[t] = Σ_{j ≤ t} softmax_j(scale · q[t]·k[j]) · v[j]} (Vaswani et al., arXiv:1706.03762, eq. 1). No
      * {@code [time, time]} matrix leaves the kernel.
      *
+     * <p>With segments, the tokens of one batch element are several sequences of different lengths one after the other, and a
+     * sequence may continue another one without repeating it: a segment is {@code {first, length, prefixFirst,
+     * prefixLength}}, and its token {@code t} attends to the tokens {@code prefixFirst .. prefixFirst + prefixLength - 1} and
+     * {@code first .. first + t}. Segments come in ascending order without overlap, and after their prefixes; those of length
+     * 0 are ignored. Tokens outside all segments are padding.
+     *
      * @param query {@code [batch, time, heads, headDim]}
      * @param key {@code [batch, time, kvHeads, headDim]}
      * @param value {@code [batch, time, kvHeads, headDim]}
      * @param lengths int32 {@code [batch]}: tokens from this index on are padding, their output is 0 and their content
      *     never matters; or null
+     * @param segments int32 {@code [count, 4]}, in place of lengths and with a batch of 1; or null
      * @param out {@code [batch, time, heads, headDim]}, contiguous
      * @param logSumExp {@code [batch, heads, time]}: logarithm of the softmax denominator of the scaled scores, kept for
      *     the backward pass; undefined at padding
@@ -104,6 +111,7 @@ public sealed interface AttentionKernel extends Kernel {
             Buffer key,
             Buffer value,
             @Nullable Buffer lengths,
+            @Nullable Buffer segments,
             Buffer out,
             Buffer logSumExp,
             AttentionShape shape)
@@ -111,7 +119,7 @@ public sealed interface AttentionKernel extends Kernel {
                 AttentionKernel {
         @Override
         public List<Buffer> reads() {
-            return Buffers.of(query, key, value, lengths);
+            return Buffers.of(query, key, value, lengths, segments);
         }
 
         @Override
@@ -127,6 +135,7 @@ public sealed interface AttentionKernel extends Kernel {
      * @param key as in the forward kernel
      * @param value as in the forward kernel
      * @param lengths as in the forward kernel
+     * @param segments as in the forward kernel
      * @param out output of the forward kernel
      * @param logSumExp as written by the forward kernel
      * @param gradOut gradient with respect to {@code out}, contiguous
@@ -146,6 +155,7 @@ public sealed interface AttentionKernel extends Kernel {
             Buffer key,
             Buffer value,
             @Nullable Buffer lengths,
+            @Nullable Buffer segments,
             Buffer out,
             Buffer logSumExp,
             Buffer gradOut,
@@ -168,6 +178,7 @@ public sealed interface AttentionKernel extends Kernel {
                     key,
                     value,
                     lengths,
+                    segments,
                     out,
                     logSumExp,
                     gradOut,

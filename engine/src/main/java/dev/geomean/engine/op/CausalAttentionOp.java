@@ -24,11 +24,18 @@ import org.jspecify.annotations.Nullable;
  * @param key K, {@code [batch, time, kvHeads, headDim]}
  * @param value V, {@code [batch, time, kvHeads, headDim]}
  * @param lengths int32 {@code [batch]}, or null
+ * @param segments int32 {@code [count, 4]}, or null
  * @param out O, {@code [batch, time, heads, headDim]}
  * @param logSumExp {@code [batch, heads, time]}
  */
 public record CausalAttentionOp(
-        Tensor query, Tensor key, Tensor value, @Nullable Tensor lengths, Tensor out, Tensor logSumExp)
+        Tensor query,
+        Tensor key,
+        Tensor value,
+        @Nullable Tensor lengths,
+        @Nullable Tensor segments,
+        Tensor out,
+        Tensor logSumExp)
         implements
             Operation {
 
@@ -39,10 +46,12 @@ public record CausalAttentionOp(
      * @param k {@code [batch, time, kvHeads, headDim]}
      * @param v {@code [batch, time, kvHeads, headDim]}
      * @param lengths int32 {@code [batch]}: tokens from this index on are padding; or null
+     * @param segments int32 {@code [count, 4]}: sequences in a batch of 1, see {@link CausalAttention}; or null
      * @return {@code [batch, time, heads, headDim]}, contiguous
-     * @throws IllegalArgumentException if the shapes do not fit
+     * @throws IllegalArgumentException if the shapes do not fit, or there are lengths and segments
      */
-    public static Tensor apply(Tensor q, Tensor k, Tensor v, @Nullable Tensor lengths) {
+    public static Tensor apply(
+            Tensor q, Tensor k, Tensor v, @Nullable Tensor lengths, @Nullable Tensor segments) {
         Checks.floats("attention", q);
         Checks.floats("attention", k);
         Checks.floats("attention", v);
@@ -67,11 +76,22 @@ public record CausalAttentionOp(
                     "lengths must be [batch]",
                     lengths.shape());
         }
-        Scope scope = Checks.common("attention", q, k, v, lengths);
+        if (segments != null) {
+            Checks.ints("attention", segments);
+            Checks.that(
+                    lengths == null && shape.dim(0) == 1 && segments.shape().rank() == 2
+                            && segments.shape().dim(1) == 4,
+                    "attention",
+                    "segments must be [count, 4], for a batch of 1 without lengths",
+                    shape,
+                    segments.shape());
+        }
+        Scope scope = Checks.common("attention", q, k, v, lengths, segments);
         Tensor query = rows(scope, q);
         Tensor key = rows(scope, k);
         Tensor value = rows(scope, v);
         Tensor valid = Checks.optionalIn(scope, lengths);
+        Tensor sequences = Checks.optionalIn(scope, segments);
         Tensor out = scope.allocate("attention", shape);
         Tensor logSumExp = scope.allocate("attention statistics", Shape.of(shape.dim(0), shape.dim(2), shape.dim(1)));
         scope.run(new CausalAttention(
@@ -79,10 +99,11 @@ public record CausalAttentionOp(
                 key.buffer(),
                 value.buffer(),
                 valid == null ? null : valid.buffer(),
+                sequences == null ? null : sequences.buffer(),
                 out.buffer(),
                 logSumExp.buffer(),
                 sizes(query, key, value)));
-        scope.record(new CausalAttentionOp(query, key, value, valid, out, logSumExp), out);
+        scope.record(new CausalAttentionOp(query, key, value, valid, sequences, out, logSumExp), out);
         return out;
     }
 
@@ -121,11 +142,13 @@ public record CausalAttentionOp(
         var writtenKey = keyApart ? temporary(gradients, key) : gradKey;
         var writtenValue = valueApart ? temporary(gradients, value) : gradValue;
         Tensor valid = lengths;
+        Tensor sequences = segments;
         gradients.scope().run(new CausalAttentionBackward(
                 query.buffer(),
                 key.buffer(),
                 value.buffer(),
                 valid == null ? null : valid.buffer(),
+                sequences == null ? null : sequences.buffer(),
                 out.buffer(),
                 logSumExp.buffer(),
                 gradOut,

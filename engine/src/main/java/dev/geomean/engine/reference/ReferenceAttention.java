@@ -8,6 +8,7 @@ import dev.geomean.engine.kernel.AttentionKernel.CausalAttention;
 import dev.geomean.engine.kernel.AttentionKernel.CausalAttentionBackward;
 import dev.geomean.engine.kernel.AttentionKernel.Rotary;
 import dev.geomean.engine.memory.Buffer;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /** {@link AttentionKernel}s, one query at a time. */
@@ -66,27 +67,53 @@ final class ReferenceAttention {
         Values out = Values.of(kernel.out());
         Values logSumExp = Values.of(kernel.logSumExp());
         int dim = shape.headDim();
-        for (int b = 0; b < shape.batch(); b++) {
-            int length = length(kernel.lengths(), b, shape.time());
+        int[][] visible = visible(shape, kernel.lengths(), kernel.segments());
+        for (int token = 0; token < visible.length; token++) {
             for (int h = 0; h < shape.heads(); h++) {
-                int kvHead = h / (shape.heads() / shape.kvHeads());
-                for (int t = 0; t < shape.time(); t++) {
-                    long outRow = (((long) b * shape.time() + t) * shape.heads() + h) * dim;
-                    if (t >= length) {
-                        for (int d = 0; d < dim; d++) {
-                            out.set(outRow + d, 0);
-                        }
-                        continue;
+                long outRow = ((long) token * shape.heads() + h) * dim;
+                if (visible[token].length == 0) {
+                    for (int d = 0; d < dim; d++) {
+                        out.set(outRow + d, 0);
                     }
-                    long queryRow = row(b, t, shape, shape.queryRowStride(), h);
-                    long firstKey = row(b, 0, shape, shape.keyRowStride(), kvHead);
-                    long firstValue = row(b, 0, shape, shape.valueRowStride(), kvHead);
-                    double denominator = attend(
-                            query, queryRow, key, firstKey, value, firstValue, t + 1, shape, out, outRow);
-                    logSumExp.set(((long) b * shape.heads() + h) * shape.time() + t, denominator);
+                    continue;
                 }
+                int kvHead = h / (shape.heads() / shape.kvHeads());
+                long queryRow = (long) token * shape.queryRowStride() + (long) h * dim;
+                double denominator = attend(
+                        query, queryRow, key, value, visible[token], (long) kvHead * dim, shape, out, outRow);
+                logSumExp.set(logSum(shape, token, h), denominator);
             }
         }
+    }
+
+    /** The tokens that each token attends to, counted over the whole batch. */
+    private static int[][] visible(AttentionShape shape, @Nullable Buffer lengths, @Nullable Buffer segments) {
+        int[][] visible = new int[shape.batch() * shape.time()][0];
+        if (segments != null) {
+            Values numbers = Values.of(segments);
+            for (int i = 0; i < segments.length() / 4; i++) {
+                see(visible, numbers.getInt(4L * i), numbers.getInt(4L * i + 1), numbers.getInt(4L * i + 2),
+                        numbers.getInt(4L * i + 3));
+            }
+            return visible;
+        }
+        for (int b = 0; b < shape.batch(); b++) {
+            see(visible, b * shape.time(), length(lengths, b, shape.time()), 0, 0);
+        }
+        return visible;
+    }
+
+    private static void see(int[][] visible, int first, int length, int prefixFirst, int prefixLength) {
+        for (int t = 0; t < length; t++) {
+            visible[first + t] = IntStream.concat(
+                    IntStream.range(prefixFirst, prefixFirst + prefixLength),
+                    IntStream.rangeClosed(first, first + t)).toArray();
+        }
+    }
+
+    private static long logSum(AttentionShape shape, int token, int head) {
+        int batch = token / shape.time();
+        return ((long) batch * shape.heads() + head) * shape.time() + token % shape.time();
     }
 
     private static void cachedAttention(CachedAttention kernel) {
@@ -99,23 +126,22 @@ final class ReferenceAttention {
         Values out = Values.of(kernel.out());
         int dim = shape.headDim();
         for (int b = 0; b < shape.batch(); b++) {
-            long firstToken = (long) slots.getIndex(b, kernel.slotCount()) * kernel.capacity();
+            int firstToken = Math.toIntExact(slots.getIndex(b, kernel.slotCount()) * (long) kernel.capacity());
             for (int t = 0; t < shape.time(); t++) {
                 int position = starts.getIndex(b, kernel.capacity()) + t;
                 for (int h = 0; h < shape.heads(); h++) {
                     int kvHead = h / (shape.heads() / shape.kvHeads());
-                    long queryRow = row(b, t, shape, shape.queryRowStride(), h);
-                    long firstKey = firstToken * shape.keyRowStride() + (long) kvHead * dim;
-                    long firstValue = firstToken * shape.valueRowStride() + (long) kvHead * dim;
+                    long queryRow = ((long) b * shape.time() + t) * shape.queryRowStride() + (long) h * dim;
+                    int[] tokens = IntStream.rangeClosed(firstToken, firstToken + position).toArray();
                     long outRow = (((long) b * shape.time() + t) * shape.heads() + h) * dim;
-                    attend(query, queryRow, key, firstKey, value, firstValue, position + 1, shape, out, outRow);
+                    attend(query, queryRow, key, value, tokens, (long) kvHead * dim, shape, out, outRow);
                 }
             }
         }
     }
 
     /**
-     * {@code out = Σ_j softmax_j(scale · q·k[j]) · v[j]} over the first {@code count} keys.
+     * {@code out = Σ_j softmax_j(scale · q·k[j]) · v[j]} over some tokens {@code j}.
      *
      * @return the logarithm of the softmax denominator
      */
@@ -123,30 +149,29 @@ final class ReferenceAttention {
             Values query,
             long queryRow,
             Values key,
-            long firstKey,
             Values value,
-            long firstValue,
-            int count,
+            int[] tokens,
+            long head,
             AttentionShape shape,
             Values out,
             long outRow) {
         int dim = shape.headDim();
-        double[] scores = new double[count];
+        double[] scores = new double[tokens.length];
         double max = Double.NEGATIVE_INFINITY;
-        for (int j = 0; j < count; j++) {
-            double score = dot(query, queryRow, key, firstKey + (long) j * shape.keyRowStride(), dim);
+        for (int j = 0; j < tokens.length; j++) {
+            double score = dot(query, queryRow, key, (long) tokens[j] * shape.keyRowStride() + head, dim);
             scores[j] = shape.scale() * score;
             max = Math.max(max, scores[j]);
         }
         double sum = 0;
-        for (int j = 0; j < count; j++) {
-            sum += Math.exp(scores[j] - max);
+        for (double score : scores) {
+            sum += Math.exp(score - max);
         }
         for (int d = 0; d < dim; d++) {
             double mixed = 0;
-            for (int j = 0; j < count; j++) {
+            for (int j = 0; j < tokens.length; j++) {
                 mixed += Math.exp(scores[j] - max) / sum
-                        * value.get(firstValue + (long) j * shape.valueRowStride() + d);
+                        * value.get((long) tokens[j] * shape.valueRowStride() + head + d);
             }
             out.set(outRow + d, mixed);
         }
@@ -167,32 +192,27 @@ final class ReferenceAttention {
         Values logSumExp = Values.of(kernel.logSumExp());
         Values gradOut = Values.of(kernel.gradOut());
         int dim = shape.headDim();
-        int tokens = shape.batch() * shape.time();
-        double[][] gradQuery = new double[tokens][shape.heads() * dim];
-        double[][] gradKey = new double[tokens][shape.kvHeads() * dim];
-        double[][] gradValue = new double[tokens][shape.kvHeads() * dim];
-        for (int b = 0; b < shape.batch(); b++) {
-            int length = length(kernel.lengths(), b, shape.time());
+        int[][] visible = visible(shape, kernel.lengths(), kernel.segments());
+        double[][] gradQuery = new double[visible.length][shape.heads() * dim];
+        double[][] gradKey = new double[visible.length][shape.kvHeads() * dim];
+        double[][] gradValue = new double[visible.length][shape.kvHeads() * dim];
+        for (int token = 0; token < visible.length; token++) {
             for (int h = 0; h < shape.heads(); h++) {
                 int kvHead = h / (shape.heads() / shape.kvHeads());
-                for (int t = 0; t < length; t++) {
-                    int queryToken = b * shape.time() + t;
-                    long queryRow = row(b, t, shape, shape.queryRowStride(), h);
-                    long outRow = ((long) queryToken * shape.heads() + h) * dim;
-                    double delta = dot(gradOut, outRow, out, outRow, dim);
-                    double denominator = logSumExp.get(((long) b * shape.heads() + h) * shape.time() + t);
-                    for (int j = 0; j <= t; j++) {
-                        int keyToken = b * shape.time() + j;
-                        long keyRow = row(b, j, shape, shape.keyRowStride(), kvHead);
-                        long valueRow = row(b, j, shape, shape.valueRowStride(), kvHead);
-                        double score = shape.scale() * dot(query, queryRow, key, keyRow, dim);
-                        double p = Math.exp(score - denominator);
-                        double gradScore = p * (dot(gradOut, outRow, value, valueRow, dim) - delta);
-                        for (int d = 0; d < dim; d++) {
-                            gradValue[keyToken][kvHead * dim + d] += p * gradOut.get(outRow + d);
-                            gradQuery[queryToken][h * dim + d] += shape.scale() * gradScore * key.get(keyRow + d);
-                            gradKey[keyToken][kvHead * dim + d] += shape.scale() * gradScore * query.get(queryRow + d);
-                        }
+                long queryRow = (long) token * shape.queryRowStride() + (long) h * dim;
+                long outRow = ((long) token * shape.heads() + h) * dim;
+                double delta = dot(gradOut, outRow, out, outRow, dim);
+                double denominator = logSumExp.get(logSum(shape, token, h));
+                for (int j : visible[token]) {
+                    long keyRow = (long) j * shape.keyRowStride() + (long) kvHead * dim;
+                    long valueRow = (long) j * shape.valueRowStride() + (long) kvHead * dim;
+                    double score = shape.scale() * dot(query, queryRow, key, keyRow, dim);
+                    double p = Math.exp(score - denominator);
+                    double gradScore = p * (dot(gradOut, outRow, value, valueRow, dim) - delta);
+                    for (int d = 0; d < dim; d++) {
+                        gradValue[j][kvHead * dim + d] += p * gradOut.get(outRow + d);
+                        gradQuery[token][h * dim + d] += shape.scale() * gradScore * key.get(keyRow + d);
+                        gradKey[j][kvHead * dim + d] += shape.scale() * gradScore * query.get(queryRow + d);
                     }
                 }
             }
@@ -226,11 +246,6 @@ final class ReferenceAttention {
 
     private static int length(@Nullable Buffer lengths, int batchElement, int time) {
         return lengths == null ? time : Math.min(Values.of(lengths).getInt(batchElement), time);
-    }
-
-    /** Where head {@code head} of token {@code (b, t)} starts. */
-    private static long row(int b, int t, AttentionShape shape, int rowStride, int head) {
-        return ((long) b * shape.time() + t) * rowStride + (long) head * shape.headDim();
     }
 
     private static double dot(Values a, long startA, Values b, long startB, int count) {

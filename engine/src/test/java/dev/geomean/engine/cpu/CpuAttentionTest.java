@@ -166,7 +166,7 @@ class CpuAttentionTest {
         Buffer lengths = c.lengths == null ? null : buffer(c.lengths);
         Buffer out = filled(c.batch * c.time * qWidth, Float.NaN);
         Buffer logSumExp = filled(c.batch * c.heads * c.time, Float.NaN);
-        attention.run(new CausalAttention(query, key, value, lengths, out, logSumExp, s));
+        attention.run(new CausalAttention(query, key, value, lengths, null, out, logSumExp, s));
 
         assertRows(out.toFloats(), reference.out, null, c, qWidth, qWidth);
         float[] logSums = logSumExp.toFloats();
@@ -191,6 +191,7 @@ class CpuAttentionTest {
                     key,
                     value,
                     lengths,
+                    null,
                     out,
                     logSumExp,
                     buffer(gradOut),
@@ -232,7 +233,7 @@ class CpuAttentionTest {
         float[] v = rows(random, c, kvWidth, kvWidth, 0);
         Buffer full = filled(2 * time * qWidth, 0);
         attention.run(new CausalAttention(
-                buffer(q), buffer(k), buffer(v), null, full, filled(2 * heads * time, 0), s));
+                buffer(q), buffer(k), buffer(v), null, null, full, filled(2 * heads * time, 0), s));
         float[] expected = full.toFloats();
 
         int capacity = time + 3;
@@ -286,7 +287,7 @@ class CpuAttentionTest {
             q[i] *= 10;
         }
         Buffer qk = buffer(q);
-        attention.run(new CausalAttention(qk, qk, qk, null, out, logSumExp, s));
+        attention.run(new CausalAttention(qk, qk, qk, null, null, out, logSumExp, s));
         assertThat(out.toFloats()).doesNotContain(Float.NaN);
         assertThat(logSumExp.toFloats()).doesNotContain(Float.NaN, Float.POSITIVE_INFINITY);
     }
@@ -296,19 +297,41 @@ class CpuAttentionTest {
         var s = new AttentionShape(1, 4, 2, 2, 8, 16, 16, 16, 1);
         Buffer x = filled(64, 0);
         assertThatThrownBy(() -> attention.run(
-                new CausalAttention(x, x, filled(63, 0), null, filled(64, 0), filled(8, 0), s)))
+                new CausalAttention(x, x, filled(63, 0), null, null, filled(64, 0), filled(8, 0), s)))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("value")
                 .hasMessageContaining("63 elements, needs 64");
         assertThatThrownBy(() -> attention.run(
-                new CausalAttention(x, x, x, buffer(new int[] {5}), filled(64, 0), filled(8, 0), s)))
+                new CausalAttention(x, x, x, buffer(new int[] {5}), null, filled(64, 0), filled(8, 0), s)))
                 .isInstanceOf(IndexOutOfBoundsException.class)
                 .hasMessageContaining("length 5");
         var uneven = new AttentionShape(1, 4, 2, 3, 8, 16, 16, 16, 1);
         assertThatThrownBy(() -> attention.run(
-                new CausalAttention(x, x, x, null, filled(64, 0), filled(8, 0), uneven)))
+                new CausalAttention(x, x, x, null, null, filled(64, 0), filled(8, 0), uneven)))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("multiple of kvHeads");
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @CsvSource({
+        "3 2 0 0, segment 0 of 2 tokens from 3 does not fit between token 0 and the end",
+        "-1 2 0 0, segment 0 of 2 tokens from -1",
+        "0 -1 0 0, segment 0 of -1 tokens",
+        "0 3 0 0 2 1 0 0, segment 1 of 1 tokens from 2 does not fit between token 3",
+        "2 2 1 2, prefix of 2 tokens from 1 does not end before its segment 0",
+        "2 2 -1 2, prefix of 2 tokens from -1",
+        "2 2 0 -1, prefix of -1 tokens",
+    })
+    void refusesSegmentsThatDoNotFit(String segments, String message) {
+        var s = new AttentionShape(1, 4, 2, 2, 8, 16, 16, 16, 1);
+        Buffer x = filled(64, 0);
+        Buffer out = filled(64, 9);
+        Buffer numbers = buffer(Arrays.stream(segments.split(" ")).mapToInt(Integer::parseInt).toArray());
+        assertThatThrownBy(
+                () -> attention.run(new CausalAttention(x, x, x, null, numbers, out, filled(8, 0), s)))
+                .isInstanceOf(IndexOutOfBoundsException.class)
+                .hasMessageContaining(message);
+        assertThat(out.toFloats()).containsOnly(9);
     }
 
     @Nested

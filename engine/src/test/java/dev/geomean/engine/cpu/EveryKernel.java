@@ -318,6 +318,20 @@ final class EveryKernel {
         }
     }
 
+    private enum Tokens {
+        ALL,
+        PADDED,
+        SEGMENTS
+    }
+
+    /** A prompt and two responses that continue it, with gaps between them. */
+    private Buffer segments(int time) {
+        int length = time / 4;
+        return memory.ints(new int[] {
+            0, length, 0, 0, length + 1, length, 0, length, 2 * length + 1, length, 0, length
+        });
+    }
+
     private void attention(int batch, int time, int heads, int kvHeads, int headDim, int gap) {
         int width = heads * headDim;
         int kvWidth = kvHeads * headDim;
@@ -330,15 +344,20 @@ final class EveryKernel {
         Buffer value = floats(rows * (kvWidth + gap));
         Buffer out = floats(rows * width);
         Buffer logSumExp = floats(rows * heads);
-        for (boolean padded : BOTH) {
-            Buffer lengths = padded ? counted(batch, time) : null;
-            add(new CausalAttention(query, key, value, lengths, out, logSumExp, shape));
+        for (Tokens tokens : Tokens.values()) {
+            if (tokens == Tokens.SEGMENTS && batch != 1) {
+                continue;
+            }
+            Buffer lengths = tokens == Tokens.PADDED ? counted(batch, time) : null;
+            Buffer segments = tokens == Tokens.SEGMENTS ? segments(time) : null;
+            add(new CausalAttention(query, key, value, lengths, segments, out, logSumExp, shape));
             for (boolean accumulate : BOTH) {
                 add(new CausalAttentionBackward(
                         query,
                         key,
                         value,
                         lengths,
+                        segments,
                         out,
                         logSumExp,
                         floats(rows * width),

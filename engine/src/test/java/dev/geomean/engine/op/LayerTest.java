@@ -1,6 +1,7 @@
 package dev.geomean.engine.op;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.geomean.engine.Doubles;
@@ -11,6 +12,7 @@ import dev.geomean.engine.Placement;
 import dev.geomean.engine.Scope;
 import dev.geomean.engine.Tensor;
 import dev.geomean.engine.TestBackend;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -230,7 +232,7 @@ class LayerTest {
                                 Doubles found = lookUp(in.get(0));
                                 Doubles active = new Doubles(
                                         found.shape(),
-                                        java.util.Arrays.stream(found.values()).map(Math::tanh).toArray());
+                                        Arrays.stream(found.values()).map(Math::tanh).toArray());
                                 return MatMulTest.linear(active, in.get(0), null);
                             },
                             Doubles.random(1, 5, 4));
@@ -407,7 +409,7 @@ class LayerTest {
         @ParameterizedTest(name = "{0}")
         @CsvSource({"0 1 1", "0 0 1", "0 1 0"})
         void mayUseOneTensorTwice(String pattern) {
-            int[] which = java.util.Arrays.stream(pattern.split(" ")).mapToInt(Integer::parseInt).toArray();
+            int[] which = Arrays.stream(pattern.split(" ")).mapToInt(Integer::parseInt).toArray();
             GradientCheck.on(engine)
                     .check(
                             (scope, in) -> in.get(which[0]).causalAttention(in.get(which[1]), in.get(which[2]), null),
@@ -451,6 +453,106 @@ class LayerTest {
                     gradients[all] = y.mul(y).sum().backward().of(in[wanted]).toFloats();
                 }
                 assertThat(gradients[0]).isEqualTo(gradients[1]);
+            }
+        }
+    }
+
+    @Nested
+    class SegmentedAttention {
+        /** Whether a token attends to another. */
+        private static boolean sees(int[][] segments, int token, int other) {
+            for (int[] s : segments) {
+                if (token >= s[0] && token < s[0] + s[1]) {
+                    return (other >= s[0] && other <= token) || (other >= s[2] && other < s[2] + s[3]);
+                }
+            }
+            return false;
+        }
+
+        private static Doubles attend(Doubles q, Doubles k, Doubles v, int[][] segments) {
+            int group = q.dim(2) / k.dim(2);
+            int dim = q.dim(3);
+            return Doubles.generate(q.shape(), i -> {
+                double sum = 0;
+                double mixed = 0;
+                for (int j = 0; j < q.dim(1); j++) {
+                    if (sees(segments, i[1], j)) {
+                        double score = 0;
+                        for (int d = 0; d < dim; d++) {
+                            score += q.at(0, i[1], i[2], d) * k.at(0, j, i[2] / group, d) / Math.sqrt(dim);
+                        }
+                        sum += Math.exp(score);
+                        mixed += Math.exp(score) * v.at(0, j, i[2] / group, i[3]);
+                    }
+                }
+                return sum == 0 ? 0 : mixed / sum;
+            });
+        }
+
+        private static Tensor tensor(Scope scope, int[][] segments) {
+            int[] flat = Arrays.stream(segments).flatMapToInt(Arrays::stream).toArray();
+            return scope.ints(flat, segments.length, 4);
+        }
+
+        private void check(Placement placement, int tokens, int heads, int kvHeads, int dim, int[]... segments) {
+            GradientCheck.on(engine)
+                    .placed(placement)
+                    .check(
+                            (scope, in) -> in.get(0)
+                                    .segmentedAttention(in.get(1), in.get(2), tensor(scope, segments)),
+                            in -> attend(in.get(0), in.get(1), in.get(2), segments),
+                            Doubles.random(1, 1, tokens, heads, dim),
+                            Doubles.random(2, 1, tokens, kvHeads, dim),
+                            Doubles.random(3, 1, tokens, kvHeads, dim));
+        }
+
+        @ParameterizedTest(name = "of {0} inputs")
+        @EnumSource
+        void keepsSequencesApart(Placement placement) {
+            check(placement, 5, 2, 1, 3, new int[] {0, 2, 0, 0}, new int[] {2, 3, 0, 0});
+        }
+
+        @ParameterizedTest(name = "of {0} inputs")
+        @EnumSource
+        void continuesAPrefixThatSeveralShare(Placement placement) {
+            int[] prompt = {0, 3, 0, 0};
+            check(placement, 7, 2, 1, 3, prompt, new int[] {3, 2, 0, 3}, new int[] {5, 2, 0, 3});
+            check(placement, 7, 2, 2, 3, prompt, new int[] {3, 2, 0, 2}, new int[] {5, 2, 1, 3});
+        }
+
+        @Test
+        void leavesGapsAsPadding() {
+            check(Placement.CONTIGUOUS, 8, 1, 1, 4, new int[] {1, 2, 0, 0}, new int[] {5, 2, 1, 2});
+            check(Placement.CONTIGUOUS, 4, 1, 1, 4, new int[] {0, 0, 0, 0}, new int[] {9, 0, 9, 9});
+            check(Placement.CONTIGUOUS, 3, 1, 1, 4);
+        }
+
+        @ParameterizedTest(name = "a prefix of {0} and {1} tokens in heads of {2}")
+        @CsvSource({"1, 1, 1", "17, 3, 1", "2, 18, 1", "1, 2, 17", "16, 4, 2"})
+        void worksForEverySize(int prefix, int length, int dim) {
+            check(Placement.CONTIGUOUS, prefix + 2 * length, 1, 1, dim, new int[] {0, prefix, 0, 0},
+                    new int[] {prefix, length, 0, prefix}, new int[] {prefix + length, length, 0, prefix});
+        }
+
+        @Test
+        void isTheSameAsAttentionToARepeatedPrefix() {
+            try (Scope scope = engine.scope()) {
+                Tensor x = scope.tensor(Doubles.random(1, 1, 300, 2, 8).toFloats(), 1, 300, 2, 8);
+                Tensor prefix = x.slice(1, 0, 280);
+                Tensor whole = prefix.causalAttention(prefix, prefix, null);
+                int[][] segments = {{0, 270, 0, 0}, {270, 10, 0, 270}};
+                float[] parts = prefix.segmentedAttention(prefix, prefix, tensor(scope, segments)).toFloats();
+                assertThat(parts).containsExactly(whole.toFloats(), within(1e-5f));
+            }
+        }
+
+        @Test
+        void refusesSegmentsOfAnotherShape() {
+            try (Scope scope = engine.scope()) {
+                Tensor x = scope.zeros(1, 4, 1, 2);
+                assertThatThrownBy(() -> x.segmentedAttention(x, x, scope.ints(new int[3], 1, 3)))
+                        .isInstanceOf(IllegalArgumentException.class)
+                        .hasMessageContaining("[count, 4]");
             }
         }
     }

@@ -122,11 +122,11 @@ public final class KernelCases {
         // Scores and weighted sums of all pairs: two products.
         double product = 2.0 * work.batch() * work.dim() * work.seq() * (work.seq() + 1) / 2.0;
         if (!backward) {
-            return Work.of(2 * product, new CausalAttention(query, key, value, null, out, logSumExp, shape));
+            return Work.of(2 * product, new CausalAttention(query, key, value, null, null, out, logSumExp, shape));
         }
         // The scores again, and the gradients of weights, values, queries and keys.
         return Work.of(5 * product, new CausalAttentionBackward(
-                query, key, value, null, out, logSumExp, operands.normal(queries), operands.zeros(queries),
+                query, key, value, null, null, out, logSumExp, operands.normal(queries), operands.zeros(queries),
                 operands.zeros(keys), operands.zeros(keys), shape, shape.queryRowStride(), shape.keyRowStride(),
                 shape.valueRowStride(), false, false, false));
     }

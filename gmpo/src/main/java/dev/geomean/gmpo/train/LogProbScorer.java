@@ -4,8 +4,8 @@ import dev.geomean.engine.Engine;
 import dev.geomean.engine.Program;
 import dev.geomean.engine.Tensor;
 import dev.geomean.model.Decoder;
-import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /** Log-probabilities and entropies of given responses under a decoder, without gradients. */
 final class LogProbScorer implements AutoCloseable {
@@ -13,9 +13,9 @@ final class LogProbScorer implements AutoCloseable {
 
     private final Engine engine;
     private final int shards;
-    private final ShardPrograms<Memory> programs;
+    private final ShardPrograms<PackedBatch.Size, Memory> programs;
 
-    private record Memory(Tensor ids, Tensor targets, Tensor logProbs, Tensor entropy) {}
+    private record Memory(PackedInputs inputs, Tensor logProbs, Tensor entropy) {}
 
     /**
      * Scores, row by row.
@@ -28,41 +28,44 @@ final class LogProbScorer implements AutoCloseable {
     LogProbScorer(Decoder decoder, int shards, float temperature) {
         this.engine = decoder.engine();
         this.shards = shards;
-        this.programs = new ShardPrograms<>(engine, "score", (inputs, step, shard, rows, time) -> {
-            Tensor ids = inputs.ints(new int[rows * time], rows, time);
-            Tensor targets = inputs.ints(new int[rows * time], rows, time);
+        this.programs = new ShardPrograms<>(engine, "score", (memory, step, shard, size) -> {
+            var inputs = PackedInputs.of(memory, size);
             try (var _ = step.noGrad()) {
-                var result = decoder.logits(step, ids).tokenLogProbs(targets, temperature);
-                return new Memory(ids, targets, step.keep(result.logProbs()), step.keep(result.entropy()));
+                var result = inputs.logits(decoder, step).tokenLogProbs(inputs.targets(), temperature);
+                return new Memory(inputs, step.keep(result.logProbs()), step.keep(result.entropy()));
             }
         });
     }
 
     Scores score(SequenceBatch batch) {
-        int time = batch.time();
         int rows = Math.clamp((batch.rows() + shards - 1) / shards, 1, MAX_ROWS);
         int pieces = (batch.rows() + rows - 1) / rows;
         int used = Math.min(shards, pieces);
-        List<Program<Memory>> programsOf = programs.first(used, rows, time);
-        float[] logProbs = new float[batch.rows() * time];
-        float[] entropy = new float[batch.rows() * time];
+        int[] all = IntStream.range(0, batch.rows()).toArray();
+        List<PackedBatch> packed = PackedBatch.shards(batch, all, rows, pieces);
+        List<Program<Memory>> programsOf = programs.first(used, PackedBatch.size(packed, rows));
+        float[] logProbs = new float[batch.rows() * batch.time()];
+        float[] entropy = new float[batch.rows() * batch.time()];
         engine.workers().forEach(used, (shard, lane) -> {
             Program<Memory> program = programsOf.get(shard);
             Memory memory = program.outputs();
             for (int piece = shard; piece < pieces; piece += used) {
-                int from = piece * rows * time;
-                int to = Math.min(from + rows * time, batch.ids().length);
-                int[] targets = new int[rows * time];
-                Arrays.fill(targets, -1);
-                System.arraycopy(batch.targets(), from, targets, 0, to - from);
-                memory.ids().set(Arrays.copyOf(Arrays.copyOfRange(batch.ids(), from, to), rows * time));
-                memory.targets().set(targets);
+                memory.inputs().set(packed.get(piece));
                 program.run(lane);
-                System.arraycopy(memory.logProbs().toFloats(), 0, logProbs, from, to - from);
-                System.arraycopy(memory.entropy().toFloats(), 0, entropy, from, to - from);
+                int[] sources = packed.get(piece).sources();
+                spread(memory.logProbs().toFloats(), sources, logProbs);
+                spread(memory.entropy().toFloats(), sources, entropy);
             }
         });
         return new Scores(logProbs, entropy);
+    }
+
+    private static void spread(float[] values, int[] sources, float[] to) {
+        for (int i = 0; i < values.length; i++) {
+            if (sources[i] >= 0) {
+                to[sources[i]] = values[i];
+            }
+        }
     }
 
     long memoryBytes() {

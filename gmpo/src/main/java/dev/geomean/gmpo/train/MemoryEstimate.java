@@ -82,25 +82,28 @@ public record MemoryEstimate(List<Part> parts) {
         double updates = 0;
         double largest = 0;
         for (double rows : rowsPerShard(responses, config.update().miniBatches(), shards)) {
-            updates += shards * network.training(rows * time);
-            largest = Math.max(largest, rows * time * network.widest());
+            double tokens = packed(rows, config.rollout().samples(), prompt, answer);
+            updates += shards * network.training(tokens, rows * answer);
+            largest = Math.max(largest, Math.max(tokens, rows * answer) * network.widest());
         }
         double scoredRows = Math.clamp(Math.ceil(responses / shards), 1, SCORED_ROWS);
+        double scoredTokens = packed(scoredRows, config.rollout().samples(), prompt, answer);
         double scorers = Math.min(shards, Math.ceil(responses / scoredRows));
         double heldOut = config.evaluation().prompts();
         double heldOutSamples = heldOut * config.evaluation().samples();
         List<Part> rounds = List.of(
                 part("activations of policy updates", updates, largest,
                         "more --mini-batches, or fewer --prompts or --samples"),
-                part("activations of scoring", 2 * scorers * network.inference(scoredRows * time),
-                        scoredRows * time * network.widest(), "fewer --shards"),
+                part("activations of scoring", 2 * scorers * network.inference(scoredTokens, scoredRows * answer),
+                        Math.max(scoredTokens, scoredRows * answer) * network.widest(), "fewer --shards"),
                 generation(network, prompt, answer, workers, List.of(
                         new Batch(config.rollout().prompts(), config.rollout().samples()),
                         new Batch(heldOut, 1),
                         new Batch(heldOut, config.evaluation().samples()))));
         double warmupRows = Math.ceil(config.warmup().batch() / shards);
         List<Part> warmup = List.of(
-                part("activations of the warm-up", shards * network.training(warmupRows * time),
+                part("activations of the warm-up",
+                        shards * network.training(packed(warmupRows, 1, prompt, answer), warmupRows * answer),
                         warmupRows * time * network.widest(), "a smaller --warmup-batch"),
                 generation(network, prompt, answer, workers, List.of(new Batch(WARMUP_CHECKS, 1))));
         parts.addAll(warmsUp && sum(warmup) > sum(rounds) ? warmup : rounds);
@@ -174,6 +177,15 @@ public record MemoryEstimate(List<Part> parts) {
         sizes.add(Math.ceil(Math.floor(responses / miniBatches) / shards));
         sizes.add(Math.ceil(Math.ceil(responses / miniBatches) / shards));
         return sizes;
+    }
+
+    /** Tokens of some responses, of which those to one prompt share it; a response's last token is only predicted. */
+    private static double packed(double rows, double samples, double prompt, double answer) {
+        // Rows that are not whole groups begin and end within one.
+        double prompts = Math.ceil(rows / samples) + (samples > 1 && rows % samples != 0 ? 1 : 0);
+        double tokens = Math.min(prompts, rows) * prompt + rows * (answer - 1);
+        double step = Math.max(PackedBatch.SMALLEST_STEP, Math.scalb(1.0, Math.getExponent(tokens)) / 8);
+        return Math.ceil(tokens / step) * step;
     }
 
     private static Part generation(Network network, double prompt, double answer, int workers, List<Batch> batches) {
@@ -326,20 +338,27 @@ public record MemoryEstimate(List<Part> parts) {
         }
 
         /** What a forward and a backward pass keep. */
-        double training(double tokens) {
+        double training(double tokens, double predictions) {
             double qkv = queries() + 2 * cacheWidth();
             double layer = 4.0 * config.dim() + qkv + rotated() + queries() + inner() + config.ffnDim()
                     + config.heads() + 4;
-            double ends = 3.0 * config.dim() + 2.0 * config.vocabSize() + 12;
-            return tokens * FLOAT * (config.layers() * layer + ends);
+            double head = config.dim() + 2.0 * config.vocabSize() + 12;
+            return FLOAT * (tokens * (config.layers() * layer + 3.0 * config.dim()) + predictions * head);
+        }
+
+        /** What a forward pass keeps at once, with a head on every token. */
+        double inference(double tokens) {
+            return inference(tokens, tokens);
         }
 
         /** What a forward pass keeps at once. */
-        double inference(double tokens) {
-            double attention = 2.0 * config.dim() + queries() + 2 * cacheWidth() + rotated() + queries();
+        double inference(double tokens, double predictions) {
+            double qkv = queries() + 2 * cacheWidth();
+            // The normalised input is there until queries, keys and values are.
+            double attention = config.dim() + qkv + Math.max(config.dim(), rotated() + queries());
             double mlp = 2.0 * config.dim() + inner() + config.ffnDim();
             double head = config.dim() + config.vocabSize() + 6.0;
-            return tokens * FLOAT * Math.max(Math.max(attention, mlp), head);
+            return FLOAT * Math.max(tokens * Math.max(attention, mlp), tokens * config.dim() + predictions * head);
         }
 
         /** The prompts of a batch of some rows. */

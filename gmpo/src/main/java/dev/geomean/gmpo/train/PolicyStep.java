@@ -6,18 +6,16 @@ import dev.geomean.gmpo.objective.PolicyLossOp;
 import dev.geomean.gmpo.objective.PolicyMetrics;
 import dev.geomean.gmpo.objective.PolicyObjective;
 import dev.geomean.model.Decoder;
-import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** One update of the policy from a mini-batch of scored responses. */
 final class PolicyStep implements AutoCloseable {
     private final ParameterUpdate update;
-    private final ShardPrograms<Memory> programs;
+    private final ShardPrograms<PackedBatch.Size, Memory> programs;
 
     private record Memory(
-            Tensor ids,
-            Tensor targets,
+            PackedInputs inputs,
             Tensor mask,
             Tensor oldLogProbs,
             @Nullable Tensor refLogProbs,
@@ -59,17 +57,18 @@ final class PolicyStep implements AutoCloseable {
             boolean withReference,
             boolean withWeights) {
         this.update = update;
-        this.programs = new ShardPrograms<>(decoder.engine(), "policy", (inputs, step, shard, rows, time) -> {
-            Tensor ids = inputs.ints(new int[rows * time], rows, time);
-            Tensor targets = inputs.ints(new int[rows * time], rows, time);
-            Tensor mask = inputs.ints(new int[rows * time], rows, time);
-            Tensor oldLogProbs = inputs.zeros(rows, time);
-            Tensor refLogProbs = withReference ? inputs.zeros(rows, time) : null;
-            Tensor tokenWeights = withWeights ? inputs.zeros(rows, time) : null;
-            Tensor advantages = inputs.zeros(rows);
-            Tensor denominators = inputs.zeros(2);
+        this.programs = new ShardPrograms<>(decoder.engine(), "policy", (memory, step, shard, size) -> {
+            int rows = size.rows();
+            int time = size.time();
+            var inputs = PackedInputs.of(memory, size);
+            Tensor mask = memory.ints(new int[rows * time], rows, time);
+            Tensor oldLogProbs = memory.zeros(rows, time);
+            Tensor refLogProbs = withReference ? memory.zeros(rows, time) : null;
+            Tensor tokenWeights = withWeights ? memory.zeros(rows, time) : null;
+            Tensor advantages = memory.zeros(rows);
+            Tensor denominators = memory.zeros(2);
             update.gradients(shard).zero(step);
-            Tensor logProbs = decoder.logits(step, ids).tokenLogProbs(targets, temperature).logProbs();
+            Tensor logProbs = inputs.logits(decoder, step).tokenLogProbs(inputs.targets(), temperature).logProbs();
             var result = PolicyLossOp.apply(
                     objective,
                     logProbs,
@@ -77,8 +76,7 @@ final class PolicyStep implements AutoCloseable {
                             oldLogProbs, refLogProbs, mask, advantages, tokenWeights, denominators));
             result.loss().backward(update.gradients(shard));
             return new Memory(
-                    ids,
-                    targets,
+                    inputs,
                     mask,
                     oldLogProbs,
                     refLogProbs,
@@ -90,22 +88,42 @@ final class PolicyStep implements AutoCloseable {
         });
     }
 
+    /** Tokens of the largest shard of some mini-batches: if all are run with this number, they share their programs. */
+    int tokens(SequenceBatch batch, List<int[]> miniBatches) {
+        return miniBatches.stream()
+                .mapToInt(chosen -> PackedBatch.tokens(
+                        PackedBatch.shards(batch, chosen, update.rowsPerShard(chosen.length), update.shards())))
+                .max()
+                .orElseThrow();
+    }
+
+    /** Takes a step that shares its programs with no other; see the other method. */
+    Result run(Scored scored, int[] chosen, int sequences, float learningRate) {
+        return run(scored, chosen, tokens(scored.batch(), List.of(chosen)), sequences, learningRate);
+    }
+
     /**
      * Takes a step.
      *
      * @param scored all responses of a round
      * @param chosen rows of the mini-batch
+     * @param tokens as {@link #tokens} has it
      * @param sequences number of responses that means divide by
      * @param learningRate learning rate
      */
-    Result run(Scored scored, int[] chosen, int sequences, float learningRate) {
+    Result run(Scored scored, int[] chosen, int tokens, int sequences, float learningRate) {
         SequenceBatch batch = scored.batch();
-        int time = batch.time();
         int rows = update.rowsPerShard(chosen.length);
         float[] denominators = {batch.tokens(chosen), sequences};
-        List<Program<Memory>> shards = programs.first(update.shards(), rows, time);
+        List<PackedBatch> packed = PackedBatch.shards(batch, chosen, rows, update.shards());
+        List<Program<Memory>> shards = programs.first(
+                update.shards(), new PackedBatch.Size(rows, batch.responseTime(), tokens));
         for (int shard = 0; shard < shards.size(); shard++) {
-            fill(shards.get(shard).outputs(), scored, chosen, shard * rows, rows, denominators);
+            Memory memory = shards.get(shard).outputs();
+            memory.inputs().set(packed.get(shard));
+            memory.denominators().set(denominators);
+            fill(memory, scored, packed.get(shard).sources());
+            memory.advantages().set(advantages(scored, chosen, shard * rows, rows));
         }
         update.engine().workers().forEach(shards.size(), (shard, lane) -> shards.get(shard).run(lane));
         double loss = 0;
@@ -119,54 +137,37 @@ final class PolicyStep implements AutoCloseable {
     }
 
     /** The captured programs of a mini-batch, one per shard. */
-    List<? extends Program<?>> programs(int rows, int time) {
-        return programs.first(update.shards(), update.rowsPerShard(rows), time);
+    List<? extends Program<?>> programs(PackedBatch.Size size) {
+        return programs.first(update.shards(), size);
     }
 
-    private static void fill(
-            Memory memory, Scored scored, int[] chosen, int first, int rows, float[] denominators) {
-        SequenceBatch batch = scored.batch();
-        int time = batch.time();
-        int[] ids = new int[rows * time];
-        int[] targets = new int[rows * time];
-        int[] mask = new int[rows * time];
-        float[] oldLogProbs = new float[rows * time];
-        float[] refLogProbs = new float[rows * time];
-        float[] tokenWeights = new float[rows * time];
-        float[] advantages = new float[rows];
-        Arrays.fill(targets, -1);
-        for (int i = 0; i < rows && first + i < chosen.length; i++) {
-            int row = chosen[first + i];
-            System.arraycopy(batch.ids(), row * time, ids, i * time, time);
-            System.arraycopy(batch.targets(), row * time, targets, i * time, time);
-            System.arraycopy(scored.oldLogProbs(), row * time, oldLogProbs, i * time, time);
-            copyRow(scored.refLogProbs(), row, refLogProbs, i, time);
-            copyRow(scored.tokenWeights(), row, tokenWeights, i, time);
-            advantages[i] = (float) scored.advantages()[row];
-            for (int t = 0; t < time; t++) {
-                mask[i * time + t] = targets[i * time + t] >= 0 ? 1 : 0;
-            }
+    private static void fill(Memory memory, Scored scored, int[] sources) {
+        int[] mask = new int[sources.length];
+        for (int i = 0; i < sources.length; i++) {
+            mask[i] = sources[i] >= 0 ? 1 : 0;
         }
-        memory.ids().set(ids);
-        memory.targets().set(targets);
         memory.mask().set(mask);
-        memory.oldLogProbs().set(oldLogProbs);
-        memory.advantages().set(advantages);
-        memory.denominators().set(denominators);
-        Tensor reference = memory.refLogProbs();
-        if (reference != null) {
-            reference.set(refLogProbs);
-        }
-        Tensor weights = memory.tokenWeights();
-        if (weights != null) {
-            weights.set(tokenWeights);
+        pick(scored.oldLogProbs(), sources, memory.oldLogProbs());
+        pick(scored.refLogProbs(), sources, memory.refLogProbs());
+        pick(scored.tokenWeights(), sources, memory.tokenWeights());
+    }
+
+    private static void pick(float @Nullable [] from, int[] sources, @Nullable Tensor to) {
+        if (from != null && to != null) {
+            float[] values = new float[sources.length];
+            for (int i = 0; i < values.length; i++) {
+                values[i] = sources[i] >= 0 ? from[sources[i]] : 0;
+            }
+            to.set(values);
         }
     }
 
-    private static void copyRow(float @Nullable [] from, int row, float[] to, int toRow, int time) {
-        if (from != null) {
-            System.arraycopy(from, row * time, to, toRow * time, time);
+    private static float[] advantages(Scored scored, int[] chosen, int first, int rows) {
+        float[] advantages = new float[rows];
+        for (int i = 0; i < rows && first + i < chosen.length; i++) {
+            advantages[i] = (float) scored.advantages()[chosen[first + i]];
         }
+        return advantages;
     }
 
     long memoryBytes() {

@@ -146,6 +146,10 @@ public final class PolicyUpdater implements AutoCloseable {
                     + " is outside the vocabulary of " + decoder.config().vocabSize());
         }
         SequenceBatch responses = batch.scored.batch();
+        if (responses.longest() > decoder.config().maxPositions()) {
+            throw new IllegalArgumentException("policy updater: a sequence of " + responses.longest()
+                    + " tokens is longer than the " + decoder.config().maxPositions() + " positions");
+        }
         int sequences = objective.sequenceDenominator() == SequenceDenominator.ALL
                 ? batch.rows.length
                 : responses.nonEmpty(batch.rows);

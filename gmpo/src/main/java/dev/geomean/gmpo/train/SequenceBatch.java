@@ -18,6 +18,9 @@ record SequenceBatch(int rows, int time, int[] ids, int[] targets, int[] promptL
     /** Sequence lengths are rounded up to a multiple of this, so that a run needs few programs. */
     private static final int TIME_STEP = 4;
 
+    /** As {@link #TIME_STEP}, for responses alone. */
+    private static final int RESPONSE_STEP = 2;
+
     /** A sequence: a prompt and what follows it. */
     record Sequence(int[] prompt, int[] response) {
         static Sequence of(int[] prompt, Completion completion) {
@@ -52,22 +55,43 @@ record SequenceBatch(int rows, int time, int[] ids, int[] targets, int[] promptL
         return new SequenceBatch(rows, time, ids, targets, promptLengths);
     }
 
-    /** Number of predicted tokens in some rows. */
-    int tokens(int[] chosen) {
+    /** Number of predicted tokens in a row. */
+    int responseLength(int row) {
         int tokens = 0;
-        for (int row : chosen) {
-            for (int t = 0; t < time; t++) {
-                tokens += targets[row * time + t] >= 0 ? 1 : 0;
-            }
+        for (int t = 0; t < time; t++) {
+            tokens += targets[row * time + t] >= 0 ? 1 : 0;
         }
         return tokens;
+    }
+
+    /** Positions of the longest sequence. */
+    int longest() {
+        int longest = 0;
+        for (int row = 0; row < rows; row++) {
+            longest = Math.max(longest, promptLengths[row] + Math.max(responseLength(row) - 1, 0));
+        }
+        return longest;
+    }
+
+    /** Predicted tokens of the row that has most, rounded up so that a run needs few programs. */
+    int responseTime() {
+        int longest = 1;
+        for (int row = 0; row < rows; row++) {
+            longest = Math.max(longest, responseLength(row));
+        }
+        return (longest + RESPONSE_STEP - 1) / RESPONSE_STEP * RESPONSE_STEP;
+    }
+
+    /** Number of predicted tokens in some rows. */
+    int tokens(int[] chosen) {
+        return Arrays.stream(chosen).map(this::responseLength).sum();
     }
 
     /** Number of chosen rows with at least one predicted token. */
     int nonEmpty(int[] chosen) {
         int count = 0;
         for (int row : chosen) {
-            count += tokens(new int[] {row}) > 0 ? 1 : 0;
+            count += responseLength(row) > 0 ? 1 : 0;
         }
         return count;
     }

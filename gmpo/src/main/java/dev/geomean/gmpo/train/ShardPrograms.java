@@ -11,37 +11,38 @@ import java.util.stream.IntStream;
 /**
  * Captured programs, one per shard and shape, each with inputs of its own so that shards can run side by side.
  *
+ * @param <S> sizes of a program, with {@code equals} and {@code toString}
  * @param <M> the tensors a program reads and keeps
  */
-final class ShardPrograms<M> implements AutoCloseable {
+final class ShardPrograms<S, M> implements AutoCloseable {
     private final Engine engine;
     private final String name;
-    private final Capture<M> capture;
+    private final Capture<S, M> capture;
     private final Scope inputs;
-    private final Map<Key, Program<M>> programs = new HashMap<>();
+    private final Map<Key<S>, Program<M>> programs = new HashMap<>();
 
-    private record Key(int shard, int rows, int time) {}
+    private record Key<S>(int shard, S size) {}
 
     /**
      * Records one program.
      *
+     * @param <S> sizes of a program
      * @param <M> the tensors a program reads and keeps
      */
-    interface Capture<M> {
+    interface Capture<S, M> {
         /**
          * Computes one shard.
          *
          * @param inputs where input tensors are made
          * @param step where the computation is recorded
          * @param shard number of the shard
-         * @param rows sequences
-         * @param time positions
+         * @param size sizes of the program
          * @return the tensors that the caller sets and reads
          */
-        M record(Scope inputs, Scope step, int shard, int rows, int time);
+        M record(Scope inputs, Scope step, int shard, S size);
     }
 
-    ShardPrograms(Engine engine, String name, Capture<M> capture) {
+    ShardPrograms(Engine engine, String name, Capture<S, M> capture) {
         this.engine = engine;
         this.name = name;
         this.capture = capture;
@@ -49,15 +50,14 @@ final class ShardPrograms<M> implements AutoCloseable {
     }
 
     /** The programs of the first shards, captured if need be. Not from within a piece of work: the map has one user. */
-    List<Program<M>> first(int shards, int rows, int time) {
-        return IntStream.range(0, shards).mapToObj(shard -> get(shard, rows, time)).toList();
+    List<Program<M>> first(int shards, S size) {
+        return IntStream.range(0, shards).mapToObj(shard -> get(shard, size)).toList();
     }
 
-    private Program<M> get(int shard, int rows, int time) {
+    private Program<M> get(int shard, S size) {
         return programs.computeIfAbsent(
-                new Key(shard, rows, time),
-                key -> engine.capture(
-                        name + " " + rows + "x" + time, step -> capture.record(inputs, step, shard, rows, time)));
+                new Key<>(shard, size),
+                key -> engine.capture(name + " " + size, step -> capture.record(inputs, step, shard, size)));
     }
 
     /** Bytes of native memory of all programs, without inputs. */

@@ -14,6 +14,7 @@ import dev.geomean.model.Decoder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -146,16 +147,18 @@ public final class Trainer implements AutoCloseable {
                 advantages.toArray());
         double scoreSeconds = clock.lap();
 
-        // 4. Several updates: each epoch shuffles the responses and cuts them into mini-batches.
+        // 4. Several updates: each epoch shuffles the groups and cuts them into mini-batches. A group stays together, so that
+        // its prompt goes through the network once.
         var summary = new RoundSummary();
         int updates = config.update().miniBatches();
         for (int epoch = 0; epoch < config.update().epochs(); epoch++) {
-            int[] order = shuffled(batch.rows(), round, epoch);
+            List<int[]> miniBatches = miniBatches(problems.size(), samples, round, epoch);
+            int tokens = step.tokens(batch, miniBatches);
             for (int i = 0; i < updates; i++) {
-                int[] chosen = part(order, i, updates);
+                int[] chosen = miniBatches.get(i);
                 int number = (round * config.update().epochs() + epoch) * updates + i;
                 float learningRate = schedule.at(number);
-                PolicyStep.Result result = step.run(scored, chosen, sequences(batch, chosen), learningRate);
+                PolicyStep.Result result = step.run(scored, chosen, tokens, sequences(batch, chosen), learningRate);
                 guard.check(
                         "round " + (round + 1) + ", update " + (epoch * updates + i + 1), result.update());
                 summary.add(result, learningRate);
@@ -264,15 +267,18 @@ public final class Trainer implements AutoCloseable {
         return problems;
     }
 
-    private int[] shuffled(int rows, int round, int epoch) {
-        long position = ((long) round * config.update().epochs() + epoch) * rows;
-        return new CounterRandom(config.seed(), SHUFFLE_STREAM).permutation(rows, position);
-    }
-
-    private static int[] part(int[] order, int index, int parts) {
-        int from = (int) ((long) order.length * index / parts);
-        int to = (int) ((long) order.length * (index + 1) / parts);
-        return Arrays.copyOfRange(order, from, to);
+    /** The rows of each mini-batch: group after group, the groups in random order. */
+    private List<int[]> miniBatches(int groups, int samples, int round, int epoch) {
+        long position = ((long) round * config.update().epochs() + epoch) * groups;
+        int[] order = new CounterRandom(config.seed(), SHUFFLE_STREAM).permutation(groups, position);
+        int[] rows = Arrays.stream(order)
+                .flatMap(group -> IntStream.range(group * samples, (group + 1) * samples))
+                .toArray();
+        int count = config.update().miniBatches();
+        return IntStream.range(0, count)
+                .mapToObj(i -> Arrays.copyOfRange(
+                        rows, (int) ((long) rows.length * i / count), (int) ((long) rows.length * (i + 1) / count)))
+                .toList();
     }
 
     private int sequences(SequenceBatch batch, int[] chosen) {

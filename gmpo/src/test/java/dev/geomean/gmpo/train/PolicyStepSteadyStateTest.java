@@ -57,7 +57,7 @@ class PolicyStepSteadyStateTest {
                 Decoder decoder = Decoder.random(engine, DecoderConfig.llama(13, 8, 1, 2, 1, 8, 16, 1), 5);
                 var update = new ParameterUpdate(decoder, 1, new UpdateRule.AdamW(0.9f, 0.95f, 1e-8f, 0), 1);
                 var step = new PolicyStep(decoder, update, objective, 0.9f, true, true)) {
-            Program<?> program = step.programs(4, 8).getFirst();
+            Program<?> program = step.programs(new PackedBatch.Size(4, 4, 24)).getFirst();
             program.run();
             List<CustomKernel> kernels = program.kernels().stream()
                     .filter(CustomKernel.class::isInstance)

@@ -113,15 +113,15 @@ public final class Tiny {
         }
     }
 
-    /** Prompts and responses of different lengths. */
+    /** Prompts and responses of different lengths; every fifth prompt is the same. */
     static List<SequenceBatch.Sequence> sequences(int count, int vocab) {
         var random = new CounterRandom(23, 0);
         List<SequenceBatch.Sequence> sequences = new ArrayList<>();
         for (int i = 0; i < count; i++) {
-            int[] prompt = new int[2 + i % 3];
+            int[] prompt = new int[2 + i % 5 % 3];
             int[] response = new int[1 + i * 2 % 5];
             for (int t = 0; t < prompt.length; t++) {
-                prompt[t] = (int) (vocab * random.uniform(100L * i + t));
+                prompt[t] = (int) (vocab * random.uniform(i % 5 * 100L + t));
             }
             for (int t = 0; t < response.length; t++) {
                 response[t] = (int) (vocab * random.uniform(100L * i + 50 + t));
