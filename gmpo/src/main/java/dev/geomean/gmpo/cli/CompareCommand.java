@@ -121,7 +121,7 @@ final class CompareCommand implements Callable<Integer> {
         for (String objective : plan.objectives()) {
             plan.seeds().forEach(seed -> runs.add(folder.resolve(Comparison.name(objective, seed))));
         }
-        plan.seeds().forEach(seed -> warmups.add(folder.resolve("warmup-seed" + seed)));
+        plan.seeds().forEach(seed -> warmups.add(folder.resolve(Comparison.warmupName(seed))));
         return runs.stream().anyMatch(run -> new RunFolder(run).exists()) ? runs : warmups;
     }
 
@@ -217,10 +217,7 @@ final class CompareCommand implements Callable<Integer> {
     }
 
     private int finish(Path folder, Comparison comparison) throws IOException {
-        List<RunLog> logs = new ArrayList<>();
-        for (Path path : comparison.folders()) {
-            logs.add(RunLog.read(path));
-        }
+        List<RunLog> logs = comparison.logs();
         Path report = folder.resolve(Report.FILE_NAME);
         Report.of(logs).write(report);
         JsonEvents events = reporting.events();

@@ -1,6 +1,7 @@
 package dev.geomean.gmpo.cli;
 
 import dev.geomean.gmpo.report.RunSummary;
+import dev.geomean.gmpo.run.Definitions;
 import dev.geomean.gmpo.train.RoundMetrics;
 import dev.geomean.gmpo.train.RoundMetrics.HeldOut;
 import dev.geomean.gmpo.train.RunConfig;
@@ -28,8 +29,8 @@ final class JsonEvents {
     void begin(String name, RunConfig config) {
         run = name;
         write("run", JSON.createObjectNode()
-                .put("task", config.task())
-                .put("objective", config.objective().preset())
+                .put("task", Definitions.label(config.task()))
+                .put("objective", Definitions.label(config.objective().preset()))
                 .put("seed", config.seed())
                 .put("rounds", config.rounds()));
     }

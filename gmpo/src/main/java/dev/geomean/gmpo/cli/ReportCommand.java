@@ -49,9 +49,7 @@ final class ReportCommand implements Callable<Integer> {
         }
         List<RunLog> logs = new ArrayList<>();
         for (Path folder : folders) {
-            for (Path run : runs(folder)) {
-                logs.add(RunLog.read(run));
-            }
+            logs.addAll(logs(folder));
         }
         Path file = chosen;
         if (file == null) {
@@ -64,13 +62,13 @@ final class ReportCommand implements Callable<Integer> {
         return 0;
     }
 
-    private List<Path> runs(Path folder) throws IOException {
+    private List<RunLog> logs(Path folder) throws IOException {
         if (Files.isRegularFile(folder.resolve(Comparison.FILE_NAME))) {
-            List<Path> runs = Comparison.open(folder).folders();
-            if (runs.isEmpty()) {
+            List<RunLog> logs = Comparison.open(folder).logs();
+            if (logs.isEmpty()) {
                 throw new ParameterException(spec.commandLine(), folder + ": the comparison has no runs yet");
             }
-            return runs;
+            return logs;
         }
         if (!new RunFolder(folder).exists()) {
             throw new ParameterException(
@@ -78,6 +76,6 @@ final class ReportCommand implements Callable<Integer> {
                             ? ": neither a run (run.json) nor a comparison (comparison.json)"
                             : Files.exists(folder) ? ": is a file, not a folder" : ": no such folder"));
         }
-        return List.of(folder);
+        return List.of(RunLog.read(folder));
     }
 }

@@ -5,6 +5,7 @@ import dev.geomean.engine.io.AtomicFile;
 import dev.geomean.engine.io.AtomicFolder;
 import dev.geomean.engine.io.FileFormatException;
 import dev.geomean.gmpo.json.JsonFile;
+import dev.geomean.gmpo.report.RunLog;
 import dev.geomean.gmpo.run.Definitions;
 import dev.geomean.gmpo.run.FolderLock;
 import dev.geomean.gmpo.run.RunFolder;
@@ -234,7 +235,7 @@ public final class Comparison {
     public List<Run> runs() {
         List<Run> runs = new ArrayList<>();
         for (long seed : plan.seeds()) {
-            String warmup = "warmup-seed" + seed;
+            String warmup = warmupName(seed);
             runs.add(new Run(warmup, plan.warmup(seed), null));
             for (String objective : plan.objectives()) {
                 runs.add(new Run(name(objective, seed), plan.run(objective, seed), warmup));
@@ -253,6 +254,33 @@ public final class Comparison {
                 .flatMap(objective -> plan.seeds().stream().map(seed -> folder.resolve(name(objective, seed))))
                 .filter(path -> new RunFolder(path).exists())
                 .toList();
+    }
+
+    /**
+     * What the runs that are compared have written so far, each with the supervised steps of the warm-up it started from.
+     *
+     * @return logs in the order of {@link #folders}
+     * @throws FileFormatException if a file is malformed
+     * @throws IOException if a file cannot be read
+     */
+    public List<RunLog> logs() throws IOException {
+        List<RunLog> logs = new ArrayList<>();
+        for (Path path : folders()) {
+            RunLog log = RunLog.read(path);
+            var warmup = new RunFolder(folder.resolve(warmupName(log.config().seed())));
+            logs.add(warmup.exists() ? log.withWarmupOf(RunLog.read(warmup.path())) : log);
+        }
+        return logs;
+    }
+
+    /**
+     * Name of the folder of a warm-up.
+     *
+     * @param seed its seed
+     * @return for example {@code warmup-seed0}
+     */
+    public static String warmupName(long seed) {
+        return "warmup-seed" + seed;
     }
 
     /**

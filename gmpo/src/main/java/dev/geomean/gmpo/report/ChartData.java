@@ -21,8 +21,8 @@ import tools.jackson.databind.node.ObjectNode;
  * round that it follows, or at 0.
  */
 final class ChartData {
-    private static final String GMPO_RATIOS = "Fig. 1, 3";
-    private static final String GMPO_TRAINING = "Fig. 4";
+    /** In place of the number of a group. */
+    private static final int ALL_GROUPS = -1;
 
     private static final JsonMapper JSON = new JsonMapper();
 
@@ -74,7 +74,7 @@ final class ChartData {
      * A chart.
      *
      * @param unit label of the vertical axis
-     * @param paper where the GMPO paper shows the same, or empty
+     * @param paper which figure of the GMPO paper shows the same, or empty
      * @param hasTrend whether a line through the noise helps
      * @param isRange whether the lines are the two ends of a range
      * @param bounds for each group its clip bounds, or empty
@@ -136,7 +136,7 @@ final class ChartData {
         }
         add(chart("Held-out accuracy", "fraction of prompts",
                 "Prompts never trained on that the most probable completion solves", Axis.FROM_ZERO,
-                Line.evaluations("greedy", HeldOut::greedyAccuracy)).of(GMPO_TRAINING));
+                Line.evaluations("greedy", HeldOut::greedyAccuracy)).of("figure on validation reward"));
         int k = groups.stream()
                 .flatMap(group -> group.runs().stream())
                 .mapToInt(run -> RunSummary.of(run).k())
@@ -160,22 +160,22 @@ final class ChartData {
                         + (isBounded ? "; dotted: where the objective clips" : ""),
                 Axis.FREE,
                 Line.rounds("smallest", RoundMetrics::logRatioMin),
-                Line.rounds("largest", RoundMetrics::logRatioMax)).of(GMPO_RATIOS).range(bounds));
+                Line.rounds("largest", RoundMetrics::logRatioMax)).of("Fig. 1, on the ratio range").range(bounds));
         rounds("Clipped at the upper bound", "% of tokens", "Tokens whose ratio rose past it, where that helps them",
                 Axis.FROM_ZERO, true, Line.rounds("clipped", metrics -> 100 * metrics.clipFractionHigh()));
         rounds("Clipped at the lower bound", "% of tokens", "Tokens whose ratio fell past it, where that helps them",
                 Axis.FROM_ZERO, true, Line.rounds("clipped", metrics -> 100 * metrics.clipFractionLow()));
         add(chart("Entropy", "nats per token", "Of the policy that samples; lower is more certain", Axis.FROM_ZERO,
-                Line.rounds("entropy", RoundMetrics::entropy)).of(GMPO_TRAINING).withTrend());
+                Line.rounds("entropy", RoundMetrics::entropy)).of("figure on entropy").withTrend());
         add(chart("KL to reference", "nats per token",
                 "k3 estimate of the distance from the policy before the first round", Axis.FROM_ZERO,
-                Line.rounds("KL", RoundMetrics::klToReference)).of(GMPO_TRAINING).withTrend());
+                Line.rounds("KL", RoundMetrics::klToReference)).of("figure on KL divergence").withTrend());
     }
 
     private void optimization() {
         part = "Optimization";
         add(chart("Gradient norm, mean", "norm (log axis)", "Before clipping, over the updates of a round", Axis.LOG,
-                Line.rounds("mean", RoundMetrics::gradNorm)).of(GMPO_TRAINING).withTrend());
+                Line.rounds("mean", RoundMetrics::gradNorm)).of("figure on gradient norm").withTrend());
         add(chart("Gradient norm, largest", "norm (log axis)", "Before clipping, over the updates of a round", Axis.LOG,
                 Line.rounds("largest", RoundMetrics::gradNormMax)).withTrend());
         rounds("Zero-std groups", "% of groups", "Groups whose rewards are all equal, which teach nothing",
@@ -282,12 +282,25 @@ final class ChartData {
         return values;
     }
 
+    private static List<NavigableMap<Integer, Double>> values(RunGroup group, Line line) {
+        return group.runs().stream().map(line.values()).toList();
+    }
+
+    /** Whether all groups have the same steps, because they started from them. */
+    private boolean isShared(Chart chart) {
+        return chart.position() == Position.STEP
+                && groups.size() > 1
+                && groups.stream().map(group -> values(group, chart.lines().getFirst())).distinct().count() == 1;
+    }
+
     /** Adds a chart, unless there is nothing to draw. */
     private void draw(Chart chart, int linesOfPage, ArrayNode drawn) {
+        boolean isShared = isShared(chart);
+        List<RunGroup> shown = isShared ? groups.subList(0, 1) : groups;
         var series = new Series(linesOfPage);
-        for (RunGroup group : groups) {
+        for (RunGroup group : shown) {
             for (Line line : chart.lines()) {
-                series.add(group.runs().stream().map(line.values()).toList());
+                series.add(values(group, line));
             }
         }
         if (series.isEmpty()) {
@@ -297,7 +310,7 @@ final class ChartData {
         node.put("part", chart.part());
         node.put("title", chart.title());
         node.put("unit", chart.unit());
-        node.put("note", chart.note());
+        node.put("note", chart.note() + (isShared ? "; all runs start from it" : ""));
         node.put("paper", chart.paper());
         node.put("position", chart.position().name().toLowerCase(Locale.ROOT));
         node.put("axis", chart.axis().name().toLowerCase(Locale.ROOT));
@@ -306,10 +319,10 @@ final class ChartData {
         node.put("stretch", series.stretch());
         series.positions(node.putArray("x"));
         ArrayNode list = node.putArray("lines");
-        for (int g = 0; g < groups.size(); g++) {
+        for (int g = 0; g < shown.size(); g++) {
             for (int l = 0; l < chart.lines().size(); l++) {
                 ObjectNode line = list.addObject();
-                line.put("group", g);
+                line.put("group", isShared ? ALL_GROUPS : g);
                 line.put("name", chart.lines().get(l).name());
                 line.put("dashed", chart.lines().get(l).isDashed());
                 series.fill(line, g * chart.lines().size() + l, chart.hasTrend());

@@ -13,15 +13,21 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
-/** Reads the lines that are added to a file, each once and only when it is whole. */
+/**
+ * Reads the lines that are added to a file, each once and only when it is whole. A file that was cut back since is read
+ * again from the start, also if it has grown past that place: the last line that was read is not there any more.
+ */
 final class LineTail {
     private static final int LONGEST = 1 << 20;
 
     private final Path file;
     private long position;
     private int lines;
+    /** The last line that was read. */
+    private byte[] last = {};
     private boolean isRewound = true;
 
     /** A line and its number in the file, from 1. */
@@ -52,15 +58,16 @@ final class LineTail {
     void rewind() {
         position = 0;
         lines = 0;
+        last = new byte[0];
         isRewound = true;
     }
 
-    /** The lines since the last call; from the start if the file is shorter than it was, none if there is no file. */
+    /** The lines since the last call; from the start if the file was cut back, none if there is no file. */
     Lines read() throws IOException {
         SmallFile.requireRegular(file);
         List<Line> read = new ArrayList<>();
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-            if (channel.size() < position) {
+            if (!isContinued(channel)) {
                 rewind();
             }
             boolean isFromStart = isRewound;
@@ -74,6 +81,21 @@ final class LineTail {
         }
     }
 
+    /** Whether the last line that was read is still where it was. */
+    private boolean isContinued(FileChannel channel) throws IOException {
+        if (channel.size() < position) {
+            return false;
+        }
+        ByteBuffer there = ByteBuffer.allocate(last.length);
+        long from = position - last.length - 1;
+        while (there.hasRemaining()) {
+            if (channel.read(there, from + there.position()) < 0) {
+                return false;
+            }
+        }
+        return Arrays.equals(there.array(), last);
+    }
+
     private void addLines(InputStream stream, List<Line> read) throws IOException {
         var line = new ByteArrayOutputStream();
         byte[] bytes = new byte[1 << 16];
@@ -84,7 +106,8 @@ final class LineTail {
                     line.write(bytes, from, i - from);
                     position += line.size() + 1;
                     lines++;
-                    String text = StandardCharsets.UTF_8.decode(ByteBuffer.wrap(line.toByteArray())).toString();
+                    last = line.toByteArray();
+                    String text = StandardCharsets.UTF_8.decode(ByteBuffer.wrap(last)).toString();
                     if (!text.isBlank()) {
                         read.add(new Line(lines, text));
                     }

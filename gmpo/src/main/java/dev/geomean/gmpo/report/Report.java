@@ -6,6 +6,7 @@ import dev.geomean.gmpo.train.RunConfig;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.IntSummaryStatistics;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -123,8 +124,8 @@ public final class Report {
         var lead = new StringBuilder();
         lead.append(config.rounds()).append(" rounds of ").append(config.rollout().prompts()).append(" prompts with ");
         lead.append(config.rollout().samples()).append(" completions each, ");
-        lead.append(config.update().miniBatches() * config.update().epochs()).append(" updates per round, after ");
-        lead.append(config.warmup().steps()).append(" supervised steps. ");
+        lead.append(config.update().miniBatches() * config.update().epochs()).append(" updates per round");
+        lead.append(warmup(config)).append(". ");
         List<Long> seeds = first.seeds();
         lead.append(seeds.size() == 1 ? "Seed " : "Seeds ")
                 .append(String.join(", ", seeds.stream().map(String::valueOf).toList()))
@@ -137,5 +138,21 @@ public final class Report {
             lead.append(" Not every run has ended.");
         }
         return lead.toString();
+    }
+
+    /** How long the warm-up took, which may end before its last step, or how long it may take. */
+    private String warmup(RunConfig config) {
+        if (config.warmup().steps() == 0) {
+            return ", without a warm-up";
+        }
+        List<RunLog> runs = groups.stream().flatMap(group -> group.runs().stream()).toList();
+        IntSummaryStatistics steps =
+                runs.stream().mapToInt(run -> run.warmup().size()).summaryStatistics();
+        boolean isKnown = steps.getMin() > 0 && runs.stream().allMatch(run -> run.start() != null);
+        if (!isKnown) {
+            return ", after up to " + config.warmup().steps() + " supervised steps";
+        }
+        String range = steps.getMin() == steps.getMax() ? "" : steps.getMin() + " to ";
+        return ", after " + range + steps.getMax() + " supervised steps";
     }
 }

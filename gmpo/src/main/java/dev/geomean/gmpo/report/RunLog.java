@@ -60,6 +60,16 @@ public record RunLog(
     }
 
     /**
+     * The same with the supervised steps of the run that it started from.
+     *
+     * @param origin what that run has written
+     * @return a copy
+     */
+    public RunLog withWarmupOf(RunLog origin) {
+        return new RunLog(folder, config, origin.warmup, start, rounds, samples, isComplete);
+    }
+
+    /**
      * The last evaluation on held-out prompts.
      *
      * @return that of the last round which has one, or that before the first round, or null

@@ -102,24 +102,32 @@ final class RunTail {
 
     private void readMetrics() throws IOException {
         LineTail.Lines newMetrics = metrics.read();
+        LineTail.Lines newTimes = timings.read();
+        if (newMetrics.isFromStart() && !newTimes.isFromStart()) {
+            timings.rewind();
+            newTimes = timings.read();
+        } else if (newTimes.isFromStart() && !newMetrics.isFromStart() && !newTimes.lines().isEmpty()) {
+            // The rounds that were read before may have other times now.
+            metrics.rewind();
+            newMetrics = metrics.read();
+        }
         if (newMetrics.isFromStart()) {
             warmup.clear();
             rounds.clear();
             untimed.clear();
             start = null;
         }
-        List<Entry> entries = untimed;
-        untimed = new ArrayList<>();
-        for (LineTail.Line line : newMetrics.lines()) {
-            entries.add(new Entry(line, parse(metrics, line)));
-        }
-        LineTail.Lines newTimes = timings.read();
         if (newTimes.isFromStart()) {
             times.clear();
         }
         for (LineTail.Line line : newTimes.lines()) {
             JsonNode object = parse(timings, line);
             times.put(key(object), object);
+        }
+        List<Entry> entries = untimed;
+        untimed = new ArrayList<>();
+        for (LineTail.Line line : newMetrics.lines()) {
+            entries.add(new Entry(line, parse(metrics, line)));
         }
         for (Entry entry : entries) {
             add(entry);

@@ -103,7 +103,7 @@ record Checkpoint(Path folder, State state) {
     }
 
     /**
-     * Writes a checkpoint, then deletes those that need not be kept any longer.
+     * Writes a checkpoint, then deletes those that need not be kept any longer, and damaged ones that the run has passed.
      *
      * @param parent where checkpoints are
      * @throws IOException if writing or deleting fails; the checkpoints before are still there
@@ -250,6 +250,7 @@ record Checkpoint(Path folder, State state) {
 
     private static void prune(Path parent, int kept) throws IOException {
         List<Path> all = newestFirst(parent);
+        removeDamaged(parent, all.getFirst());
         if (all.size() <= kept) {
             return;
         }
@@ -258,6 +259,22 @@ record Checkpoint(Path folder, State state) {
             if (!folder.equals(best)) {
                 AtomicFolder.remove(folder);
             }
+        }
+    }
+
+    /** Removes what was set aside, once the run has come as far again. */
+    private static void removeDamaged(Path parent, Path newest) throws IOException {
+        List<Path> passed;
+        try (Stream<Path> files = Files.list(parent)) {
+            passed = files.filter(file -> file.getFileName().toString().startsWith(DAMAGED))
+                    .filter(file -> {
+                        String name = file.getFileName().toString().substring(DAMAGED.length());
+                        return NAME.matcher(name).matches() && order(parent.resolve(name)) <= order(newest);
+                    })
+                    .toList();
+        }
+        for (Path folder : passed) {
+            AtomicFolder.remove(folder);
         }
     }
 

@@ -43,12 +43,23 @@ record Environment(String backend, String java, String system) {
         return Optional.of(environment);
     }
 
-    /** A line about a back end that rounds differently from that of a run, or empty if it does not. */
-    static Optional<String> difference(RunFolder folder, Engine engine) throws IOException {
+    /** A line about a back end that rounds differently from that of a run, or is not known; empty if it is the same. */
+    static Optional<String> difference(RunFolder folder, Engine engine) {
         String now = engine.backend().name();
-        return read(folder)
-                .filter(begun -> !begun.backend().equals(now))
-                .map(begun -> "the run was begun on '" + begun.backend() + "' and this is '" + now
-                        + "', which rounds differently");
+        try {
+            return read(folder)
+                    .filter(begun -> !begun.backend().equals(now))
+                    .map(begun -> "the run was begun on '" + begun.backend() + "' and this is '" + now
+                            + "', which rounds differently");
+        } catch (IOException e) {
+            // No result depends on the file.
+            return Optional.of("it is not known whether the run was begun on '" + now + "': " + describe(folder, e));
+        }
+    }
+
+    private static String describe(RunFolder folder, IOException e) {
+        String file = folder.path().resolve(FILE_NAME).toString();
+        String message = String.valueOf(e.getMessage());
+        return message.contains(file) ? message : file + ": cannot be read";
     }
 }

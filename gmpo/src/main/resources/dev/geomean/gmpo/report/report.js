@@ -10,7 +10,8 @@
   let zoom = null;
 
   const color = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const groupColor = g => color(data.groups[g].color);
+  const ALL_GROUPS = -1;
+  const groupColor = g => color(g === ALL_GROUPS ? '--text' : data.groups[g].color);
   const alpha = (hex, opacity) => hex + Math.round(opacity * 255).toString(16).padStart(2, '0');
   const isPrinting = () => document.documentElement.classList.contains('light');
   const height = () => isPrinting() ? PRINTED_HEIGHT : HEIGHT;
@@ -192,7 +193,7 @@
     const at = index === null || index === undefined ? spec.x.length - 1 : index;
     const window = hasTrend(spec) ? `, mean of ${spec.window}` : spec.stretch > 1 ? `, ± ${spec.stretch}` : '';
     const parts = [element('span', 'at', `${spec.position} ${spec.x[at]}${window}`)];
-    data.groups.forEach((group, g) => {
+    [ALL_GROUPS, ...data.groups.keys()].forEach(g => {
       if (hidden.has(g)) return;
       const values = [];
       plot.series.forEach((series, i) => {
@@ -205,8 +206,11 @@
       });
       if (values.length === 0) return;
       const entry = element('span');
-      entry.append(swatch(g), values.join(spec.range ? ' … ' : ' / '));
-      entry.title = group.label;
+      if (g !== ALL_GROUPS) {
+        entry.append(swatch(g));
+        entry.title = data.groups[g].label;
+      }
+      entry.append(values.join(spec.range ? ' … ' : ' / '));
       parts.push(entry);
     });
     readout.replaceChildren(...parts);
@@ -229,12 +233,11 @@
         grid = section.appendChild(element('div', 'grid'));
       }
       const box = grid.appendChild(element('div', 'chart'));
-      const head = box.appendChild(element('h4', '', spec.title));
+      box.append(element('h4', '', spec.title), element('p', 'note', spec.note));
       if (spec.paper) {
-        const paper = head.appendChild(element('span', 'paper', `GMPO paper, ${spec.paper}`));
-        paper.title = `Zhao et al., arXiv:2507.20673v3, ${spec.paper}`;
+        const paper = box.appendChild(element('p', 'note paper', `GMPO paper: ${spec.paper}`));
+        paper.title = `The paper has a figure of the same quantity: Zhao et al., arXiv:2507.20673, ${spec.paper}`;
       }
-      box.append(element('p', 'note', spec.note));
       const readout = box.appendChild(element('div', 'readout'));
       const place = box.appendChild(element('div', 'plot'));
       place.setAttribute('role', 'img');

@@ -117,6 +117,16 @@ class OwnFilesTest {
     }
 
     @Test
+    @DisplayName("has its name without the hash in the account for programs")
+    void account() {
+        Result result = run("train", TINY.replace("--quiet", "--json"), "--task-file", task, "--objective-file",
+                objective, "--out",
+                folder.resolve("run"));
+        assertThat(result.err()).isEmpty();
+        assertThat(result.out()).startsWith("{\"type\":\"run\",\"task\":\"Echo\",\"objective\":\"Unclipped\",");
+    }
+
+    @Test
     @DisplayName("that has changed stops a run from going on")
     void changed() throws IOException {
         Path run = trained("--task-file", task, "--objective-file", objective);

@@ -3,6 +3,7 @@ package dev.geomean.gmpo.report;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.geomean.gmpo.train.RoundMetrics;
 import java.io.IOException;
 import java.net.BindException;
 import java.net.InetAddress;
@@ -159,11 +160,11 @@ class LiveReportTest {
         @DisplayName("does not read again what it has read")
         void once() throws IOException {
             Path file = folder.resolve("lines");
-            Files.writeString(file, "abc\n");
+            Files.writeString(file, "abc\nline\n");
             var tail = new LineTail(file);
             tail.read();
-            Files.writeString(file, "xyz\nd\n");
-            assertThat(tail.read()).isEqualTo(lines(false, new LineTail.Line(2, "d")));
+            Files.writeString(file, "xyz\nline\nd\n");
+            assertThat(tail.read()).isEqualTo(lines(false, new LineTail.Line(3, "d")));
         }
 
         @Test
@@ -175,6 +176,18 @@ class LiveReportTest {
             tail.read();
             Files.writeString(file, "a\n");
             assertThat(tail.read()).isEqualTo(lines(true, new LineTail.Line(1, "a")));
+        }
+
+        @Test
+        @DisplayName("starts again where the file was cut back and has grown since")
+        void cutAndGrown() throws IOException {
+            Path file = folder.resolve("lines");
+            Files.writeString(file, "a\nb\n");
+            var tail = new LineTail(file);
+            tail.read();
+            Files.writeString(file, "a\nc\nd\n");
+            assertThat(tail.read()).isEqualTo(lines(
+                    true, new LineTail.Line(1, "a"), new LineTail.Line(2, "c"), new LineTail.Line(3, "d")));
         }
 
         @Test
@@ -196,6 +209,38 @@ class LiveReportTest {
             assertThat(tail.read().rounds()).hasSize(2);
             files.round(2);
             assertThat(tail.read().rounds()).hasSize(3);
+        }
+
+        @Test
+        @DisplayName("takes the times of a resumed run in place of those that were cut off")
+        void times() throws IOException {
+            var files = new RunFiles(folder.resolve("run"), Logs.config("gmpo", 0, 50));
+            var tail = new RunTail(folder.resolve("run"));
+            String first = RunFiles.untimed(0) + RunFiles.untimed(1);
+            Files.writeString(files.metrics(), first);
+            Files.writeString(files.timings(), RunFiles.timing(0, 1) + RunFiles.timing(1, 1));
+            assertThat(tail.read().rounds()).extracting(RoundMetrics::tokensPerSecond).containsExactly(1.0, 1.0);
+            // As long as before: round 1 was done again.
+            Files.writeString(files.metrics(), first + RunFiles.untimed(2));
+            Files.writeString(
+                    files.timings(), RunFiles.timing(0, 1) + RunFiles.timing(1, 2) + RunFiles.timing(2, 2));
+            assertThat(tail.read().rounds())
+                    .extracting(RoundMetrics::tokensPerSecond).containsExactly(1.0, 2.0, 2.0);
+            // Shorter, with the times still to be cut.
+            Files.writeString(files.metrics(), RunFiles.untimed(0));
+            assertThat(tail.read().rounds()).extracting(RoundMetrics::tokensPerSecond).containsExactly(1.0);
+        }
+
+        @Test
+        @DisplayName("loses no round when the times cannot be read for a moment")
+        void malformedTimes() throws IOException {
+            var files = new RunFiles(folder.resolve("run"), Logs.config("gmpo", 0, 50));
+            var tail = new RunTail(folder.resolve("run"));
+            Files.writeString(files.metrics(), RunFiles.untimed(0));
+            Files.writeString(files.timings(), "}\n");
+            assertThatThrownBy(tail::read).isInstanceOf(IOException.class).hasMessageContaining("line 1");
+            Files.writeString(files.timings(), RunFiles.timing(0, 3));
+            assertThat(tail.read().rounds()).extracting(RoundMetrics::tokensPerSecond).containsExactly(3.0);
         }
 
         @Test

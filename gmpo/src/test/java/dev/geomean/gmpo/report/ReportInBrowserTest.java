@@ -28,10 +28,11 @@ class ReportInBrowserTest {
     /** Each canvas has at least this many pixels in the colour of some group. */
     private static final int MIN_PIXELS = 10;
 
-    /** Titles of the charts that show no group's colour. */
+    /** Titles of the charts that show no group's colour, nor that of a line for all groups. */
     private static final String EMPTY_CHARTS = """
-            const hues = JSON.parse(document.getElementById('data').textContent).groups.map(group => {
-              const hex = getComputedStyle(document.documentElement).getPropertyValue(group.color).trim();
+            const colors = JSON.parse(document.getElementById('data').textContent).groups.map(group => group.color);
+            const hues = [...colors, '--text'].map(color => {
+              const hex = getComputedStyle(document.documentElement).getPropertyValue(color).trim();
               return [1, 3, 5].map(i => parseInt(hex.slice(i, i + 2), 16));
             });
             return [...document.querySelectorAll('.chart')].filter(chart => {
@@ -99,6 +100,18 @@ class ReportInBrowserTest {
         assertThat(browser.run("return document.documentElement.scrollWidth")).isEqualTo((long) width);
         assertThat(browser.run("return performance.getEntriesByType('resource').length")).isEqualTo(0L);
         assertThat(browser.console()).isEmpty();
+    }
+
+    @Test
+    @DisplayName("draws the warm-up that all runs start from as one line, and reads it out")
+    void sharedWarmup() throws IOException {
+        browser.resize(1200, 900, false);
+        open(comparison(60));
+        assertThat(browser.run("""
+                const chart = [...document.querySelectorAll('.chart')].at(-1);
+                return [chart.querySelector('h4').textContent, chart.querySelectorAll('.readout .swatch').length,
+                  chart.querySelector('.readout').textContent].join(' | ')"""))
+                .isEqualTo("Warm-up loss | 0 | step 22.25");
     }
 
     @Test
@@ -189,7 +202,7 @@ class ReportInBrowserTest {
                 .isEqualTo("false");
         assertThat(browser.run("""
                 return geomeanReport.plots().every(plot => plot.series.every(series =>
-                  !series.line || series.show === (series.line.group === 1)))""")).isEqualTo(true);
+                  !series.line || series.show === (series.line.group !== 0)))""")).isEqualTo(true);
         assertThat(browser.console()).isEmpty();
     }
 
@@ -275,7 +288,8 @@ class ReportInBrowserTest {
                     "return geomeanReport.plots()[0].data[0].join()")).isEqualTo("1,2,3");
             assertThat(browser.run("return document.getElementById('live').dataset.state")).isEqualTo("on");
             assertThat(browser.run(EMPTY_CHARTS.replace(
-                    "JSON.parse(document.getElementById('data').textContent).groups", "[{ color: '--g0' }]")))
+                    "JSON.parse(document.getElementById('data').textContent).groups", "[{ color: '--g0' }]")
+                    .replace(", '--text'", "")))
                     .isEqualTo(List.of());
         }
         assertThat(browser.becomes("return document.getElementById('live').dataset.state === 'off'")).isTrue();

@@ -57,6 +57,11 @@ class ReportTest {
         throw new AssertionError("no chart " + title);
     }
 
+    private static RunLog withSteps(RunLog log, int steps) {
+        return new RunLog(log.folder(), log.config(), log.warmup().subList(0, steps), log.start(), log.rounds(),
+                log.samples(), log.isComplete());
+    }
+
     @Nested
     @DisplayName("as a page")
     class Page {
@@ -181,6 +186,17 @@ class ReportTest {
         }
 
         @Test
+        @DisplayName("says how many supervised steps there were, or how many there may be")
+        void steps() {
+            RunLog run = Logs.run("gmpo", 0, 3);
+            assertThat(Report.of(List.of(run)).html()).contains("updates per round, after 2 supervised steps.");
+            assertThat(Report.of(List.of(run, withSteps(Logs.run("grpo", 0, 3), 1))).html())
+                    .contains("after 1 to 2 supervised steps.");
+            assertThat(Report.of(List.of(run, withSteps(Logs.run("grpo", 0, 3), 0))).html())
+                    .contains("after up to 1000 supervised steps.");
+        }
+
+        @Test
         @DisplayName("is written to a file")
         void written() throws IOException {
             Path file = folder.resolve(Report.FILE_NAME);
@@ -228,6 +244,18 @@ class ReportTest {
             JsonNode chart = chart(data(page()), "Held-out accuracy");
             assertThat(chart.get("x").toString()).isEqualTo("[0,10,20]");
             assertThat(chart.get("lines").get(0).get("mean").toString()).isEqualTo("[0.15,0.209,0.219]");
+        }
+
+        @Test
+        @DisplayName("has the warm-up once if all objectives start from it, and each its own otherwise")
+        void warmup() {
+            JsonNode shared = chart(data(page()), "Warm-up loss");
+            assertThat(shared.get("lines")).hasSize(1);
+            assertThat(shared.get("lines").get(0).get("group").asInt()).isEqualTo(-1);
+            assertThat(shared.get("note").asString()).endsWith("; all runs start from it");
+            String own = Report.of(List.of(Logs.run("grpo", 0, 3), withSteps(Logs.run("gmpo", 0, 3), 1))).html();
+            assertThat(chart(data(own), "Warm-up loss").get("lines")).extracting(line -> line.get("group").asInt())
+                    .containsExactly(0, 1);
         }
 
         @Test

@@ -25,6 +25,10 @@ final class RunFiles {
         return run.metricsFile();
     }
 
+    Path timings() {
+        return run.timingsFile();
+    }
+
     void round(int round) throws IOException {
         append(line(round));
     }
@@ -32,6 +36,17 @@ final class RunFiles {
     static String line(int round) {
         return JSON.writeValueAsString(Logs.round(round, 0.1 + 0.01 * round, null))
                 .replaceFirst("\\{", "{\"type\":\"round\",") + "\n";
+    }
+
+    /** A line whose times are in the file of timings. */
+    static String untimed(int round) {
+        return line(round).replaceFirst(",\"tokensPerSecond\".*", "}\n");
+    }
+
+    /** The times of a round. */
+    static String timing(int round, double tokensPerSecond) {
+        return "{\"type\":\"round\",\"round\":" + round + ",\"tokensPerSecond\":" + tokensPerSecond
+                + ",\"seconds\":{\"rollout\":1,\"score\":1,\"update\":1,\"evaluate\":0}}\n";
     }
 
     void append(String text) throws IOException {

@@ -29,6 +29,7 @@ import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -479,23 +480,43 @@ class TrainingRunTest {
                 start(1, CONFIG, folder, null, new StopAt(13));
                 Path checkpoint = folder.resolve("checkpoints").resolve("policy-000003");
                 damage.apply(checkpoint.resolve(name));
+                Path aside = checkpoint.resolveSibling("damaged-policy-000003");
                 List<String> warnings = new ArrayList<>();
                 resume(folder, new TrainingListener() {
                     @Override
                     public void warned(String message) {
                         warnings.add(message);
+                        assertThat(aside).isDirectory();
                     }
                 });
                 assertThat(warnings).singleElement().asString()
                         .startsWith("damaged checkpoint set aside: " + checkpoint)
                         .endsWith("; going on from policy-000002")
                         .doesNotContain("\n");
-                Path aside = checkpoint.resolveSibling("damaged-policy-000003");
-                assertThat(aside).isDirectory();
-                dev.geomean.engine.io.AtomicFolder.delete(aside);
+                assertThat(aside).as("once the run has come as far again").doesNotExist();
                 assertSameEnd(folder);
             }
         }
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"CUT_SHORT", "EMPTY"})
+    void aDamagedNoteOfTheEnvironmentStopsNoRun(Damage damage) throws IOException {
+        Path folder = temporary.resolve("run");
+        start(1, CONFIG, folder, null, new StopAt(12));
+        Path file = folder.resolve("environment.json");
+        damage.apply(file);
+        List<String> warnings = new ArrayList<>();
+        resume(folder, new TrainingListener() {
+            @Override
+            public void warned(String message) {
+                warnings.add(message);
+            }
+        });
+        assertThat(warnings).singleElement().asString()
+                .startsWith("it is not known whether the run was begun on '").contains(file.toString())
+                .doesNotContain("\n");
+        assertThat(new RunFolder(folder).isComplete()).isTrue();
     }
 
     @Nested
@@ -527,7 +548,7 @@ class TrainingRunTest {
         }
     }
 
-    private enum Damage {
+    enum Damage {
         FLIPPED_BIT,
         CUT_SHORT,
         REMOVED,
