@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -111,7 +112,7 @@ class LauncherTest {
     void builds_again_after_a_change() throws Exception {
         run(Map.of(), "--version");
         Path changed = Files.createFile(root.resolve("gmpo", "src", "main", "New.java"));
-        Files.setLastModifiedTime(changed, java.nio.file.attribute.FileTime.fromMillis(
+        Files.setLastModifiedTime(changed, FileTime.fromMillis(
                 System.currentTimeMillis() + 5000));
         Result result = run(Map.of(), "--version");
         assertThat(result.err().getFirst()).startsWith("geomean: building");
