@@ -109,6 +109,15 @@ class LauncherTest {
     }
 
     @Test
+    void leaves_out_the_archive_of_another_JDK() throws Exception {
+        run(Map.of(), "--version");
+        Files.writeString(root.resolve("jdk", "release"), "JAVA_VERSION=\"26\"\n");
+        Result result = run(Map.of(), "--version");
+        assertThat(result.err()).containsExactly("another line");
+        assertThat(archives(result)).isEmpty();
+    }
+
+    @Test
     void builds_again_after_a_change() throws Exception {
         run(Map.of(), "--version");
         Path changed = Files.createFile(root.resolve("gmpo", "src", "main", "New.java"));
