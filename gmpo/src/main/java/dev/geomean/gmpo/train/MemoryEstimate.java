@@ -27,6 +27,7 @@ public record MemoryEstimate(List<Part> parts) {
     private static final int GENERATOR_SHARDS = 4;
     private static final int GENERATOR_MIN_ROWS = 8;
     private static final int TRANSPOSED_ROWS = 12;
+    private static final int TRANSPOSED_PARAMETERS = 1 << 26;
     private static final int SCORED_ROWS = 64;
     private static final int TIME_STEP = 4;
     private static final int WARMUP_CHECKS = 512;
@@ -199,7 +200,8 @@ public record MemoryEstimate(List<Part> parts) {
             double rows = Math.clamp(Math.max(parts, Math.min(completions, GENERATOR_MIN_ROWS)), 1, GENERATOR_ROWS);
             double users = Math.min(Math.ceil(completions / rows), workers);
             double distinct = batch.samples() == 0 ? 0 : Math.ceil(rows / batch.samples());
-            bytes += rows < TRANSPOSED_ROWS ? 0 : network.parameters();
+            boolean transposed = rows >= TRANSPOSED_ROWS && network.count() <= TRANSPOSED_PARAMETERS;
+            bytes += transposed ? network.parameters() : 0;
             bytes += users * (network.cache(GENERATOR_ROWS * capacity) + network.prefill(distinct, rows, prompt)
                     + network.decoding(rows));
         }
