@@ -135,6 +135,17 @@ class LauncherTest {
     }
 
     @Test
+    void compiles_kernels_early_but_not_for_those_who_ask_for_help() throws Exception {
+        String early = "-XX:CompileCommand=CompileThresholdScaling,dev.geomean.engine.cpu.*::*,0.05";
+        String quick = "-XX:TieredStopAtLevel=1";
+        assertThat(run(Map.of(), "train", "--rounds", "1").out()).contains(early).doesNotContain(quick);
+        for (String asked : List.of("--help", "-h", "--version", "-V")) {
+            assertThat(run(Map.of(), "train", asked).out()).contains(quick).doesNotContain(early);
+        }
+        assertThat(run(Map.of()).out()).contains(quick);
+    }
+
+    @Test
     void drops_the_notice_of_the_incubator_alone_and_hands_on_the_exit_code() throws Exception {
         run(Map.of(), "--version");
         Result result = run(Map.of("RUN_CODE", "2"), "nonsense");
