@@ -42,6 +42,20 @@ public final class Decoder implements AutoCloseable {
         Tensor attend(int layer, Tensor query, Tensor key, Tensor value, @Nullable Tensor rotaryTable);
     }
 
+    /** How inputs meet weight matrices. */
+    public interface Projection {
+
+        /**
+         * Multiplies.
+         *
+         * @param x {@code [..., in]}
+         * @param weight name of a parameter {@code [out, in]}, one of {@link #projections()}
+         * @param bias {@code [out]}, or null
+         * @return {@code x · weightᵀ + bias}, {@code [..., out]}
+         */
+        Tensor project(Tensor x, String weight, @Nullable Tensor bias);
+    }
+
     private Decoder(Engine engine, DecoderConfig config) {
         checkSize(config);
         this.engine = engine;
@@ -275,6 +289,22 @@ public final class Decoder implements AutoCloseable {
      * @throws IllegalArgumentException if there are more tokens than positions and none are given
      */
     public Tensor hidden(Scope scope, Tensor ids, @Nullable Tensor positions, Attention attention) {
+        return hidden(scope, ids, positions, attention, ownProjection(scope));
+    }
+
+    /**
+     * Final hidden states, normalised, with attention and products of the caller's choice.
+     *
+     * @param scope where the operations happen
+     * @param ids int32 {@code [batch, time]}, each in [0, vocab)
+     * @param positions int32 {@code [batch, time]}: position of each token, for learned positions; null for 0, 1, …
+     * @param attention how queries meet keys and values
+     * @param projection how inputs meet weight matrices
+     * @return {@code [batch, time, dim]}
+     * @throws IllegalArgumentException if there are more tokens than positions and none are given
+     */
+    public Tensor hidden(
+            Scope scope, Tensor ids, @Nullable Tensor positions, Attention attention, Projection projection) {
         if (ids.shape().rank() != 2 || (positions == null && ids.shape().dim(1) > config.maxPositions())) {
             throw new IllegalArgumentException("decoder: expected ids [batch, time <= " + config.maxPositions()
                     + "], not " + ids.shape());
@@ -285,8 +315,9 @@ public final class Decoder implements AutoCloseable {
             x = x.add(positions == null ? table.slice(0, 0, ids.shape().dim(1)) : table.embedding(positions));
         }
         for (int i = 0; i < config.layers(); i++) {
-            x = x.add(attentionBlock(scope, i, norm(scope, ParameterNames.layer(i, "attention_norm"), x), attention));
-            x = x.add(mlp(scope, i, norm(scope, ParameterNames.layer(i, "mlp_norm"), x)));
+            x = x.add(attentionBlock(
+                    scope, i, norm(scope, ParameterNames.layer(i, "attention_norm"), x), attention, projection));
+            x = x.add(mlp(scope, i, norm(scope, ParameterNames.layer(i, "mlp_norm"), x), projection));
         }
         return norm(scope, "final_norm", x);
     }
@@ -299,8 +330,45 @@ public final class Decoder implements AutoCloseable {
      * @return {@code [..., vocab]}
      */
     public Tensor head(Scope scope, Tensor hidden) {
-        String name = config.tiedEmbeddings() ? ParameterNames.EMBEDDING : ParameterNames.HEAD;
-        return hidden.linear(parameter(scope, name), null);
+        return head(hidden, ownProjection(scope));
+    }
+
+    /**
+     * Projects hidden states onto the vocabulary, with a product of the caller's choice.
+     *
+     * @param hidden {@code [..., dim]} from {@link #hidden(Scope, Tensor)}
+     * @param projection how inputs meet weight matrices
+     * @return {@code [..., vocab]}
+     */
+    public Tensor head(Tensor hidden, Projection projection) {
+        return projection.project(hidden, headName(), null);
+    }
+
+    private String headName() {
+        return config.tiedEmbeddings() ? ParameterNames.EMBEDDING : ParameterNames.HEAD;
+    }
+
+    /**
+     * The weight matrices, which inputs are multiplied with.
+     *
+     * @return names of parameters {@code [out, in]}
+     */
+    public List<String> projections() {
+        return parameters.names().stream()
+                .filter(name -> parameters.get(name).shape().rank() == 2)
+                .filter(name -> name.equals(headName())
+                        || !(name.equals(ParameterNames.EMBEDDING) || name.equals(ParameterNames.POSITIONS)))
+                .toList();
+    }
+
+    /**
+     * Products with the parameters themselves.
+     *
+     * @param scope where the operations happen
+     * @return what {@link #hidden(Scope, Tensor)} uses
+     */
+    public Projection ownProjection(Scope scope) {
+        return (x, weight, bias) -> x.linear(parameter(scope, weight), bias);
     }
 
     private Tensor attendToAll(int layer, Tensor query, Tensor key, Tensor value, @Nullable Tensor table) {
@@ -309,13 +377,15 @@ public final class Decoder implements AutoCloseable {
                 : query.rotary(table, null).causalAttention(key.rotary(table, null), value, null);
     }
 
-    private Tensor attentionBlock(Scope scope, int layer, Tensor x, Attention attention) {
+    private Tensor attentionBlock(
+            Scope scope, int layer, Tensor x, Attention attention, Projection projection) {
         int batch = x.shape().dim(0);
         int time = x.shape().dim(1);
         int headDim = config.headDim();
         int width = config.heads() * headDim;
         int kvWidth = config.kvHeads() * headDim;
-        List<Tensor> qkv = linear(scope, ParameterNames.layer(layer, "qkv"), x).split(width, kvWidth, kvWidth);
+        List<Tensor> qkv =
+                linear(scope, ParameterNames.layer(layer, "qkv"), x, projection).split(width, kvWidth, kvWidth);
         Tensor query = qkv.get(0).reshape(batch, time, config.heads(), headDim);
         Tensor key = qkv.get(1).reshape(batch, time, config.kvHeads(), headDim);
         Tensor value = qkv.get(2).reshape(batch, time, config.kvHeads(), headDim);
@@ -326,18 +396,19 @@ public final class Decoder implements AutoCloseable {
         }
         Tensor attended = attention.attend(layer, query, key, value, rotaryTable);
         return linear(
-                scope, ParameterNames.layer(layer, "attention_output"), attended.reshape(batch, time, width));
+                scope, ParameterNames.layer(layer, "attention_output"), attended.reshape(batch, time, width),
+                projection);
     }
 
-    private Tensor mlp(Scope scope, int layer, Tensor x) {
+    private Tensor mlp(Scope scope, int layer, Tensor x, Projection projection) {
         Tensor inner =
                 switch (config.activation()) {
-                    case SWIGLU -> linear(scope, ParameterNames.layer(layer, "gate_up"), x).swiGlu();
-                    case GELU_TANH -> linear(scope, ParameterNames.layer(layer, "mlp_in"), x).gelu();
-                    case GELU_ERF -> linear(scope, ParameterNames.layer(layer, "mlp_in"), x).geluErf();
-                    case RELU -> linear(scope, ParameterNames.layer(layer, "mlp_in"), x).relu();
+                    case SWIGLU -> linear(scope, ParameterNames.layer(layer, "gate_up"), x, projection).swiGlu();
+                    case GELU_TANH -> linear(scope, ParameterNames.layer(layer, "mlp_in"), x, projection).gelu();
+                    case GELU_ERF -> linear(scope, ParameterNames.layer(layer, "mlp_in"), x, projection).geluErf();
+                    case RELU -> linear(scope, ParameterNames.layer(layer, "mlp_in"), x, projection).relu();
                 };
-        return linear(scope, ParameterNames.layer(layer, "mlp_out"), inner);
+        return linear(scope, ParameterNames.layer(layer, "mlp_out"), inner, projection);
     }
 
     private Tensor norm(Scope scope, String name, Tensor x) {
@@ -347,10 +418,10 @@ public final class Decoder implements AutoCloseable {
                 : x.layerNorm(weight, parameter(scope, name + ".bias"), config.normEpsilon());
     }
 
-    private Tensor linear(Scope scope, String name, Tensor x) {
+    private Tensor linear(Scope scope, String name, Tensor x, Projection projection) {
         String bias = name + ".bias";
-        return x.linear(
-                parameter(scope, name + ".weight"), parameters.contains(bias) ? parameter(scope, bias) : null);
+        return projection.project(
+                x, name + ".weight", parameters.contains(bias) ? parameter(scope, bias) : null);
     }
 
     private Tensor parameter(Scope scope, String name) {

@@ -78,12 +78,71 @@ final class AttentionForward {
             return;
         }
         int keys = first + rows;
-        int width = Scores.roundUp(headDim, Tiles.WIDTH);
-        keyPanels = Scores.grow(keyPanels, Transposer.size(headDim, keys));
-        valuePanels = Scores.grow(valuePanels, Panels.rightSize(keys, headDim));
-        result = Scores.grow(result, BLOCK * width);
+        grow(keys, headDim);
         transposer.pack(prefixKey, prefix, key, 4L * keyStride, keyPanels, headDim, keys);
         Scores.packByChunk(prefixValue, prefix, value, valueStride, valuePanels, keys, headDim);
+        attend(query, queryStride, out, outStride, logSumExp, logSumExpStride, group, headDim, first, rows, scale);
+    }
+
+    /**
+     * As {@link #run}, over a cache and without log-sum-exps.
+     *
+     * @param query queries, heads side by side
+     * @param queryStride row stride of the queries
+     * @param key keys of the shared head, {@code [headDim, capacity]}
+     * @param capacity positions of the cache
+     * @param value values of the shared head, from position 0
+     * @param valueStride row stride of the values
+     * @param out output, heads side by side
+     * @param outStride row stride of the output
+     * @param group query heads
+     * @param headDim size of a head
+     * @param first position of the first token
+     * @param rows tokens
+     * @param scale factor on the scores
+     */
+    void runCached(
+            long query,
+            int queryStride,
+            long key,
+            int capacity,
+            long value,
+            int valueStride,
+            long out,
+            int outStride,
+            int group,
+            int headDim,
+            int first,
+            int rows,
+            float scale) {
+        int keys = first + rows;
+        grow(keys, headDim);
+        Panels.right(key, 4L * capacity, keyPanels, 0, headDim, keys);
+        Scores.packByChunk(value, keys, value, valueStride, valuePanels, keys, headDim);
+        attend(query, queryStride, out, outStride, 0, 0, group, headDim, first, rows, scale);
+    }
+
+    private void grow(int keys, int headDim) {
+        keyPanels = Scores.grow(keyPanels, Transposer.size(headDim, keys));
+        valuePanels = Scores.grow(valuePanels, Panels.rightSize(keys, headDim));
+        result = Scores.grow(result, BLOCK * Scores.roundUp(headDim, Tiles.WIDTH));
+    }
+
+    /** Attends to keys and values that are packed. */
+    private void attend(
+            long query,
+            int queryStride,
+            long out,
+            int outStride,
+            long logSumExp,
+            int logSumExpStride,
+            int group,
+            int headDim,
+            int first,
+            int rows,
+            float scale) {
+        int keys = first + rows;
+        int width = Scores.roundUp(headDim, Tiles.WIDTH);
         for (int h = 0; h < group; h++) {
             for (int i = 0; i < rows; i += BLOCK) {
                 int block = Math.min(BLOCK, rows - i);

@@ -195,8 +195,8 @@ final class CpuAttention {
         requireRows("cached attention", "out", k.out(), s, queryWidth, queryWidth);
         require("cached attention", "slots", k.slots(), s.batch());
         require("cached attention", "starts", k.starts(), s.batch());
-        requireCache("cached attention", "keyCache", k.keyCache(), k, kvWidth, s.keyRowStride());
-        requireCache("cached attention", "valueCache", k.valueCache(), k, kvWidth, s.valueRowStride());
+        require("cached attention", "keyCache", k.keyCache(), (long) k.slotCount() * k.capacity() * kvWidth);
+        require("cached attention", "valueCache", k.valueCache(), (long) k.slotCount() * k.capacity() * kvWidth);
         if (isEmpty(s)) {
             return;
         }
@@ -218,10 +218,10 @@ final class CpuAttention {
                 if (s.time() == 1) {
                     decode.run(
                             query + 4 * row * s.queryRowStride() + headOffset,
-                            keys + 4 * slotRow * s.keyRowStride() + kvOffset,
-                            s.keyRowStride(),
-                            values + 4 * slotRow * s.valueRowStride() + kvOffset,
-                            s.valueRowStride(),
+                            keys + 4 * (slotRow * s.kvHeads() + (long) h * k.capacity()) * s.headDim(),
+                            k.capacity(),
+                            values + 4 * slotRow * kvWidth + kvOffset,
+                            kvWidth,
                             out + 4 * row * queryWidth + headOffset,
                             group,
                             s.headDim(),
@@ -229,22 +229,17 @@ final class CpuAttention {
                             s.scale());
                     continue;
                 }
-                forward.run(
+                forward.runCached(
                         query + 4 * row * s.queryRowStride() + headOffset,
                         s.queryRowStride(),
-                        0,
-                        keys + 4 * slotRow * s.keyRowStride() + kvOffset,
-                        s.keyRowStride(),
-                        0,
-                        values + 4 * slotRow * s.valueRowStride() + kvOffset,
-                        s.valueRowStride(),
+                        keys + 4 * (slotRow * s.kvHeads() + (long) h * k.capacity()) * s.headDim(),
+                        k.capacity(),
+                        values + 4 * slotRow * kvWidth + kvOffset,
+                        kvWidth,
                         out + 4 * row * queryWidth + headOffset,
                         queryWidth,
-                        0,
-                        0,
                         group,
                         s.headDim(),
-                        0,
                         start,
                         s.time(),
                         s.scale());
@@ -269,10 +264,18 @@ final class CpuAttention {
         long in = k.in().address();
         long cache = k.cache().address();
         for (int b = 0; b < k.batch(); b++) {
-            long to = (long) Native.getInt(slots + 4L * b) * k.capacity() + Native.getInt(starts + 4L * b);
+            long slot = (long) Native.getInt(slots + 4L * b) * k.capacity();
+            int start = Native.getInt(starts + 4L * b);
             for (int t = 0; t < k.time(); t++) {
                 long from = in + 4 * ((long) b * k.time() + t) * k.inRowStride();
-                Native.copy(from, cache + 4 * (to + t) * k.width(), 4L * k.width());
+                if (k.transposed()) {
+                    long to = cache + 4 * (slot * k.width() + start + t);
+                    for (int c = 0; c < k.width(); c++) {
+                        Native.set(to + 4L * c * k.capacity(), Native.get(from + 4L * c));
+                    }
+                } else {
+                    Native.copy(from, cache + 4 * (slot + start + t) * k.width(), 4L * k.width());
+                }
             }
         }
     }
@@ -375,11 +378,6 @@ final class CpuAttention {
     private static void requireRows(
             String what, String name, Buffer buffer, AttentionShape s, int width, int rowStride) {
         requireStrided(what, name, buffer, (long) s.batch() * s.time(), width, rowStride);
-    }
-
-    private static void requireCache(
-            String what, String name, Buffer buffer, CachedAttention k, int width, int rowStride) {
-        requireStrided(what, name, buffer, (long) k.slotCount() * k.capacity(), width, rowStride);
     }
 
     private static void requireStrided(

@@ -41,6 +41,9 @@ final class CpuMatMul {
     /** Up to so many rows (or columns) of the result, sums in place beat packing the other operand. */
     private static final int FEW_SUMS = 3;
 
+    /** Up to so many rows of the result, packing the right operand costs more than reading it in place. */
+    private static final int DIRECT_ROWS = 32;
+
     private static final int LANES = Native.LANES;
 
     private final Transposer transposer = new Transposer();
@@ -144,6 +147,8 @@ final class CpuMatMul {
         } else if (transposeA && n <= FEW_SUMS) {
             skinny.load(b, transposeB ? 4L * ldb : 4, transposeB ? 4 : 4L * ldb, n, k);
             skinny.sums(a, 4L * lda, m, n, k, c, 4L * ldc, 4, add);
+        } else if (!transposeA && !transposeB && m <= DIRECT_ROWS) {
+            direct(a, b, c, m, n, k, lda, ldb, ldc, add);
         } else {
             packed(a, b, c, m, n, k, transposeA, transposeB, lda, ldb, ldc, add);
         }
@@ -151,6 +156,40 @@ final class CpuMatMul {
 
     private static boolean few(int count, int k) {
         return count <= 2 || (count <= FEW_DOTS && k >= LONG_DOT);
+    }
+
+    /** A product of few rows, with the right operand in place. The sums are those of {@link #packed}. */
+    private void direct(long a, long b, long c, int m, int n, int k, int lda, int ldb, int ldc, boolean add) {
+        int slice = slice(k);
+        int whole = n / Tiles.WIDTH * Tiles.WIDTH;
+        for (int p = 0; p < k; p += slice) {
+            int depth = Math.min(slice, k - p);
+            long bSlice = b + 4L * p * ldb;
+            boolean addSlice = add || p > 0;
+            packLeft(a + 4L * p, 4L * lda, m, depth, false);
+            for (int j = 0; j < whole; j += Tiles.WIDTH) {
+                for (int i = 0; i < m; i += Tiles.ROWS) {
+                    long out = c + 4 * ((long) i * ldc + j);
+                    int height = Math.min(Tiles.ROWS, m - i);
+                    Tiles.direct(left, i * Tiles.STRIDE, bSlice + 4L * j, 4L * ldb, depth, tile, 0, Tiles.WIDTH);
+                    if (addSlice) {
+                        addRows(tile, out, 4L * ldc, height);
+                    } else {
+                        putRows(tile, out, 4L * ldc, height);
+                    }
+                }
+            }
+            if (whole < n) {
+                packRight(bSlice + 4L * whole, 4L * ldb, depth, n - whole, false);
+                block(m, n - whole, depth, false, c + 4L * whole, ldc, addSlice);
+            }
+        }
+    }
+
+    /** The length of the slices that the inner dimension is cut into. */
+    private static int slice(int k) {
+        int slices = (k + Tiles.DEPTH - 1) / Tiles.DEPTH;
+        return roundUp((k + slices - 1) / slices, LANES);
     }
 
     private void packed(
@@ -166,8 +205,7 @@ final class CpuMatMul {
             int ldb,
             int ldc,
             boolean add) {
-        int slices = (k + Tiles.DEPTH - 1) / Tiles.DEPTH;
-        int slice = slices == 0 ? 0 : roundUp((k + slices - 1) / slices, LANES);
+        int slice = slice(k);
         for (int p = 0; p < k; p += slice) {
             int depth = Math.min(slice, k - p);
             long aSlice = a + 4L * p * (transposeA ? lda : 1);

@@ -194,19 +194,21 @@ public sealed interface AttentionKernel extends Kernel {
     }
 
     /**
-     * Writes keys or values of new tokens into a cache: {@code cache[slots[b], starts[b] + t, :] = in[b, t, :]}.
-     * Tokens that would fall at or after {@code capacity} are an error.
+     * Writes keys or values of new tokens into a cache: {@code cache[slots[b], starts[b] + t, :] = in[b, t, :]}, or with
+     * the last two axes exchanged. Tokens that would fall at or after {@code capacity} are an error.
      *
      * @param in {@code [batch, time, width]} with row stride {@code inRowStride}
      * @param slots int32 {@code [batch]}: cache slot of each batch element, all different
      * @param starts int32 {@code [batch]}: position of the first token of each batch element
-     * @param cache {@code [slotCount, capacity, width]}, contiguous
+     * @param cache {@code [slotCount, capacity, width]}, or {@code [slotCount, width, capacity]} if {@code transposed};
+     *     contiguous
      * @param batch batch size
      * @param time new tokens per batch element
      * @param width kvHeads · headDim
      * @param inRowStride row stride of the input
      * @param slotCount sequences in the cache
      * @param capacity positions per sequence
+     * @param transposed whether the positions of the cache lie side by side
      */
     record CacheWrite(
             Buffer in,
@@ -218,7 +220,8 @@ public sealed interface AttentionKernel extends Kernel {
             int width,
             int inRowStride,
             int slotCount,
-            int capacity)
+            int capacity,
+            boolean transposed)
             implements
                 AttentionKernel {
         @Override
@@ -234,15 +237,16 @@ public sealed interface AttentionKernel extends Kernel {
 
     /**
      * Attention of new tokens over a cache that already holds their own keys and values: query {@code (b, t)} at
-     * position {@code p = starts[b] + t} attends to {@code cache[slots[b], 0..p]}.
+     * position {@code p = starts[b] + t} attends to {@code cache[slots[b], 0..p]}. The keys of one element of a head lie
+     * side by side, so that the scores of many positions are sums of whole vectors.
      *
      * @param query {@code [batch, time, heads, headDim]} with row stride {@code shape.queryRowStride}
-     * @param keyCache {@code [slotCount, capacity, kvHeads, headDim]}
+     * @param keyCache {@code [slotCount, kvHeads, headDim, capacity]}
      * @param valueCache {@code [slotCount, capacity, kvHeads, headDim]}
      * @param slots int32 {@code [batch]}
      * @param starts int32 {@code [batch]}
      * @param out {@code [batch, time, heads, headDim]}, contiguous
-     * @param shape sizes; {@code time} is the number of new tokens, key and value row strides are those of the cache
+     * @param shape sizes; {@code time} is the number of new tokens, the row strides of keys and values are not used
      * @param slotCount sequences in the cache
      * @param capacity positions per sequence
      */

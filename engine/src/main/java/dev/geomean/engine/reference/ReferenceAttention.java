@@ -79,8 +79,9 @@ final class ReferenceAttention {
                 }
                 int kvHead = h / (shape.heads() / shape.kvHeads());
                 long queryRow = (long) token * shape.queryRowStride() + (long) h * dim;
-                double denominator = attend(
-                        query, queryRow, key, value, visible[token], (long) kvHead * dim, shape, out, outRow);
+                var keys = new Head(key, (long) kvHead * dim, shape.keyRowStride(), 1);
+                var values = new Head(value, (long) kvHead * dim, shape.valueRowStride(), 1);
+                double denominator = attend(query, queryRow, keys, values, visible[token], shape, out, outRow);
                 logSumExp.set(logSum(shape, token, h), denominator);
             }
         }
@@ -126,17 +127,28 @@ final class ReferenceAttention {
         Values out = Values.of(kernel.out());
         int dim = shape.headDim();
         for (int b = 0; b < shape.batch(); b++) {
-            int firstToken = Math.toIntExact(slots.getIndex(b, kernel.slotCount()) * (long) kernel.capacity());
+            long slot = slots.getIndex(b, kernel.slotCount());
             for (int t = 0; t < shape.time(); t++) {
-                int position = starts.getIndex(b, kernel.capacity()) + t;
+                int[] tokens = IntStream.rangeClosed(0, starts.getIndex(b, kernel.capacity()) + t).toArray();
                 for (int h = 0; h < shape.heads(); h++) {
                     int kvHead = h / (shape.heads() / shape.kvHeads());
+                    long head = slot * shape.kvHeads() + kvHead;
+                    var keys = new Head(key, head * dim * kernel.capacity(), 1, kernel.capacity());
+                    var values = new Head(
+                            value, (slot * kernel.capacity() * shape.kvHeads() + kvHead) * dim,
+                            (long) shape.kvHeads() * dim, 1);
                     long queryRow = ((long) b * shape.time() + t) * shape.queryRowStride() + (long) h * dim;
-                    int[] tokens = IntStream.rangeClosed(firstToken, firstToken + position).toArray();
                     long outRow = (((long) b * shape.time() + t) * shape.heads() + h) * dim;
-                    attend(query, queryRow, key, value, tokens, (long) kvHead * dim, shape, out, outRow);
+                    attend(query, queryRow, keys, values, tokens, shape, out, outRow);
                 }
             }
+        }
+    }
+
+    /** Where the keys or values of a head are: the distance between tokens, and between the elements of one. */
+    private record Head(Values values, long first, long tokenStep, long elementStep) {
+        double get(int token, int d) {
+            return values.get(first + token * tokenStep + d * elementStep);
         }
     }
 
@@ -148,10 +160,9 @@ final class ReferenceAttention {
     private static double attend(
             Values query,
             long queryRow,
-            Values key,
-            Values value,
+            Head keys,
+            Head values,
             int[] tokens,
-            long head,
             AttentionShape shape,
             Values out,
             long outRow) {
@@ -159,7 +170,10 @@ final class ReferenceAttention {
         double[] scores = new double[tokens.length];
         double max = Double.NEGATIVE_INFINITY;
         for (int j = 0; j < tokens.length; j++) {
-            double score = dot(query, queryRow, key, (long) tokens[j] * shape.keyRowStride() + head, dim);
+            double score = 0;
+            for (int d = 0; d < dim; d++) {
+                score += query.get(queryRow + d) * keys.get(tokens[j], d);
+            }
             scores[j] = shape.scale() * score;
             max = Math.max(max, scores[j]);
         }
@@ -170,8 +184,7 @@ final class ReferenceAttention {
         for (int d = 0; d < dim; d++) {
             double mixed = 0;
             for (int j = 0; j < tokens.length; j++) {
-                mixed += Math.exp(scores[j] - max) / sum
-                        * value.get((long) tokens[j] * shape.valueRowStride() + head + d);
+                mixed += Math.exp(scores[j] - max) / sum * values.get(tokens[j], d);
             }
             out.set(outRow + d, mixed);
         }
@@ -236,9 +249,11 @@ final class ReferenceAttention {
                             "cache: position " + position + " is outside a capacity of " + kernel.capacity());
                 }
                 long from = ((long) b * kernel.time() + t) * kernel.inRowStride();
-                long to = (slot * kernel.capacity() + position) * kernel.width();
                 for (int c = 0; c < kernel.width(); c++) {
-                    cache.set(to + c, in.get(from + c));
+                    long to = kernel.transposed()
+                            ? (slot * kernel.width() + c) * kernel.capacity() + position
+                            : (slot * kernel.capacity() + position) * kernel.width() + c;
+                    cache.set(to, in.get(from + c));
                 }
             }
         }

@@ -241,8 +241,8 @@ class CpuAttentionTest {
         Buffer valueCache = filled(4 * capacity * kvWidth, Float.NaN);
         Buffer slots = buffer(new int[] {3, 1});
         // The second sequence is one step ahead of the first, so positions differ within the batch.
-        write(keyCache, k, slots, 0, 0, step, c, kvWidth, capacity);
-        write(valueCache, v, slots, 0, 0, step, c, kvWidth, capacity);
+        write(keyCache, k, slots, 0, 0, step, c, kvWidth, capacity, true);
+        write(valueCache, v, slots, 0, 0, step, c, kvWidth, capacity, false);
         for (int t = 0; t + 2 * step <= time; t += step) {
             int[] starts = {t, t + step};
             Buffer startBuffer = buffer(starts);
@@ -250,8 +250,8 @@ class CpuAttentionTest {
             for (int b = 0; b < 2; b++) {
                 System.arraycopy(q, (b * time + starts[b]) * qWidth, in, b * step * qWidth, step * qWidth);
             }
-            write(keyCache, k, slots, t, t + step, step, c, kvWidth, capacity);
-            write(valueCache, v, slots, t, t + step, step, c, kvWidth, capacity);
+            write(keyCache, k, slots, t, t + step, step, c, kvWidth, capacity, true);
+            write(valueCache, v, slots, t, t + step, step, c, kvWidth, capacity, false);
             Buffer out = filled(in.length, Float.NaN);
             var shape = new AttentionShape(2, step, heads, kvHeads, headDim, qWidth, kvWidth, kvWidth, s.scale());
             attention.run(new CachedAttention(
@@ -267,12 +267,14 @@ class CpuAttentionTest {
     }
 
     private void write(
-            Buffer cache, float[] rows, Buffer slots, int t0, int t1, int step, Case c, int width, int cap) {
+            Buffer cache, float[] rows, Buffer slots, int t0, int t1, int step, Case c, int width, int cap,
+            boolean transposed) {
         var in = new float[2 * step * width];
         System.arraycopy(rows, t0 * width, in, 0, step * width);
         System.arraycopy(rows, (c.time + t1) * width, in, step * width, step * width);
         attention.run(new CacheWrite(
-                buffer(in), slots, buffer(new int[] {t0, t1}), cache, 2, step, width, width, 4, cap));
+                buffer(in), slots, buffer(new int[] {t0, t1}), cache, 2, step, width, width, 4, cap,
+                transposed));
     }
 
     @Test
@@ -341,10 +343,21 @@ class CpuAttentionTest {
             Buffer in = buffer(new float[] {1, 2, 0, 3, 4, 0, 5, 6, 0, 7, 8, 0});
             Buffer cache = filled(3 * 4 * 2, -1);
             Buffer slots = buffer(new int[] {2, 0});
-            attention.run(new CacheWrite(in, slots, buffer(new int[] {0, 2}), cache, 2, 2, 2, 3, 3, 4));
+            attention.run(new CacheWrite(in, slots, buffer(new int[] {0, 2}), cache, 2, 2, 2, 3, 3, 4, false));
             assertThat(cache.toFloats())
                     .containsExactly(
                             -1, -1, -1, -1, 5, 6, 7, 8, -1, -1, -1, -1, -1, -1, -1, -1, 1, 2, 3, 4, -1, -1, -1, -1);
+        }
+
+        @Test
+        void goToPositionsSideBySide() {
+            Buffer in = buffer(new float[] {1, 2, 0, 3, 4, 0, 5, 6, 0, 7, 8, 0});
+            Buffer cache = filled(3 * 4 * 2, -1);
+            Buffer slots = buffer(new int[] {2, 0});
+            attention.run(new CacheWrite(in, slots, buffer(new int[] {0, 2}), cache, 2, 2, 2, 3, 3, 4, true));
+            assertThat(cache.toFloats())
+                    .containsExactly(
+                            -1, -1, 5, 7, -1, -1, 6, 8, -1, -1, -1, -1, -1, -1, -1, -1, 1, 3, -1, -1, 2, 4, -1, -1);
         }
 
         @Test
@@ -354,7 +367,8 @@ class CpuAttentionTest {
             for (int[] slotsAndStarts : new int[][] {{0, 2, 0, 0}, {0, -1, 0, 0}, {0, 1, 0, 3}, {0, 1, 0, -1}}) {
                 Buffer slots = buffer(new int[] {slotsAndStarts[0], slotsAndStarts[1]});
                 Buffer starts = buffer(new int[] {slotsAndStarts[2], slotsAndStarts[3]});
-                assertThatThrownBy(() -> attention.run(new CacheWrite(in, slots, starts, cache, 2, 1, 2, 2, 2, 3)))
+                assertThatThrownBy(
+                        () -> attention.run(new CacheWrite(in, slots, starts, cache, 2, 1, 2, 2, 2, 3, false)))
                         .isInstanceOf(IndexOutOfBoundsException.class)
                         .hasMessageContaining("of batch element 1");
             }

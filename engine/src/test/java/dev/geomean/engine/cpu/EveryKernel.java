@@ -408,7 +408,10 @@ final class EveryKernel {
         Arrays.fill(positions, start);
         Buffer starts = memory.ints(positions);
         Buffer in = floats((long) batch * time * kvWidth);
-        add(new CacheWrite(in, slots, starts, keys, batch, time, kvWidth, kvWidth, batch + 1, capacity));
+        for (boolean transposed : BOTH) {
+            add(new CacheWrite(in, slots, starts, keys, batch, time, kvWidth, kvWidth, batch + 1, capacity,
+                    transposed));
+        }
         var step = new AttentionShape(
                 batch, time, shape.heads(), shape.kvHeads(), shape.headDim(), width, kvWidth, kvWidth, shape.scale());
         Buffer query = floats((long) batch * time * width);

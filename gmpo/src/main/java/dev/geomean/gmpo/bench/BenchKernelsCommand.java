@@ -33,6 +33,8 @@ final class BenchKernelsCommand implements Callable<Integer> {
     @Mixin
     private MeasureOptions measure;
 
+    private @Nullable MachinePeak peak;
+
     @Override
     public Integer call() {
         DecoderWork work = decoder.work(measure);
@@ -50,10 +52,9 @@ final class BenchKernelsCommand implements Callable<Integer> {
                 Results.Column.number("bytes_per_s", "GB/s", 1e9, 1),
                 Results.Column.number("fraction_of_bandwidth", "% of memory", 0.01, 1),
                 Results.Column.number("alloc_bytes_per_step", "heap B/run", 1, 0));
-        MachinePeak peak = MachinePeak.measure(threads, BANDWIDTH_BYTES);
         try (Engine engine = Engine.cpu(threads)) {
             for (KernelCase kernel : cases) {
-                results.print(row(engine, kernel, work, threads, peak, budget));
+                results.print(row(engine, kernel, work, threads, budget));
             }
         }
         return 0;
@@ -73,8 +74,16 @@ final class BenchKernelsCommand implements Callable<Integer> {
         return all.stream().filter(kernel -> names.contains(kernel.name())).toList();
     }
 
+    /** Measured after the first kernel, so that the memory it takes does not count as that kernel's. */
+    private MachinePeak peak(int threads) {
+        if (peak == null) {
+            peak = MachinePeak.measure(threads, BANDWIDTH_BYTES);
+        }
+        return peak;
+    }
+
     private Results.Row row(
-            Engine engine, KernelCase kernel, DecoderWork work, int threads, MachinePeak peak, Timings.Budget budget) {
+            Engine engine, KernelCase kernel, DecoderWork work, int threads, Timings.Budget budget) {
         OptionalLong before = ProcessMemory.currentBytes();
         try (var operands = new Operands()) {
             List<KernelCase.Work> parts = kernel.make(operands, work, threads);
@@ -83,20 +92,22 @@ final class BenchKernelsCommand implements Callable<Integer> {
             try (var kernels = new ParallelKernels(
                     engine, parts.stream().map(KernelCase.Work::kernels).toList())) {
                 Timings timings = Timings.measure(kernels::run, budget);
+                OptionalLong most = ProcessMemory.peakBytes();
+                MachinePeak limits = peak(threads);
                 double seconds = timings.seconds().median();
                 Results.Row row = decoder.row("kernels", work, threads)
                         .with("kernel", kernel.name())
                         .withRate("calls_per_s", 1, timings)
                         .with("seconds_per_step", seconds)
                         .with("bytes_per_s", bytes / seconds)
-                        .with("fraction_of_bandwidth", bytes / seconds / peak.triadBytes())
+                        .with("fraction_of_bandwidth", bytes / seconds / limits.triadBytes())
                         .with("rss_before_bytes", before)
-                        .with("peak_rss_bytes", ProcessMemory.peakBytes())
+                        .with("peak_rss_bytes", most)
                         .with("alloc_bytes_per_step", timings.allocatedBytes());
                 return flops == 0
                         ? row
                         : row.with("gflops", flops / seconds * 1e-9)
-                                .with("fraction_of_peak", flops / seconds / peak.flops());
+                                .with("fraction_of_peak", flops / seconds / limits.flops());
             }
         }
     }

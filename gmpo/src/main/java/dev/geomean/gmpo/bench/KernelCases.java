@@ -153,7 +153,7 @@ public final class KernelCases {
                 upTo(operands, work.batch()),
                 all(operands, work.batch(), work.seq() - 1),
                 operands.zeros((long) work.tokens() * width),
-                work.batch(), 1, width, width, work.batch(), work.seq());
+                work.batch(), 1, width, width, work.batch(), work.seq(), true);
         return new Work(List.of(kernel), 0, 2.0 * Float.BYTES * work.batch() * width);
     }
 

@@ -25,9 +25,12 @@ public record MemoryEstimate(List<Part> parts) {
     private static final double MIB = 1 << 20;
     private static final int GENERATOR_ROWS = 128;
     private static final int GENERATOR_SHARDS = 4;
+    private static final int GENERATOR_MIN_ROWS = 8;
+    private static final int TRANSPOSED_ROWS = 12;
+    private static final int TRANSPOSED_PARAMETERS = 1 << 26;
     private static final int SCORED_ROWS = 64;
     private static final int TIME_STEP = 4;
-    private static final int WARMUP_CHECKS = 256;
+    private static final int WARMUP_CHECKS = 512;
 
     /** Classes, code of the JIT compiler, buffers: what the process takes without any tensor. */
     private static final double PROCESS = 160 * MIB;
@@ -193,9 +196,12 @@ public record MemoryEstimate(List<Part> parts) {
         double capacity = Math.ceil(prompt / TIME_STEP) * TIME_STEP + answer;
         for (Batch batch : batches) {
             double completions = batch.prompts() * batch.samples();
-            double rows = Math.clamp(Math.ceil(completions / GENERATOR_SHARDS), 1, GENERATOR_ROWS);
+            double parts = Math.ceil(completions / GENERATOR_SHARDS);
+            double rows = Math.clamp(Math.max(parts, Math.min(completions, GENERATOR_MIN_ROWS)), 1, GENERATOR_ROWS);
             double users = Math.min(Math.ceil(completions / rows), workers);
             double distinct = batch.samples() == 0 ? 0 : Math.ceil(rows / batch.samples());
+            boolean transposed = rows >= TRANSPOSED_ROWS && network.count() <= TRANSPOSED_PARAMETERS;
+            bytes += transposed ? network.parameters() : 0;
             bytes += users * (network.cache(GENERATOR_ROWS * capacity) + network.prefill(distinct, rows, prompt)
                     + network.decoding(rows));
         }

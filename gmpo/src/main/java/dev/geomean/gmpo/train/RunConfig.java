@@ -533,7 +533,7 @@ public record RunConfig(
                 "addition",
                 0,
                 new Model("gpt2", 3, 96, 4, 4, 384),
-                new Warmup(1000, 128, 3e-3, 50, 0.2),
+                new Warmup(1000, 128, 1e-3, 50, 0.2),
                 new Rollout(64, 8, 1, 0, 1, 0),
                 Objective.of(preset),
                 new Update(8, 1, 2e-4, "constant", 0, 0.9, 0.95, 1e-8, 0, 1),

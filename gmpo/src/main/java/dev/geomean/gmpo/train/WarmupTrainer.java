@@ -18,7 +18,7 @@ import java.util.List;
 public final class WarmupTrainer implements AutoCloseable {
     private static final long SEED_SALT = 0x7761726D757021L;
     private static final int CHECK_STEPS = 10;
-    private static final int CHECK_PROBLEMS = 256;
+    private static final int CHECK_PROBLEMS = 512;
 
     private final RunConfig config;
     private final Policy policy;

@@ -4,6 +4,7 @@ import dev.geomean.engine.Engine;
 import dev.geomean.model.Decoder;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Generates completions for many prompts at once: prompts are cut into shards that workers take on side by side, each
@@ -16,9 +17,19 @@ public final class Generator implements AutoCloseable {
     private static final int MAX_ROWS = 128;
     private static final int MIN_SHARDS = 4;
 
+    /** A shard has at least so many rows, if there are enough: each reads all weights at every step. */
+    private static final int MIN_ROWS = 8;
+
+    /** Fewer rows are as fast with the weights as they are. */
+    private static final int TRANSPOSED_ROWS = 12;
+
+    /** Larger decoders are not copied. */
+    private static final int TRANSPOSED_PARAMETERS = 1 << 26;
+
     private final Decoder decoder;
     private final Limits limits;
     private final List<Shard> shards = new ArrayList<>();
+    private @Nullable TransposedWeights transposed;
     private boolean closed;
 
     /**
@@ -99,7 +110,8 @@ public final class Generator implements AutoCloseable {
             return List.of();
         }
         Engine engine = decoder.engine();
-        int rows = Math.clamp((prompts.size() + MIN_SHARDS - 1) / MIN_SHARDS, 1, MAX_ROWS);
+        int rows = rows(prompts.size());
+        TransposedWeights weights = weights(rows);
         int pieces = (prompts.size() + rows - 1) / rows;
         int workers = Math.min(pieces, engine.workers().count());
         while (shards.size() < workers) {
@@ -110,10 +122,28 @@ public final class Generator implements AutoCloseable {
             for (int piece = worker; piece < pieces; piece += workers) {
                 int from = piece * rows;
                 List<Prompt> part = prompts.subList(from, Math.min(from + rows, prompts.size()));
-                shards.get(worker).generate(part, seed, lane, completions, from);
+                shards.get(worker).generate(part, seed, weights, lane, completions, from);
             }
         });
         return List.of(completions);
+    }
+
+    private static int rows(int prompts) {
+        int parts = (prompts + MIN_SHARDS - 1) / MIN_SHARDS;
+        return Math.clamp(Math.max(parts, Math.min(prompts, MIN_ROWS)), 1, MAX_ROWS);
+    }
+
+    private @Nullable TransposedWeights weights(int rows) {
+        if (rows < TRANSPOSED_ROWS || decoder.parameters().count() > TRANSPOSED_PARAMETERS) {
+            return null;
+        }
+        TransposedWeights weights = transposed;
+        if (weights == null) {
+            weights = new TransposedWeights(decoder);
+            transposed = weights;
+        }
+        weights.refresh();
+        return weights;
     }
 
     private void check(Prompt prompt) {
@@ -137,7 +167,8 @@ public final class Generator implements AutoCloseable {
      * @return bytes
      */
     public long memoryBytes() {
-        return shards.stream().mapToLong(Shard::memoryBytes).sum();
+        TransposedWeights weights = transposed;
+        return shards.stream().mapToLong(Shard::memoryBytes).sum() + (weights == null ? 0 : weights.memoryBytes());
     }
 
     /** Frees caches and programs. */
@@ -146,5 +177,8 @@ public final class Generator implements AutoCloseable {
         closed = true;
         shards.forEach(Shard::close);
         shards.clear();
+        if (transposed != null) {
+            transposed.close();
+        }
     }
 }

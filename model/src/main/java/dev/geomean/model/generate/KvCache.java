@@ -14,8 +14,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Keys and values of past tokens: for each layer {@code [slots, capacity, kvHeads, headDim]}, one slot a sequence.
- * Rotary positions are applied before keys are stored.
+ * Keys and values of past tokens, one slot a sequence: for each layer keys {@code [slots, kvHeads, headDim, capacity]} and
+ * values {@code [slots, capacity, kvHeads, headDim]}, as {@link CachedAttention} takes them. Rotary positions are applied before keys are stored.
  */
 final class KvCache implements AutoCloseable {
     private final Scope scope;
@@ -29,7 +29,7 @@ final class KvCache implements AutoCloseable {
         this.slots = slots;
         this.capacity = capacity;
         for (int i = 0; i < config.layers(); i++) {
-            keys.add(scope.zeros(slots, capacity, config.kvHeads(), config.headDim()));
+            keys.add(scope.zeros(slots, config.kvHeads(), config.headDim(), capacity));
             values.add(scope.zeros(slots, capacity, config.kvHeads(), config.headDim()));
         }
     }
@@ -49,19 +49,21 @@ final class KvCache implements AutoCloseable {
     Decoder.Attention prefill(Scope step, Tensor promptOf, Tensor slotOf, Tensor starts) {
         return (layer, query, key, value, table) -> {
             Tensor positioned = rotate(key, table, null);
-            write(step, positioned, promptOf, keys.get(layer), slotOf, starts);
-            write(step, value, promptOf, values.get(layer), slotOf, starts);
+            write(step, positioned, promptOf, keys.get(layer), slotOf, starts, true);
+            write(step, value, promptOf, values.get(layer), slotOf, starts, false);
             return rotate(query, table, null).causalAttention(positioned, value, null);
         };
     }
 
-    private void write(Scope step, Tensor heads, Tensor promptOf, Tensor cache, Tensor slotOf, Tensor starts) {
+    private void write(
+            Scope step, Tensor heads, Tensor promptOf, Tensor cache, Tensor slotOf, Tensor starts,
+            boolean transposed) {
         int prompts = heads.shape().dim(0);
         int time = heads.shape().dim(1);
         int kvHeads = heads.shape().dim(2);
         int headDim = heads.shape().dim(3);
         Tensor each = heads.reshape(prompts, time * kvHeads * headDim).contiguous().embedding(promptOf);
-        write(step, each.reshape(promptOf.shape().dim(0), time, kvHeads, headDim), cache, slotOf, starts);
+        write(step, each.reshape(promptOf.shape().dim(0), time, kvHeads, headDim), cache, slotOf, starts, transposed);
     }
 
     /**
@@ -74,14 +76,14 @@ final class KvCache implements AutoCloseable {
     Decoder.Attention attention(Scope step, Tensor slotOf, Tensor starts) {
         return (layer, query, key, value, table) -> {
             Tensor positioned = rotate(query, table, starts);
-            write(step, rotate(key, table, starts), keys.get(layer), slotOf, starts);
-            write(step, value, values.get(layer), slotOf, starts);
+            write(step, rotate(key, table, starts), keys.get(layer), slotOf, starts, true);
+            write(step, value, values.get(layer), slotOf, starts, false);
             Tensor rows = positioned.rowStride(2) >= 0 ? positioned : positioned.contiguous();
             int batch = rows.shape().dim(0);
             int time = rows.shape().dim(1);
             int heads = rows.shape().dim(2);
             int headDim = rows.shape().dim(3);
-            int kvHeads = keys.get(layer).shape().dim(2);
+            int kvHeads = keys.get(layer).shape().dim(1);
             Tensor out = step.allocate("cached_attention", DType.FLOAT32, rows.shape());
             step.run(new CachedAttention(
                     rows.buffer(),
@@ -110,7 +112,8 @@ final class KvCache implements AutoCloseable {
         return table == null ? heads : heads.rotary(table, starts);
     }
 
-    private void write(Scope step, Tensor heads, Tensor cache, Tensor slotOf, Tensor starts) {
+    private void write(
+            Scope step, Tensor heads, Tensor cache, Tensor slotOf, Tensor starts, boolean transposed) {
         Tensor rows = heads.rowStride(2) >= 0 ? heads : heads.contiguous();
         step.run(new CacheWrite(
                 rows.buffer(),
@@ -122,7 +125,8 @@ final class KvCache implements AutoCloseable {
                 rows.shape().dim(2) * rows.shape().dim(3),
                 rows.rowStride(2),
                 slots,
-                capacity));
+                capacity,
+                transposed));
     }
 
     long memoryBytes() {

@@ -14,6 +14,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One batch of sequences being decoded by one worker: a cache, captured programs for the prompts and
@@ -40,9 +41,11 @@ final class Shard implements AutoCloseable {
     private final Tensor logProbs;
     private final Tensor prompt;
     private final Map<PrefillShape, Prefill> prefills = new HashMap<>();
-    private final Map<Integer, Program<Tensor>> decodes = new HashMap<>();
+    private final Map<DecodeShape, Program<Tensor>> decodes = new HashMap<>();
 
-    private record PrefillShape(int prompts, int rows, int time) {}
+    private record PrefillShape(int prompts, int rows, int time, boolean transposed) {}
+
+    private record DecodeShape(int rows, boolean transposed) {}
 
     private record Prefill(Tensor ids, Tensor last, Program<Tensor> program) {}
 
@@ -87,7 +90,13 @@ final class Shard implements AutoCloseable {
         return Math.min(rounded, Math.max(decoder.config().maxPositions() - limits.maxNewTokens(), length));
     }
 
-    void generate(List<Prompt> prompts, long seedValue, Backend.Lane lane, Completion[] results, int offset) {
+    void generate(
+            List<Prompt> prompts,
+            long seedValue,
+            @Nullable TransposedWeights weights,
+            Backend.Lane lane,
+            Completion[] results,
+            int offset) {
         int count = prompts.size();
         int[] rowOf = new int[maxRows];
         int[] slotOf = new int[maxRows];
@@ -105,7 +114,7 @@ final class Shard implements AutoCloseable {
         streams.set(streamWords);
         slots.set(slotOf);
         draws.set(new int[maxRows]);
-        prefill(prompts, lane);
+        prefill(prompts, weights, lane);
         for (int row = 0; row < count; row++) {
             position[row] = prompts.get(row).tokens().length;
         }
@@ -160,7 +169,7 @@ final class Shard implements AutoCloseable {
                 starts.set(position);
                 tokens.set(drawn);
             }
-            decode(batch).run(lane);
+            decode(batch, weights).run(lane);
             for (int i = 0; i < batch; i++) {
                 position[i]++;
             }
@@ -174,7 +183,7 @@ final class Shard implements AutoCloseable {
     }
 
     /** Runs the prompts through the network, each distinct one once, and draws the first token of every row. */
-    private void prefill(List<Prompt> prompts, Backend.Lane lane) {
+    private void prefill(List<Prompt> prompts, @Nullable TransposedWeights weights, Backend.Lane lane) {
         List<int[]> distinct = new ArrayList<>();
         int[] promptOf = new int[maxRows];
         int longest = 1;
@@ -190,8 +199,8 @@ final class Shard implements AutoCloseable {
         int time = promptBucket(longest);
         int rows = rowBucket(prompts.size());
         int count = rowBucket(distinct.size());
-        Prefill prefill =
-                prefills.computeIfAbsent(new PrefillShape(count, rows, time), this::capturePrefill);
+        Prefill prefill = prefills.computeIfAbsent(
+                new PrefillShape(count, rows, time, weights != null), shape -> capturePrefill(shape, weights));
         int[] ids = new int[count * time];
         int[] last = new int[count];
         for (int i = 0; i < distinct.size(); i++) {
@@ -206,7 +215,7 @@ final class Shard implements AutoCloseable {
         prefill.program().run(lane);
     }
 
-    private Prefill capturePrefill(PrefillShape shape) {
+    private Prefill capturePrefill(PrefillShape shape, @Nullable TransposedWeights weights) {
         Tensor ids = ints(shape.prompts(), shape.time());
         Tensor last = ints(shape.prompts());
         int rows = shape.rows();
@@ -214,33 +223,46 @@ final class Shard implements AutoCloseable {
         Program<Tensor> program = decoder.engine().capture(name, step -> {
             try (var _ = step.noGrad()) {
                 Tensor promptOf = first(prompt, rows);
+                Decoder.Projection projection = projection(step, weights);
                 Tensor hidden = decoder.hidden(
                         step,
                         step.use(ids),
                         null,
-                        cache.prefill(step, promptOf, first(slots, rows), first(starts, rows)));
+                        cache.prefill(step, promptOf, first(slots, rows), first(starts, rows)),
+                        projection);
                 int dim = hidden.shape().dim(2);
                 Tensor ends = hidden.reshape(shape.prompts() * shape.time(), dim).embedding(last);
-                sample(step, decoder.head(step, ends).embedding(promptOf), rows);
+                sample(step, decoder.head(ends, projection).embedding(promptOf), rows);
                 return tokens;
             }
         });
         return new Prefill(ids, last, program);
     }
 
-    private Program<Tensor> decode(int batch) {
-        return decodes.computeIfAbsent(batch, size -> decoder.engine().capture("decode " + size, step -> {
+    private Program<Tensor> decode(int batch, @Nullable TransposedWeights weights) {
+        return decodes.computeIfAbsent(
+                new DecodeShape(batch, weights != null), shape -> captureDecode(shape.rows(), weights));
+    }
+
+    private Program<Tensor> captureDecode(int size, @Nullable TransposedWeights weights) {
+        return decoder.engine().capture("decode " + size, step -> {
             try (var _ = step.noGrad()) {
+                Decoder.Projection projection = projection(step, weights);
                 Tensor ids = step.use(first(tokens, size)).reshape(size, 1);
                 Tensor rowStarts = first(starts, size);
                 Tensor hidden = decoder.hidden(
                         step, ids, step.use(rowStarts).reshape(size, 1),
-                        cache.attention(step, first(slots, size), rowStarts));
-                sample(step, decoder.head(step, hidden.reshape(size, hidden.shape().dim(2))), size);
+                        cache.attention(step, first(slots, size), rowStarts),
+                        projection);
+                sample(step, decoder.head(hidden.reshape(size, hidden.shape().dim(2)), projection), size);
                 step.run(new Increment(rowStarts.buffer(), 1));
                 return tokens;
             }
-        }));
+        });
+    }
+
+    private Decoder.Projection projection(Scope step, @Nullable TransposedWeights weights) {
+        return weights == null ? decoder.ownProjection(step) : weights.projection(step);
     }
 
     private void sample(Scope step, Tensor logits, int batch) {

@@ -1,0 +1,144 @@
+package dev.geomean.gmpo.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The script of the project's folder, with stand-ins for Maven and the JDK that write down how they were called. */
+@DisplayName("./geomean")
+class LauncherTest {
+    private static final String JAVA = """
+            #!/bin/sh
+            for argument; do
+                case $argument in
+                    -XX:AOTCacheOutput=*)
+                        printf x >"${argument#*=}"
+                        exit "${PREPARE_CODE:-0}"
+                        ;;
+                esac
+            done
+            echo 'WARNING: Using incubator modules: jdk.incubator.vector' >&2
+            echo 'another line' >&2
+            printf '%s\\n' "$@"
+            exit "${RUN_CODE:-0}"
+            """;
+    private static final String MAVEN = """
+            #!/bin/sh
+            cd "$(dirname "$0")" || exit 1
+            echo built >>builds
+            mkdir -p gmpo/target/app-build/lib
+            : >gmpo/target/app-build/lib/geomean-engine-1.jar
+            : >gmpo/target/app-build/geomean-gmpo-1.jar
+            """;
+
+    @TempDir
+    private Path root;
+
+    private record Result(int code, List<String> out, List<String> err) {}
+
+    @BeforeEach
+    void makeProject() throws IOException {
+        assumeTrue(Files.isExecutable(Path.of("/bin/sh")), "needs a POSIX shell");
+        Files.copy(Path.of("..", "geomean"), root.resolve("geomean"));
+        script(root.resolve("mvnw"), MAVEN);
+        Files.createFile(root.resolve("pom.xml"));
+        for (String module : List.of("engine", "model", "gmpo")) {
+            Files.createDirectories(root.resolve(module, "src", "main"));
+            Files.createFile(root.resolve(module, "pom.xml"));
+        }
+        Path jdk = Files.createDirectories(root.resolve("jdk", "bin"));
+        script(jdk.resolve("java"), JAVA);
+        script(jdk.resolve("javac"), "#!/bin/sh\n");
+        Files.writeString(root.resolve("jdk", "release"), "JAVA_VERSION=\"25.0.1\"\n");
+    }
+
+    private static void script(Path file, String text) throws IOException {
+        Files.writeString(file, text);
+        assertThat(file.toFile().setExecutable(true)).isTrue();
+    }
+
+    private Result run(Map<String, String> environment, String... arguments) throws IOException, InterruptedException {
+        Path out = root.resolve("out");
+        Path err = root.resolve("err");
+        var builder = new ProcessBuilder(Stream.concat(
+                Stream.of("/bin/sh", root.resolve("geomean").toString()), Stream.of(arguments)).toList());
+        builder.environment().put("JAVA_HOME", root.resolve("jdk").toString());
+        builder.environment().remove("GEOMEAN_JAVA_OPTS");
+        builder.environment().putAll(environment);
+        Process process = builder.redirectOutput(out.toFile()).redirectError(err.toFile()).start();
+        assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+        return new Result(process.exitValue(), Files.readAllLines(out), Files.readAllLines(err));
+    }
+
+    private static List<String> archives(Result result) {
+        return result.out().stream().filter(line -> line.startsWith("-XX:AOTCache=")).toList();
+    }
+
+    @Test
+    void builds_once_and_starts_from_the_classes_that_the_build_wrote_down() throws Exception {
+        Result first = run(Map.of(), "train", "--rounds", "a b");
+        Result second = run(Map.of(), "train", "--rounds", "a b");
+        assertThat(Files.readAllLines(root.resolve("builds"))).hasSize(1);
+        assertThat(first.err().getFirst()).startsWith("geomean: building");
+        assertThat(first.out()).isEqualTo(second.out()).endsWith("train", "--rounds", "a b");
+        assertThat(archives(second)).singleElement()
+                .satisfies(flag -> assertThat(Path.of(flag.substring(flag.indexOf('=') + 1))).exists());
+    }
+
+    @Test
+    void runs_without_an_archive_of_classes_where_writing_it_failed() throws Exception {
+        Result result = run(Map.of("PREPARE_CODE", "1"), "--version");
+        assertThat(result.code()).isZero();
+        assertThat(archives(result)).isEmpty();
+        assertThat(result.out()).endsWith("--version");
+        try (Stream<Path> files = Files.walk(root.resolve("gmpo"))) {
+            assertThat(files.filter(file -> file.toString().endsWith(".aot"))).isEmpty();
+        }
+    }
+
+    @Test
+    void leaves_out_the_archive_of_another_JDK() throws Exception {
+        run(Map.of(), "--version");
+        Files.writeString(root.resolve("jdk", "release"), "JAVA_VERSION=\"26\"\n");
+        Result result = run(Map.of(), "--version");
+        assertThat(result.err()).containsExactly("another line");
+        assertThat(archives(result)).isEmpty();
+    }
+
+    @Test
+    void builds_again_after_a_change() throws Exception {
+        run(Map.of(), "--version");
+        Path changed = Files.createFile(root.resolve("gmpo", "src", "main", "New.java"));
+        Files.setLastModifiedTime(changed, FileTime.fromMillis(
+                System.currentTimeMillis() + 5000));
+        Result result = run(Map.of(), "--version");
+        assertThat(result.err().getFirst()).startsWith("geomean: building");
+        assertThat(Files.readAllLines(root.resolve("builds"))).hasSize(2);
+    }
+
+    @Test
+    void puts_the_users_flags_behind_its_own_so_that_they_win() throws Exception {
+        List<String> out = run(Map.of("GEOMEAN_JAVA_OPTS", "-Xmx1g -Dgeomean.vector.bits=128"), "--version").out();
+        assertThat(out).containsSubsequence("-Xms32m", "-Xmx1g", "-Dgeomean.vector.bits=128", "--module-path", "-m");
+    }
+
+    @Test
+    void drops_the_notice_of_the_incubator_alone_and_hands_on_the_exit_code() throws Exception {
+        run(Map.of(), "--version");
+        Result result = run(Map.of("RUN_CODE", "2"), "nonsense");
+        assertThat(result.code()).isEqualTo(2);
+        assertThat(result.err()).containsExactly("another line");
+    }
+}
