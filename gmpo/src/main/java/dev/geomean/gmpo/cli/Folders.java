@@ -49,7 +49,9 @@ final class Folders {
         if (out.toString().isEmpty()) {
             problem = "the name of the folder is empty";
         } else if (Files.isDirectory(out)) {
-            problem = new RunFolder(out).isUnused() ? null : "is not empty; name a new folder or use --resume";
+            problem = !new RunFolder(out).isUnused()
+                    ? "is not empty; name a new folder or use --resume"
+                    : Files.isWritable(out) ? null : "is read-only; name a new folder";
         } else if (Files.exists(out)) {
             problem = "is a file; name a new folder";
         } else if (Files.exists(out, LinkOption.NOFOLLOW_LINKS)) {

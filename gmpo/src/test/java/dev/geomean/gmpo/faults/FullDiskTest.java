@@ -117,13 +117,20 @@ class FullDiskTest {
     void aReadOnlyFolderIsSaidBeforeAnyWork() throws IOException, InterruptedException {
         Path folder = disk.resolve("run");
         start(folder);
+        Path empty = Files.createDirectory(disk.resolve("empty"));
         remount("ro");
         assertThatThrownBy(() -> start(disk.resolve("new")))
                 .isInstanceOf(IOException.class)
                 .hasMessage(disk + ": the folder cannot be written");
-        try (var process = CommandProcess.start(temporary, "train --quiet --out " + disk.resolve("other/run"))) {
-            assertThat(process.await()).isEqualTo(1);
-            assertThat(process.err()).isEqualTo("geomean: " + disk + ": the folder cannot be written");
+        Path missing = disk.resolve("other/run");
+        assertRefused(missing, "--out: cannot create " + missing + ", " + disk + " is read-only");
+        assertRefused(empty, "--out: " + empty + " is read-only; name a new folder");
+    }
+
+    private void assertRefused(Path out, String message) throws IOException, InterruptedException {
+        try (var process = CommandProcess.start(temporary, "train --quiet --out " + out)) {
+            assertThat(process.await()).isEqualTo(2);
+            assertThat(process.err()).startsWith("geomean: " + message).hasLineCount(1);
         }
     }
 }
