@@ -68,7 +68,7 @@ public record MemoryEstimate(List<Part> parts) {
                 new Network(config.model().decoder(tokenizer.vocabSize(), positions, tokenizer.eosId()));
         double prompt = task.maxPromptLength();
         double answer = task.maxCompletionLength() + 1.0;
-        double time = Math.ceil((prompt + answer - 1) / TIME_STEP) * TIME_STEP;
+        double time = prompt + answer - 1;
         double responses = (double) config.rollout().prompts() * config.rollout().samples();
         double shards = config.shards();
         boolean warmsUp = config.warmup().steps() > 0;

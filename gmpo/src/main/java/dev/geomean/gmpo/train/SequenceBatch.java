@@ -15,10 +15,7 @@ import java.util.List;
  * @param promptLengths {@code [rows]}
  */
 record SequenceBatch(int rows, int time, int[] ids, int[] targets, int[] promptLengths) {
-    /** Sequence lengths are rounded up to a multiple of this, so that a run needs few programs. */
-    private static final int TIME_STEP = 4;
-
-    /** As {@link #TIME_STEP}, for responses alone. */
+    /** Lengths of responses are rounded up to a multiple of this, so that a run needs few programs. */
     private static final int RESPONSE_STEP = 2;
 
     /** A sequence: a prompt and what follows it. */
@@ -37,7 +34,6 @@ record SequenceBatch(int rows, int time, int[] ids, int[] targets, int[] promptL
         for (Sequence sequence : sequences) {
             time = Math.max(time, sequence.positions());
         }
-        time = (time + TIME_STEP - 1) / TIME_STEP * TIME_STEP;
         int rows = sequences.size();
         int[] ids = new int[rows * time];
         int[] targets = new int[rows * time];

@@ -31,7 +31,7 @@ class PackedBatchTest {
         PackedBatch packed = PackedBatch.of(BATCH, new int[] {0, 1, 2}, 0, 3);
         assertThat(packed.targets()).containsExactly(8, 9, 1, -1, 1, -1, -1, -1, 3, 1, -1, -1);
         assertThat(packed.predictions()).containsExactly(2, 3, 4, 0, 6, 0, 0, 0, 2, 5, 0, 0);
-        assertThat(packed.sources()).containsExactly(2, 3, 4, -1, 8, -1, -1, -1, 18, 19, -1, -1);
+        assertThat(packed.sources()).containsExactly(2, 3, 4, -1, 5, -1, -1, -1, 12, 13, -1, -1);
     }
 
     @Test

@@ -13,18 +13,10 @@ class SequenceBatchTest {
         SequenceBatch batch = SequenceBatch.of(List.of(
                 new Sequence(new int[] {5, 6, 7}, new int[] {8, 9, 1}), new Sequence(new int[] {4}, new int[] {1})));
         assertThat(batch.rows()).isEqualTo(2);
-        assertThat(batch.time()).isEqualTo(8);
-        assertThat(batch.ids()).containsExactly(5, 6, 7, 8, 9, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0);
-        assertThat(batch.targets()).containsExactly(-1, -1, 8, 9, 1, -1, -1, -1, 1, -1, -1, -1, -1, -1, -1, -1);
+        assertThat(batch.time()).isEqualTo(5);
+        assertThat(batch.ids()).containsExactly(5, 6, 7, 8, 9, 4, 0, 0, 0, 0);
+        assertThat(batch.targets()).containsExactly(-1, -1, 8, 9, 1, 1, -1, -1, -1, -1);
         assertThat(batch.promptLengths()).containsExactly(3, 1);
-    }
-
-    @Test
-    void hasNoPaddingWhereTheLengthIsAMultipleOfFour() {
-        SequenceBatch batch = SequenceBatch.of(List.of(new Sequence(new int[] {5, 6}, new int[] {7, 8, 9})));
-        assertThat(batch.time()).isEqualTo(4);
-        assertThat(batch.ids()).containsExactly(5, 6, 7, 8);
-        assertThat(batch.targets()).containsExactly(-1, 7, 8, 9);
     }
 
     @Test
@@ -33,8 +25,12 @@ class SequenceBatchTest {
                 new Sequence(new int[] {5}, new int[] {6, 7}),
                 new Sequence(new int[] {5, 6}, new int[] {}),
                 new Sequence(new int[] {5}, new int[] {6, 7, 8})));
-        assertThat(batch.ids()).containsExactly(5, 6, 0, 0, 5, 6, 0, 0, 5, 6, 7, 0);
-        assertThat(batch.targets()).containsExactly(6, 7, -1, -1, -1, -1, -1, -1, 6, 7, 8, -1);
+        assertThat(batch.ids()).containsExactly(5, 6, 0, 5, 6, 0, 5, 6, 7);
+        assertThat(batch.targets()).containsExactly(6, 7, -1, -1, -1, -1, 6, 7, 8);
+        assertThat(batch.responseLength(1)).isZero();
+        assertThat(batch.responseLength(2)).isEqualTo(3);
+        assertThat(batch.responseTime()).isEqualTo(4);
+        assertThat(batch.longest()).isEqualTo(3);
         assertThat(batch.tokens(new int[] {0, 1, 2})).isEqualTo(5);
         assertThat(batch.tokens(new int[] {2})).isEqualTo(3);
         assertThat(batch.tokens(new int[] {})).isZero();
