@@ -9,6 +9,8 @@ import java.util.List;
 import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
+import tools.jackson.core.StreamWriteConstraints;
+import tools.jackson.core.json.JsonFactory;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ArrayNode;
@@ -17,7 +19,14 @@ import tools.jackson.databind.node.ObjectNode;
 
 /** Damages the content of files, by bytes and along the structure of JSON, JSON lines and safetensors. */
 final class Mutator {
-    private static final JsonMapper JSON = new JsonMapper();
+    /** Writes what readers have to refuse, deeper than Jackson writes by itself. */
+    private static final JsonMapper JSON = JsonMapper.builder(
+            JsonFactory.builder()
+                    .streamWriteConstraints(
+                            StreamWriteConstraints.builder().maxNestingDepth(Integer.MAX_VALUE).build())
+                    .build())
+            .build();
+
     private static final JsonNodeFactory NODES = JsonNodeFactory.instance;
     private static final String PLACEHOLDER = "@raw@";
 
