@@ -13,7 +13,7 @@ final class LogProbScorer implements AutoCloseable {
 
     private final Engine engine;
     private final int shards;
-    private final ShardPrograms<PackedBatch.Size, Memory> programs;
+    private final ShardPrograms<Memory> programs;
 
     private record Memory(PackedInputs inputs, Tensor logProbs, Tensor entropy) {}
 

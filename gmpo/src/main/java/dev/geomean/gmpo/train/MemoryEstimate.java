@@ -186,9 +186,7 @@ public record MemoryEstimate(List<Part> parts) {
     private static double packed(double rows, double samples, double prompt, double answer) {
         // Rows that are not whole groups begin and end within one.
         double prompts = Math.ceil(rows / samples) + (samples > 1 && rows % samples != 0 ? 1 : 0);
-        double tokens = Math.min(prompts, rows) * prompt + rows * (answer - 1);
-        double step = Math.max(PackedBatch.SMALLEST_STEP, Math.scalb(1.0, Math.getExponent(tokens)) / 8);
-        return Math.ceil(tokens / step) * step;
+        return PackedBatch.rounded(Math.min(prompts, rows) * prompt + rows * (answer - 1));
     }
 
     private static Part generation(Network network, double prompt, double answer, int workers, List<Batch> batches) {

@@ -21,9 +21,7 @@ import java.util.stream.IntStream;
  */
 record PackedBatch(int[] ids, int[] positions, int[] segments, int[] predictions, int[] targets, int[] sources) {
     private static final int SEGMENT = 4;
-
-    /** Numbers of tokens are rounded up to a multiple of this, large ones to one of an eighth of their highest bit. */
-    static final int SMALLEST_STEP = 8;
+    private static final int SMALLEST_STEP = 8;
 
     /**
      * Sizes of a program that takes packed sequences.
@@ -94,8 +92,13 @@ record PackedBatch(int[] ids, int[] positions, int[] segments, int[] predictions
     /** Tokens of the largest, rounded up, so that a run needs few programs. */
     static int tokens(List<PackedBatch> shards) {
         int tokens = shards.stream().mapToInt(shard -> shard.ids().length).max().orElseThrow();
-        int step = Math.max(SMALLEST_STEP, Integer.highestOneBit(tokens) / 8);
-        return Math.max((tokens + step - 1) / step, 1) * step;
+        return (int) rounded(tokens);
+    }
+
+    /** A number of tokens, rounded up to a multiple of 8, or of an eighth of its highest bit if that is more. */
+    static double rounded(double tokens) {
+        double step = Math.max(SMALLEST_STEP, Math.scalb(1.0, Math.getExponent(tokens)) / 8);
+        return Math.max(Math.ceil(tokens / step), 1) * step;
     }
 
     private static final class Builder {

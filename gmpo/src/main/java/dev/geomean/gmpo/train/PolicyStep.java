@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 /** One update of the policy from a mini-batch of scored responses. */
 final class PolicyStep implements AutoCloseable {
     private final ParameterUpdate update;
-    private final ShardPrograms<PackedBatch.Size, Memory> programs;
+    private final ShardPrograms<Memory> programs;
 
     private record Memory(
             PackedInputs inputs,

@@ -11,25 +11,23 @@ import java.util.stream.IntStream;
 /**
  * Captured programs, one per shard and shape, each with inputs of its own so that shards can run side by side.
  *
- * @param <S> sizes of a program, with {@code equals} and {@code toString}
  * @param <M> the tensors a program reads and keeps
  */
-final class ShardPrograms<S, M> implements AutoCloseable {
+final class ShardPrograms<M> implements AutoCloseable {
     private final Engine engine;
     private final String name;
-    private final Capture<S, M> capture;
+    private final Capture<M> capture;
     private final Scope inputs;
-    private final Map<Key<S>, Program<M>> programs = new HashMap<>();
+    private final Map<Key, Program<M>> programs = new HashMap<>();
 
-    private record Key<S>(int shard, S size) {}
+    private record Key(int shard, PackedBatch.Size size) {}
 
     /**
      * Records one program.
      *
-     * @param <S> sizes of a program
      * @param <M> the tensors a program reads and keeps
      */
-    interface Capture<S, M> {
+    interface Capture<M> {
         /**
          * Computes one shard.
          *
@@ -39,10 +37,10 @@ final class ShardPrograms<S, M> implements AutoCloseable {
          * @param size sizes of the program
          * @return the tensors that the caller sets and reads
          */
-        M record(Scope inputs, Scope step, int shard, S size);
+        M record(Scope inputs, Scope step, int shard, PackedBatch.Size size);
     }
 
-    ShardPrograms(Engine engine, String name, Capture<S, M> capture) {
+    ShardPrograms(Engine engine, String name, Capture<M> capture) {
         this.engine = engine;
         this.name = name;
         this.capture = capture;
@@ -50,13 +48,13 @@ final class ShardPrograms<S, M> implements AutoCloseable {
     }
 
     /** The programs of the first shards, captured if need be. Not from within a piece of work: the map has one user. */
-    List<Program<M>> first(int shards, S size) {
+    List<Program<M>> first(int shards, PackedBatch.Size size) {
         return IntStream.range(0, shards).mapToObj(shard -> get(shard, size)).toList();
     }
 
-    private Program<M> get(int shard, S size) {
+    private Program<M> get(int shard, PackedBatch.Size size) {
         return programs.computeIfAbsent(
-                new Key<>(shard, size),
+                new Key(shard, size),
                 key -> engine.capture(name + " " + size, step -> capture.record(inputs, step, shard, size)));
     }
 

@@ -10,7 +10,7 @@ import java.util.stream.IntStream;
 /** One update towards demonstrations: the mean negative log-likelihood of their tokens. */
 final class SupervisedStep implements AutoCloseable {
     private final ParameterUpdate update;
-    private final ShardPrograms<PackedBatch.Size, Memory> programs;
+    private final ShardPrograms<Memory> programs;
 
     private record Memory(PackedInputs inputs, Tensor denominator, Tensor loss) {}
 
