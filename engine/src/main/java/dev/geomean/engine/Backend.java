@@ -13,6 +13,17 @@ public interface Backend {
     String name();
 
     /**
+     * Columns of a right operand that a matrix product reads together. One that is read often does well to be stored in panels
+     * of so many columns, one after the other, and to be multiplied as a batch of them
+     * ({@link dev.geomean.engine.kernel.MatMul} with a {@code batchStrideA} of 0).
+     *
+     * @return a positive number
+     */
+    default int panelColumns() {
+        return 16;
+    }
+
+    /**
      * Opens an execution lane.
      *
      * @return a new lane

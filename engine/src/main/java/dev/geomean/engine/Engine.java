@@ -3,7 +3,9 @@ package dev.geomean.engine;
 import dev.geomean.engine.cpu.CpuBackend;
 import dev.geomean.engine.memory.DType;
 import dev.geomean.engine.memory.Region;
+import dev.geomean.engine.memory.Workspace;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Entry point: a back end and a crew of workers.
@@ -110,12 +112,31 @@ public final class Engine implements AutoCloseable {
      * @return the program, not yet run
      */
     public <R> Program<R> capture(String name, Function<Scope, R> step) {
+        return captured(name, null, step);
+    }
+
+    /**
+     * Captures a program that shares the memory of its temporaries with others. It is up to the caller that no two of them run
+     * at the same time. What the program keeps is its own.
+     *
+     * @param name used in messages
+     * @param workspace the shared memory, which must stay open as long as the program runs
+     * @param step as in {@link #capture(String, Function)}
+     * @param <R> what the step returns, usually the tensors it keeps
+     * @return the program, not yet run
+     * @throws IllegalStateException if the workspace is closed
+     */
+    public <R> Program<R> capture(String name, Workspace workspace, Function<Scope, R> step) {
+        return captured(name, workspace, step);
+    }
+
+    private <R> Program<R> captured(String name, @Nullable Workspace workspace, Function<Scope, R> step) {
         var recorder = new Scope.Recorder(new Region.Persistent(name + " constants"));
         var region = new Region.Planned(name);
         var scope = new Scope(this, region, recorder);
         try {
             R outputs = step.apply(scope);
-            Program<R> program = Program.plan(name, this, region, recorder, outputs);
+            Program<R> program = Program.plan(name, this, region, workspace, recorder, outputs);
             scope.endCapture();
             return program;
         } catch (RuntimeException | Error e) {

@@ -4,12 +4,15 @@ import dev.geomean.engine.kernel.Kernel;
 import dev.geomean.engine.memory.Buffer;
 import dev.geomean.engine.memory.Region;
 import dev.geomean.engine.memory.Storage;
+import dev.geomean.engine.memory.Workspace;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.Comparator;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Lays out the temporaries of a program: two storages may share addresses if no kernel lies in the lives of both.
@@ -19,12 +22,17 @@ import java.util.Set;
  */
 final class MemoryPlan {
     private final Region.Planned region;
+    private final @Nullable Workspace workspace;
     private final long[] offsets;
-    private long totalBytes;
+    private final BitSet shared;
+    private long ownBytes;
+    private long sharedBytes;
 
-    private MemoryPlan(Region.Planned region, int count) {
+    private MemoryPlan(Region.Planned region, @Nullable Workspace workspace, int count) {
         this.region = region;
+        this.workspace = workspace;
         this.offsets = new long[count];
+        this.shared = new BitSet(count);
         Arrays.fill(offsets, -1);
     }
 
@@ -35,7 +43,13 @@ final class MemoryPlan {
         }
     }
 
-    static MemoryPlan of(Region.Planned region, List<Kernel> kernels, Set<Storage> kept) {
+    /**
+     * A plan.
+     *
+     * @param workspace where what is not kept goes, or null if all memory is the region's
+     */
+    static MemoryPlan of(
+            Region.Planned region, List<Kernel> kernels, Set<Storage> kept, @Nullable Workspace workspace) {
         List<Storage> storages = region.promised();
         IdentityHashMap<Storage, Integer> indices = new IdentityHashMap<>();
         for (int i = 0; i < storages.size(); i++) {
@@ -66,25 +80,36 @@ final class MemoryPlan {
                 }
             }
         }
-        var plan = new MemoryPlan(region, storages.size());
-        List<Life> lives = new ArrayList<>();
+        var plan = new MemoryPlan(region, workspace, storages.size());
+        List<Life> own = new ArrayList<>();
+        List<Life> shared = new ArrayList<>();
         for (int i = 0; i < storages.size(); i++) {
             if (storages.get(i).length() == 0) {
                 // Nothing to write or to overwrite: it only needs some address.
                 plan.offsets[i] = 0;
-                plan.totalBytes = Region.Planned.footprintOf(storages.get(i));
+                plan.ownBytes = Math.max(plan.ownBytes, Region.Planned.footprintOf(storages.get(i)));
             } else if (first[i] != -1) {
-                int end = kept.contains(storages.get(i)) ? kernels.size() : last[i];
-                lives.add(new Life(i, Region.Planned.footprintOf(storages.get(i)), first[i], end));
+                boolean keep = kept.contains(storages.get(i));
+                var life = new Life(
+                        i, Region.Planned.footprintOf(storages.get(i)), first[i], keep ? kernels.size() : last[i]);
+                if (workspace == null || keep) {
+                    own.add(life);
+                } else {
+                    shared.add(life);
+                    plan.shared.set(i);
+                }
             } else if (kept.contains(storages.get(i))) {
                 throw new IllegalStateException("'" + storages.get(i) + "' is to be kept, but no kernel writes it");
             }
         }
-        plan.place(lives);
+        plan.ownBytes = Math.max(plan.ownBytes, plan.place(own));
+        plan.sharedBytes = plan.place(shared);
         return plan;
     }
 
-    private void place(List<Life> lives) {
+    /** Places storages in one block and returns its size. */
+    private long place(List<Life> lives) {
+        long totalBytes = 0;
         lives.sort(Comparator.comparingLong(Life::bytes).reversed().thenComparingInt(Life::index));
         List<Life> placed = new ArrayList<>();
         for (Life life : lives) {
@@ -106,9 +131,14 @@ final class MemoryPlan {
             }
             placed.add(position, life);
         }
+        return totalBytes;
     }
 
     void commit() {
-        region.commit(offsets, totalBytes);
+        if (workspace == null) {
+            region.commit(offsets, ownBytes);
+        } else {
+            region.commit(offsets, shared, workspace, sharedBytes, ownBytes);
+        }
     }
 }

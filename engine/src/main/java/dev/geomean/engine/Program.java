@@ -4,11 +4,13 @@ import dev.geomean.engine.kernel.Kernel;
 import dev.geomean.engine.memory.Buffer;
 import dev.geomean.engine.memory.Region;
 import dev.geomean.engine.memory.Storage;
+import dev.geomean.engine.memory.Workspace;
 import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A captured computation: its kernels in order, and memory laid out for them. Running it checks no shapes, keeps no tape
@@ -26,6 +28,7 @@ public final class Program<R> implements AutoCloseable {
     private final Kernel[] kernels;
     private final Storage[] external;
     private final R outputs;
+    private @Nullable Lockstep lockstep;
 
     private Program(
             String name,
@@ -45,8 +48,13 @@ public final class Program<R> implements AutoCloseable {
     }
 
     static <R> Program<R> plan(
-            String name, Engine engine, Region.Planned memory, Scope.Recorder recorder, R outputs) {
-        MemoryPlan.of(memory, recorder.kernels(), recorder.kept()).commit();
+            String name,
+            Engine engine,
+            Region.Planned memory,
+            @Nullable Workspace workspace,
+            Scope.Recorder recorder,
+            R outputs) {
+        MemoryPlan.of(memory, recorder.kernels(), recorder.kept(), workspace).commit();
         Set<Storage> external = Collections.newSetFromMap(new IdentityHashMap<>());
         for (Kernel kernel : recorder.kernels()) {
             for (Buffer buffer : kernel.reads()) {
@@ -79,7 +87,7 @@ public final class Program<R> implements AutoCloseable {
     }
 
     /**
-     * Memory laid out for temporaries and kept results.
+     * Memory laid out for temporaries and kept results, without what lies in a workspace.
      *
      * @return bytes
      */
@@ -99,14 +107,39 @@ public final class Program<R> implements AutoCloseable {
      * @throws IllegalStateException if the program, or memory it reads, is closed
      */
     public void run(Backend.Lane lane) {
-        if (!memory.isOpen()) {
+        checkAlive();
+        for (Kernel kernel : kernels) {
+            lane.run(kernel);
+        }
+    }
+
+    /**
+     * Runs all kernels on all workers together, with the same results as {@link #run()}: each kernel that can be is cut into
+     * one part for every worker. For programs whose kernels are large, and of which there is only one to run.
+     *
+     * @throws IllegalStateException if the program, or memory it reads, is closed, or the workers are busy
+     */
+    public void runTogether() {
+        Workers workers = engine.workers();
+        if (workers.count() == 1) {
+            run();
+            return;
+        }
+        checkAlive();
+        Lockstep steps = lockstep;
+        if (steps == null) {
+            steps = new Lockstep(kernels, workers.count());
+            lockstep = steps;
+        }
+        steps.run(workers);
+    }
+
+    private void checkAlive() {
+        if (!memory.isUsable()) {
             throw new IllegalStateException("program '" + name + "' is closed");
         }
         for (Storage storage : external) {
             storage.checkAlive();
-        }
-        for (Kernel kernel : kernels) {
-            lane.run(kernel);
         }
     }
 

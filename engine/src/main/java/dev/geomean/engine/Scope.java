@@ -42,7 +42,7 @@ public final class Scope implements AutoCloseable {
                     && !workers.isBusy()
                     && (double) product.batch() * product.m() * product.n() * product.k() >= LARGE) {
                 // Two pieces for each worker, so that one that is slowed down by something else can leave some to the others.
-                List<MatMul> pieces = product.split(2 * workers.count());
+                List<MatMul> pieces = product.parts(2 * workers.count());
                 workers.forEach(pieces.size(), (index, lane) -> lane.run(pieces.get(index)));
             } else {
                 workers.callerLane().run(kernel);

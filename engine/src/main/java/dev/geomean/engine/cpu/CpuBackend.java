@@ -25,6 +25,11 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
+    public int panelColumns() {
+        return Tiles.WIDTH;
+    }
+
+    @Override
     public Lane openLane() {
         return new CpuLane();
     }

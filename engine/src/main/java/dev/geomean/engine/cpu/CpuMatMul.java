@@ -44,6 +44,12 @@ final class CpuMatMul {
     /** Up to so many rows of the result, packing the right operand costs more than reading it in place. */
     private static final int DIRECT_ROWS = 32;
 
+    /** Up to so many rows of the result, turning them costs less than turning a right operand that is stored transposed. */
+    private static final int TURNED_ROWS = 32;
+
+    /** Rows of its left operand that are copied at a time: with {@link Tiles#DEPTH} they fill a first-level cache. */
+    private static final int TURNED_BLOCK = 32;
+
     private static final int LANES = Native.LANES;
 
     private final Transposer transposer = new Transposer();
@@ -79,6 +85,10 @@ final class CpuMatMul {
         if (oneProduct) {
             m *= batch;
             batch = 1;
+        }
+        if (arePanels(k)) {
+            panels(k);
+            return;
         }
         for (int i = 0; i < batch; i++) {
             long out = c + 4L * i * k.batchStrideC();
@@ -147,6 +157,8 @@ final class CpuMatMul {
         } else if (transposeA && n <= FEW_SUMS) {
             skinny.load(b, transposeB ? 4L * ldb : 4, transposeB ? 4 : 4L * ldb, n, k);
             skinny.sums(a, 4L * lda, m, n, k, c, 4L * ldc, 4, add);
+        } else if (!transposeA && transposeB && m <= TURNED_ROWS) {
+            turned(a, b, c, m, n, k, lda, ldb, ldc, add);
         } else if (!transposeA && !transposeB && m <= DIRECT_ROWS) {
             direct(a, b, c, m, n, k, lda, ldb, ldc, add);
         } else {
@@ -158,6 +170,43 @@ final class CpuMatMul {
         return count <= 2 || (count <= FEW_DOTS && k >= LONG_DOT);
     }
 
+    /** Whether the batch is one product: its right operands, each whole tiles wide, are column ranges of one. */
+    private static boolean arePanels(MatMul k) {
+        return k.batch() > 1
+                && k.batchStrideA() == 0
+                && !k.transposeA()
+                && !k.transposeB()
+                && k.n() % Tiles.WIDTH == 0
+                && k.k() > 0
+                && k.bias() == null;
+    }
+
+    /**
+     * A product whose right operand is stored in column ranges, one after the other. The left operand is copied once for all of
+     * them. The sums are those of {@link #packed}.
+     */
+    private void panels(MatMul k) {
+        int slice = slice(k.k());
+        for (int p = 0; p < k.k(); p += slice) {
+            int depth = Math.min(slice, k.k() - p);
+            boolean add = k.accumulate() || p > 0;
+            for (int i = 0; i < k.m(); i += BLOCK_ROWS) {
+                int rows = Math.min(BLOCK_ROWS, k.m() - i);
+                packLeft(k.a().address() + 4 * ((long) i * k.lda() + p), 4L * k.lda(), rows, depth, false);
+                for (int panel = 0; panel < k.batch(); panel++) {
+                    long b = k.b().address() + 4 * (panel * k.batchStrideB() + (long) p * k.ldb());
+                    long c = k.out().address() + 4 * (panel * k.batchStrideC() + (long) i * k.ldc());
+                    if (rows <= DIRECT_ROWS) {
+                        directBlock(rows, k.n(), depth, b, k.ldb(), c, k.ldc(), add);
+                    } else {
+                        packRight(b, 4L * k.ldb(), depth, k.n(), false);
+                        block(rows, k.n(), depth, false, c, k.ldc(), add);
+                    }
+                }
+            }
+        }
+    }
+
     /** A product of few rows, with the right operand in place. The sums are those of {@link #packed}. */
     private void direct(long a, long b, long c, int m, int n, int k, int lda, int ldb, int ldc, boolean add) {
         int slice = slice(k);
@@ -167,21 +216,62 @@ final class CpuMatMul {
             long bSlice = b + 4L * p * ldb;
             boolean addSlice = add || p > 0;
             packLeft(a + 4L * p, 4L * lda, m, depth, false);
-            for (int j = 0; j < whole; j += Tiles.WIDTH) {
-                for (int i = 0; i < m; i += Tiles.ROWS) {
-                    long out = c + 4 * ((long) i * ldc + j);
-                    int height = Math.min(Tiles.ROWS, m - i);
-                    Tiles.direct(left, i * Tiles.STRIDE, bSlice + 4L * j, 4L * ldb, depth, tile, 0, Tiles.WIDTH);
-                    if (addSlice) {
-                        addRows(tile, out, 4L * ldc, height);
-                    } else {
-                        putRows(tile, out, 4L * ldc, height);
-                    }
-                }
-            }
+            directBlock(m, whole, depth, bSlice, ldb, c, ldc, addSlice);
             if (whole < n) {
                 packRight(bSlice + 4L * whole, 4L * ldb, depth, n - whole, false);
                 block(m, n - whole, depth, false, c + 4L * whole, ldc, addSlice);
+            }
+        }
+    }
+
+    /** Multiplies a packed left operand with whole tiles of a right operand in place. */
+    private void directBlock(int rows, int columns, int depth, long b, int ldb, long c, int ldc, boolean add) {
+        for (int j = 0; j < columns; j += Tiles.WIDTH) {
+            for (int i = 0; i < rows; i += Tiles.ROWS) {
+                long out = c + 4 * ((long) i * ldc + j);
+                int height = Math.min(Tiles.ROWS, rows - i);
+                Tiles.direct(left, i * Tiles.STRIDE, b + 4L * j, 4L * ldb, depth, tile, 0, Tiles.WIDTH);
+                if (add) {
+                    addRows(tile, out, 4L * ldc, height);
+                } else {
+                    putRows(tile, out, 4L * ldc, height);
+                }
+            }
+        }
+    }
+
+    /**
+     * A product of few rows with a right operand that is stored transposed: its transpose {@code b · aᵀ}, with {@code b} copied
+     * as it lies, written turned. The sums are those of {@link #packed}.
+     */
+    private void turned(long a, long b, long c, int m, int n, int k, int lda, int ldb, int ldc, boolean add) {
+        int slice = slice(k);
+        for (int p = 0; p < k; p += slice) {
+            int depth = Math.min(slice, k - p);
+            boolean addSlice = add || p > 0;
+            packRight(a + 4L * p, 4L * lda, depth, m, true);
+            for (int j = 0; j < n; j += TURNED_BLOCK) {
+                int rows = Math.min(TURNED_BLOCK, n - j);
+                packLeft(b + 4 * (p + (long) j * ldb), 4L * ldb, rows, depth, false);
+                for (int i = 0; i < m; i += Tiles.WIDTH) {
+                    int width = Math.min(Tiles.WIDTH, m - i);
+                    for (int r = 0; r < rows; r += Tiles.ROWS) {
+                        Tiles.rows(left, r * Tiles.STRIDE, right, i * depth, depth, tile, 0, Tiles.WIDTH);
+                        long out = c + 4 * ((long) i * ldc + j + r);
+                        putTurned(tile, out, 4L * ldc, Math.min(Tiles.ROWS, rows - r), width, addSlice);
+                    }
+                }
+            }
+        }
+    }
+
+    /** Writes or adds a tile's columns as rows. */
+    private static void putTurned(float[] tile, long c, long stride, int rows, int columns, boolean add) {
+        for (int i = 0; i < columns; i++) {
+            long row = c + i * stride;
+            for (int r = 0; r < rows; r++) {
+                float value = tile[r * Tiles.WIDTH + i];
+                Native.set(row + 4L * r, add ? value + Native.get(row + 4L * r) : value);
             }
         }
     }

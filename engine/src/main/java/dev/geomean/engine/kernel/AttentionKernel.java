@@ -2,6 +2,7 @@ package dev.geomean.engine.kernel;
 
 import dev.geomean.engine.memory.Buffer;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -82,7 +83,13 @@ public sealed interface AttentionKernel extends Kernel {
             int queryRowStride,
             int keyRowStride,
             int valueRowStride,
-            float scale) {}
+            float scale) {
+
+        private AttentionShape withBatch(int count) {
+            return new AttentionShape(
+                    count, time, heads, kvHeads, headDim, queryRowStride, keyRowStride, valueRowStride, scale);
+        }
+    }
 
     /**
      * Causal self-attention: for each batch element, head and query {@code t},
@@ -224,6 +231,23 @@ public sealed interface AttentionKernel extends Kernel {
             boolean transposed)
             implements
                 AttentionKernel {
+        /** Parts of the batch. */
+        @Override
+        public List<CacheWrite> parts(int pieces) {
+            int count = Math.min(pieces, batch);
+            return IntStream.range(0, count)
+                    .mapToObj(i -> range(Buffers.cut(batch, i, count), Buffers.cut(batch, i + 1, count)))
+                    .toList();
+        }
+
+        private CacheWrite range(int from, int to) {
+            return new CacheWrite(
+                    Buffers.from(in, (long) from * time * inRowStride),
+                    slots.slice(from, to - from),
+                    starts.slice(from, to - from),
+                    cache, to - from, time, width, inRowStride, slotCount, capacity, transposed);
+        }
+
         @Override
         public List<Buffer> reads() {
             return List.of(in, slots, starts, cache);
@@ -262,6 +286,28 @@ public sealed interface AttentionKernel extends Kernel {
             int capacity)
             implements
                 AttentionKernel {
+        /** Parts of the batch. */
+        @Override
+        public List<CachedAttention> parts(int pieces) {
+            int count = Math.min(pieces, shape.batch());
+            return IntStream.range(0, count)
+                    .mapToObj(i -> range(
+                            Buffers.cut(shape.batch(), i, count), Buffers.cut(shape.batch(), i + 1, count)))
+                    .toList();
+        }
+
+        private CachedAttention range(int from, int to) {
+            long first = (long) from * shape.time();
+            return new CachedAttention(
+                    Buffers.from(query, first * shape.queryRowStride()),
+                    keyCache,
+                    valueCache,
+                    slots.slice(from, to - from),
+                    starts.slice(from, to - from),
+                    Buffers.from(out, first * shape.heads() * shape.headDim()),
+                    shape.withBatch(to - from), slotCount, capacity);
+        }
+
         @Override
         public List<Buffer> reads() {
             return List.of(query, keyCache, valueCache, slots, starts);

@@ -5,7 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** Lists of optional buffers, for the {@code reads} and {@code writes} of kernels. */
+/** What the records of this package have in common: lists of optional buffers, and cutting. */
 final class Buffers {
     private Buffers() {}
 
@@ -17,5 +17,15 @@ final class Buffers {
             }
         }
         return List.copyOf(present);
+    }
+
+    /** Where one of several about equal parts of a length begins. */
+    static int cut(int length, int part, int parts) {
+        return (int) ((long) length * part / parts);
+    }
+
+    /** A buffer without its first elements. */
+    static Buffer from(Buffer buffer, long start) {
+        return start == 0 ? buffer : buffer.slice(start, buffer.length() - start);
     }
 }

@@ -45,4 +45,14 @@ public sealed interface Kernel
      * @return the outputs
      */
     List<Buffer> writes();
+
+    /**
+     * Cuts the kernel into others that can run side by side and together do the same, bit for bit.
+     *
+     * @param pieces number of parts wanted, at least 1
+     * @return at most so many; this kernel alone where it cannot be cut or is too small
+     */
+    default List<? extends Kernel> parts(int pieces) {
+        return List.of(this);
+    }
 }

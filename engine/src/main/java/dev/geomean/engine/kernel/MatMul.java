@@ -76,45 +76,47 @@ public record MatMul(
      * @return at most so many products of about equal size; this one alone where it is too small to be cut
      * @throws IllegalArgumentException if {@code pieces} is less than 1
      */
-    public List<MatMul> split(int pieces) {
+    @Override
+    public List<MatMul> parts(int pieces) {
         if (pieces < 1) {
             throw new IllegalArgumentException("matmul: pieces must be at least 1, not " + pieces);
         }
         int side = Math.max(m, n);
-        int count = Math.min(pieces, batch > 1 ? batch : side / CUT);
-        if (count < 2 || Math.min(m, n) < SHORTEST_SIDE) {
+        boolean panels = batch > 1 && batchStrideA == 0 && batchStrideB != 0;
+        // A single panel is a product like any other, which a back end may compute in another way.
+        int count = Math.min(pieces, panels ? batch / 2 : batch > 1 ? batch : side / CUT);
+        boolean shared = batch > 1 && batchStrideC == 0;
+        if (count < 2 || shared || (!panels && Math.min(m, n) < SHORTEST_SIDE)) {
             return List.of(this);
         }
         List<MatMul> parts = new ArrayList<>(count);
         for (int i = 0; i < count; i++) {
             if (batch > 1) {
-                parts.add(batchRange(cut(batch, i, count), cut(batch, i + 1, count)));
+                parts.add(batchRange(Buffers.cut(batch, i, count), Buffers.cut(batch, i + 1, count)));
             } else {
-                int from = CUT * cut(side / CUT, i, count);
-                int to = i + 1 == count ? side : CUT * cut(side / CUT, i + 1, count);
+                int from = CUT * Buffers.cut(side / CUT, i, count);
+                int to = i + 1 == count ? side : CUT * Buffers.cut(side / CUT, i + 1, count);
                 parts.add(m >= n ? rowRange(from, to) : columnRange(from, to));
             }
         }
         return parts;
     }
 
-    private static int cut(int length, int part, int parts) {
-        return (int) ((long) length * part / parts);
-    }
-
     private MatMul batchRange(int from, int to) {
-        return part(from(a, from * batchStrideA), from(b, from * batchStrideB), bias, from(out, from * batchStrideC),
+        return part(Buffers.from(a, from * batchStrideA), Buffers.from(b, from * batchStrideB), bias,
+                Buffers.from(out, from * batchStrideC),
                 to - from, m, n);
     }
 
     private MatMul rowRange(int from, int to) {
-        return part(from(a, transposeA ? from : (long) from * lda), b, bias, from(out, (long) from * ldc), 1, to - from,
+        return part(Buffers.from(a, transposeA ? from : (long) from * lda), b, bias,
+                Buffers.from(out, (long) from * ldc), 1, to - from,
                 n);
     }
 
     private MatMul columnRange(int from, int to) {
-        return part(a, from(b, transposeB ? (long) from * ldb : from),
-                bias == null ? null : bias.slice(from, to - from), from(out, from), 1, m, to - from);
+        return part(a, Buffers.from(b, transposeB ? (long) from * ldb : from),
+                bias == null ? null : bias.slice(from, to - from), Buffers.from(out, from), 1, m, to - from);
     }
 
     private MatMul part(Buffer left, Buffer right, @Nullable Buffer offset, Buffer result, int count, int rows,
@@ -123,7 +125,4 @@ public record MatMul(
                 batchStrideA, batchStrideB, batchStrideC, accumulate);
     }
 
-    private static Buffer from(Buffer buffer, long start) {
-        return start == 0 ? buffer : buffer.slice(start, buffer.length() - start);
-    }
 }

@@ -3,7 +3,9 @@ package dev.geomean.engine.memory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Owner of native memory: every {@link Storage} belongs to one region and dies with it.
@@ -112,7 +114,7 @@ public abstract sealed class Region implements AutoCloseable {
         return HEADER + (bytes + 2L * ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     }
 
-    private static MemorySegment reserve(Arena arena, long bytes, String what) {
+    static MemorySegment reserve(Arena arena, long bytes, String what) {
         try {
             return arena.allocate(Math.max(bytes, 1), ALIGNMENT);
         } catch (OutOfMemoryError e) {
@@ -220,6 +222,7 @@ public abstract sealed class Region implements AutoCloseable {
     public static final class Planned extends Region {
         private final Arena arena = Arena.ofShared();
         private final List<Storage> promised = new ArrayList<>();
+        private @Nullable Workspace workspace;
         private long reserved;
         private boolean committed;
 
@@ -260,7 +263,7 @@ public abstract sealed class Region implements AutoCloseable {
         }
 
         /**
-         * Places every promised storage.
+         * Places every promised storage, all in memory of this region.
          *
          * @param offsets byte offset of each storage of {@link #promised()}, or -1 for one that is never used
          * @param totalBytes size of the whole plan
@@ -268,6 +271,35 @@ public abstract sealed class Region implements AutoCloseable {
          * @throws IllegalStateException if the region was already laid out
          */
         public void commit(long[] offsets, long totalBytes) {
+            check(offsets, new BitSet(), 0, totalBytes);
+            committed = true;
+            long base = reserve(arena, totalBytes, "program '" + name() + "'").address();
+            reserved = totalBytes;
+            place(offsets, new BitSet(), 0, base);
+        }
+
+        /**
+         * Places every promised storage, some of them in memory that this region shares with others.
+         *
+         * @param offsets byte offset of each storage of {@link #promised()}, or -1 for one that is never used
+         * @param shared numbers of the storages that go to the workspace; the others go to memory of this region
+         * @param workspace shared memory
+         * @param sharedBytes size of the plan in the workspace
+         * @param ownBytes size of the plan in memory of this region
+         * @throws IllegalArgumentException if an offset is not aligned or does not fit
+         * @throws IllegalStateException if the region was already laid out, or the workspace is closed
+         */
+        public void commit(long[] offsets, BitSet shared, Workspace workspace, long sharedBytes, long ownBytes) {
+            check(offsets, shared, sharedBytes, ownBytes);
+            long sharedBase = workspace.atLeast(sharedBytes);
+            committed = true;
+            long base = reserve(arena, ownBytes, "program '" + name() + "'").address();
+            reserved = ownBytes;
+            this.workspace = workspace;
+            place(offsets, shared, sharedBase, base);
+        }
+
+        private void check(long[] offsets, BitSet shared, long sharedBytes, long ownBytes) {
             if (committed) {
                 throw new IllegalStateException("program memory '" + name() + "' is already laid out");
             }
@@ -276,6 +308,7 @@ public abstract sealed class Region implements AutoCloseable {
                         "commit: " + offsets.length + " offsets for " + promised.size() + " storages");
             }
             for (int i = 0; i < offsets.length; i++) {
+                long totalBytes = shared.get(i) ? sharedBytes : ownBytes;
                 boolean unused = offsets[i] == -1;
                 boolean fits = offsets[i] >= 0
                         && offsets[i] % ALIGNMENT == 0
@@ -285,14 +318,23 @@ public abstract sealed class Region implements AutoCloseable {
                             + promised.get(i).label() + "' does not fit in " + totalBytes + " bytes");
                 }
             }
-            committed = true;
-            long base = reserve(arena, totalBytes, "program '" + name() + "'").address();
-            reserved = totalBytes;
+        }
+
+        private void place(long[] offsets, BitSet shared, long sharedBase, long ownBase) {
             for (int i = 0; i < offsets.length; i++) {
                 if (offsets[i] >= 0) {
-                    promised.get(i).place(base + offsets[i] + HEADER);
+                    promised.get(i).place((shared.get(i) ? sharedBase : ownBase) + offsets[i] + HEADER);
                 }
             }
+        }
+
+        /**
+         * Whether the memory of its storages is there.
+         *
+         * @return false once this region, or the workspace it shares, is closed
+         */
+        public boolean isUsable() {
+            return isOpen() && (workspace == null || workspace.isOpen());
         }
 
         @Override

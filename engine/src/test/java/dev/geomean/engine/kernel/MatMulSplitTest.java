@@ -2,6 +2,7 @@ package dev.geomean.engine.kernel;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.geomean.engine.Engine;
 import dev.geomean.engine.Scope;
@@ -68,12 +69,61 @@ class MatMulSplitTest {
                         (long) k * n,
                         (long) m * ldc,
                         accumulate);
-                List<MatMul> parts = whole.split(pieces);
+                List<MatMul> parts = whole.parts(pieces);
                 assertThat(parts).hasSize(Math.min(pieces, batch > 1 ? batch : Math.max(m, n) / 64));
                 parts.reversed().forEach(scope::run);
                 results.add(out.toFloats());
             }
             assertThat(results).allSatisfy(result -> assertThat(result).isEqualTo(results.getFirst()));
+        }
+    }
+
+    @ParameterizedTest(name = "[{0}, {2}] x {1} panels, accumulate {3}")
+    @CsvSource({
+        "1,   4,  70, false",
+        "3,   5, 300, false",
+        "8,   9, 513, true",
+        "33,  4,  40, true",
+        "270, 6, 300, false",
+    })
+    void givesWithPanelsTheBitsOfTheWholeHoweverItIsCut(int m, int panels, int k, boolean accumulate) {
+        try (Engine engine = Engine.of(new CpuBackend(), 1);
+                Scope scope = engine.scope()) {
+            int columns = engine.backend().panelColumns();
+            int n = panels * columns;
+            Tensor a = random(scope, 1, m, k);
+            Tensor b = random(scope, 2, panels, k, columns);
+            List<float[]> results = new ArrayList<>();
+            for (int pieces : new int[] {1, 2, 3}) {
+                Tensor out = random(scope, 3, m, n);
+                var whole = new MatMul(
+                        a.buffer(), b.buffer(), null, out.buffer(), panels, m, columns, k, false, false, k, columns, n,
+                        0, (long) k * columns, columns, accumulate);
+                List<MatMul> parts = whole.parts(pieces);
+                assertThat(parts).hasSize(Math.min(pieces, panels / 2));
+                parts.reversed().forEach(scope::run);
+                results.add(out.toFloats());
+            }
+            assertThat(results).allSatisfy(result -> assertThat(result).isEqualTo(results.getFirst()));
+            Tensor out = random(scope, 3, m, n);
+            Tensor together = b.transpose(0, 1).contiguous();
+            Tensor product = a.matmul(together.reshape(k, n));
+            Tensor expected = accumulate ? out.add(product) : product;
+            float[] wanted = expected.toFloats();
+            for (int i = 0; i < m * n; i++) {
+                assertThat(results.getFirst()[i]).isCloseTo(wanted[i], within(2e-6f * k));
+            }
+        }
+    }
+
+    @Test
+    void isNotCutAlongABatchThatIsAddedUp() {
+        try (Engine engine = Engine.of(new CpuBackend(), 1);
+                Scope scope = engine.scope()) {
+            var sum = new MatMul(
+                    scope.zeros(4, 20, 20).buffer(), scope.zeros(4, 20, 20).buffer(), null,
+                    scope.zeros(20, 20).buffer(), 4, 20, 20, 20, false, false, 20, 20, 20, 400, 400, 0, true);
+            assertThat(sum.parts(2)).containsExactly(sum);
         }
     }
 
@@ -100,8 +150,8 @@ class MatMulSplitTest {
                     0,
                     0,
                     false);
-            assertThat(product.split(4)).containsExactly(product);
-            assertThatIllegalArgumentException().isThrownBy(() -> product.split(0)).withMessageContaining("not 0");
+            assertThat(product.parts(4)).containsExactly(product);
+            assertThatIllegalArgumentException().isThrownBy(() -> product.parts(0)).withMessageContaining("not 0");
         }
     }
 

@@ -40,16 +40,16 @@ final class LogProbScorer implements AutoCloseable {
     Scores score(SequenceBatch batch) {
         int rows = Math.clamp((batch.rows() + shards - 1) / shards, 1, MAX_ROWS);
         int pieces = (batch.rows() + rows - 1) / rows;
-        int used = Math.min(shards, pieces);
+        int workers = Math.min(pieces, engine.workers().count());
         int[] all = IntStream.range(0, batch.rows()).toArray();
         List<PackedBatch> packed = PackedBatch.shards(batch, all, rows, pieces);
-        List<Program<Memory>> programsOf = programs.first(used, PackedBatch.size(packed, rows));
+        List<Program<Memory>> programsOf = programs.first(workers, PackedBatch.size(packed, rows));
         float[] logProbs = new float[batch.rows() * batch.time()];
         float[] entropy = new float[batch.rows() * batch.time()];
-        engine.workers().forEach(used, (shard, lane) -> {
-            Program<Memory> program = programsOf.get(shard);
+        engine.workers().forEach(workers, (worker, lane) -> {
+            Program<Memory> program = programsOf.get(worker);
             Memory memory = program.outputs();
-            for (int piece = shard; piece < pieces; piece += used) {
+            for (int piece = worker; piece < pieces; piece += workers) {
                 memory.inputs().set(packed.get(piece));
                 program.run(lane);
                 int[] sources = packed.get(piece).sources();

@@ -4,6 +4,7 @@ import dev.geomean.gmpo.task.Task;
 import dev.geomean.model.DecoderConfig;
 import dev.geomean.model.DecoderConfig.Activation;
 import dev.geomean.model.DecoderConfig.Positions;
+import dev.geomean.model.generate.Generator;
 import dev.geomean.model.tokenizer.CharacterTokenizer;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -23,11 +24,6 @@ import java.util.TreeSet;
 public record MemoryEstimate(List<Part> parts) {
     private static final double FLOAT = Float.BYTES;
     private static final double MIB = 1 << 20;
-    private static final int GENERATOR_ROWS = 128;
-    private static final int GENERATOR_SHARDS = 4;
-    private static final int GENERATOR_MIN_ROWS = 8;
-    private static final int TRANSPOSED_ROWS = 12;
-    private static final int TRANSPOSED_PARAMETERS = 1 << 26;
     private static final int SCORED_ROWS = 64;
     private static final int TIME_STEP = 4;
     private static final int WARMUP_CHECKS = 512;
@@ -86,12 +82,12 @@ public record MemoryEstimate(List<Part> parts) {
         double largest = 0;
         for (double rows : rowsPerShard(responses, config.update().miniBatches(), shards)) {
             double tokens = packed(rows, config.rollout().samples(), prompt, answer);
-            updates += shards * network.training(tokens, rows * answer);
+            updates = Math.max(updates, users(shards, workers) * network.training(tokens, rows * answer));
             largest = Math.max(largest, Math.max(tokens, rows * answer) * network.widest());
         }
         double scoredRows = Math.clamp(Math.ceil(responses / shards), 1, SCORED_ROWS);
         double scoredTokens = packed(scoredRows, config.rollout().samples(), prompt, answer);
-        double scorers = Math.min(shards, Math.ceil(responses / scoredRows));
+        double scorers = users(Math.ceil(responses / scoredRows), workers);
         double heldOut = config.evaluation().prompts();
         double heldOutSamples = heldOut * config.evaluation().samples();
         List<Part> rounds = List.of(
@@ -106,7 +102,8 @@ public record MemoryEstimate(List<Part> parts) {
         double warmupRows = Math.ceil(config.warmup().batch() / shards);
         List<Part> warmup = List.of(
                 part("activations of the warm-up",
-                        shards * network.training(packed(warmupRows, 1, prompt, answer), warmupRows * answer),
+                        users(shards, workers)
+                                * network.training(packed(warmupRows, 1, prompt, answer), warmupRows * answer),
                         warmupRows * time * network.widest(), "a smaller --warmup-batch"),
                 generation(network, prompt, answer, workers, List.of(new Batch(WARMUP_CHECKS, 1))));
         parts.addAll(warmsUp && sum(warmup) > sum(rounds) ? warmup : rounds);
@@ -171,6 +168,11 @@ public record MemoryEstimate(List<Part> parts) {
                 new Part("the program itself", (long) PROCESS, false, 0, "a smaller model")));
     }
 
+    /** Workers that have something to do, each with memory of its own. */
+    private static double users(double pieces, int workers) {
+        return Math.min(pieces, workers);
+    }
+
     /** Completions that are sampled by one call. */
     private record Batch(double prompts, double samples) {}
 
@@ -191,20 +193,24 @@ public record MemoryEstimate(List<Part> parts) {
 
     private static Part generation(Network network, double prompt, double answer, int workers, List<Batch> batches) {
         double bytes = 0;
+        double most = 0;
         double capacity = Math.ceil(prompt / TIME_STEP) * TIME_STEP + answer;
         for (Batch batch : batches) {
             double completions = batch.prompts() * batch.samples();
-            double parts = Math.ceil(completions / GENERATOR_SHARDS);
-            double rows = Math.clamp(Math.max(parts, Math.min(completions, GENERATOR_MIN_ROWS)), 1, GENERATOR_ROWS);
-            double users = Math.min(Math.ceil(completions / rows), workers);
-            double distinct = batch.samples() == 0 ? 0 : Math.ceil(rows / batch.samples());
-            boolean transposed = rows >= TRANSPOSED_ROWS && network.count() <= TRANSPOSED_PARAMETERS;
-            bytes += transposed ? network.parameters() : 0;
-            bytes += users * (network.cache(GENERATOR_ROWS * capacity) + network.prefill(distinct, rows, prompt)
+            if (completions == 0) {
+                continue;
+            }
+            Generator.Cut cut =
+                    Generator.Cut.of(network.config(), (int) Math.min(completions, Integer.MAX_VALUE), workers);
+            double rows = Generator.Cut.sizeFor(cut.rows());
+            double distinct = Math.ceil(cut.rows() / batch.samples());
+            bytes += cut.panels() ? network.parameters() : 0;
+            bytes += cut.caches() * (network.cache(rows * capacity) + network.prefill(distinct, rows, prompt)
                     + network.decoding(rows));
+            most = Math.max(most, rows);
         }
         return part("key/value caches and programs of generation", bytes,
-                Math.max(GENERATOR_ROWS * capacity * network.cacheWidth(), GENERATOR_ROWS * prompt * network.widest()),
+                Math.max(most * capacity * network.cacheWidth(), most * prompt * network.widest()),
                 "fewer --workers");
     }
 

@@ -125,7 +125,7 @@ final class PolicyStep implements AutoCloseable {
             fill(memory, scored, packed.get(shard).sources());
             memory.advantages().set(advantages(scored, chosen, shard * rows, rows));
         }
-        update.engine().workers().forEach(shards.size(), (shard, lane) -> shards.get(shard).run(lane));
+        programs.run(shards);
         double loss = 0;
         PolicyMetrics metrics = PolicyMetrics.EMPTY;
         for (Program<Memory> shard : shards) {

@@ -3,13 +3,15 @@ package dev.geomean.gmpo.train;
 import dev.geomean.engine.Engine;
 import dev.geomean.engine.Program;
 import dev.geomean.engine.Scope;
+import dev.geomean.engine.memory.Workspace;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 
 /**
- * Captured programs, one per shard and shape, each with inputs of its own so that shards can run side by side.
+ * Captured programs, one per shard and shape, each with inputs of its own so that shards can run side by side. Which worker
+ * runs a shard is fixed, for the programs of a worker share their memory.
  *
  * @param <M> the tensors a program reads and keeps
  */
@@ -18,6 +20,7 @@ final class ShardPrograms<M> implements AutoCloseable {
     private final String name;
     private final Capture<M> capture;
     private final Scope inputs;
+    private final List<Workspace> workspaces;
     private final Map<Key, Program<M>> programs = new HashMap<>();
 
     private record Key(int shard, PackedBatch.Size size) {}
@@ -45,6 +48,9 @@ final class ShardPrograms<M> implements AutoCloseable {
         this.name = name;
         this.capture = capture;
         this.inputs = engine.persistent(name + " inputs");
+        this.workspaces = IntStream.range(0, engine.workers().count())
+                .mapToObj(worker -> new Workspace(name + " of worker " + worker))
+                .toList();
     }
 
     /** The programs of the first shards, captured if need be. Not from within a piece of work: the map has one user. */
@@ -55,17 +61,32 @@ final class ShardPrograms<M> implements AutoCloseable {
     private Program<M> get(int shard, PackedBatch.Size size) {
         return programs.computeIfAbsent(
                 new Key(shard, size),
-                key -> engine.capture(name + " " + size, step -> capture.record(inputs, step, shard, size)));
+                key -> engine.capture(
+                        name + " " + size,
+                        workspaces.get(shard % workspaces.size()),
+                        step -> capture.record(inputs, step, shard, size)));
+    }
+
+    /** Runs the programs of the first shards, all of one size. */
+    void run(List<Program<M>> shards) {
+        int workers = Math.min(shards.size(), workspaces.size());
+        engine.workers().forEach(workers, (worker, lane) -> {
+            for (int shard = worker; shard < shards.size(); shard += workers) {
+                shards.get(shard).run(lane);
+            }
+        });
     }
 
     /** Bytes of native memory of all programs, without inputs. */
     long memoryBytes() {
-        return programs.values().stream().mapToLong(Program::memoryBytes).sum();
+        return programs.values().stream().mapToLong(Program::memoryBytes).sum()
+                + workspaces.stream().mapToLong(Workspace::reservedBytes).sum();
     }
 
     @Override
     public void close() {
         programs.values().forEach(Program::close);
+        workspaces.forEach(Workspace::close);
         inputs.close();
     }
 }

@@ -39,7 +39,7 @@ final class SupervisedStep implements AutoCloseable {
             memory.inputs().set(packed.get(shard));
             memory.denominator().fill(denominator);
         }
-        update.engine().workers().forEach(shards.size(), (shard, lane) -> shards.get(shard).run(lane));
+        programs.run(shards);
         double loss = 0;
         for (Program<Memory> shard : shards) {
             loss += shard.outputs().loss().item();

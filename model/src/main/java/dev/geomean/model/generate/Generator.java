@@ -1,7 +1,9 @@
 package dev.geomean.model.generate;
 
-import dev.geomean.engine.Engine;
+import dev.geomean.engine.Program;
+import dev.geomean.engine.Workers;
 import dev.geomean.model.Decoder;
+import dev.geomean.model.DecoderConfig;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -14,22 +16,10 @@ import org.jspecify.annotations.Nullable;
  * number, so completions do not depend on the number of workers.
  */
 public final class Generator implements AutoCloseable {
-    private static final int MAX_ROWS = 128;
-    private static final int MIN_SHARDS = 4;
-
-    /** A shard has at least so many rows, if there are enough: each reads all weights at every step. */
-    private static final int MIN_ROWS = 8;
-
-    /** Fewer rows are as fast with the weights as they are. */
-    private static final int TRANSPOSED_ROWS = 12;
-
-    /** Larger decoders are not copied. */
-    private static final int TRANSPOSED_PARAMETERS = 1 << 26;
-
     private final Decoder decoder;
     private final Limits limits;
     private final List<Shard> shards = new ArrayList<>();
-    private @Nullable TransposedWeights transposed;
+    private @Nullable PanelWeights panelWeights;
     private boolean closed;
 
     /**
@@ -53,6 +43,63 @@ public final class Generator implements AutoCloseable {
                                 + maxPromptTokens + " and " + maxNewTokens);
             }
             stopTokens = List.copyOf(stopTokens);
+        }
+    }
+
+    /**
+     * How a call is cut into batches. Depends on the number of prompts and the network, not on the number of workers, so that
+     * completions do not either.
+     *
+     * @param rows prompts of a batch, but for the last
+     * @param caches key/value caches of so many rows, one for each worker that has a batch of its own
+     * @param together whether all workers decode one batch together
+     * @param panels whether products read a copy of the weights in panels
+     */
+    public record Cut(int rows, int caches, boolean together, boolean panels) {
+        private static final int MAX_ROWS = 128;
+        private static final int MIN_BATCHES = 4;
+
+        /** A batch has at least so many rows, if there are enough: each reads all weights at every step. */
+        private static final int MIN_ROWS = 8;
+
+        /** Fewer rows are as fast with the weights as they are stored. */
+        private static final int PANEL_ROWS = 4;
+
+        /** Larger decoders are not copied. */
+        private static final int PANEL_PARAMETERS = 1 << 26;
+
+        /** The weights of larger decoders do not stay in a cache, so all workers read them together for the same rows. */
+        private static final int TOGETHER_PARAMETERS = 1 << 21;
+
+        /**
+         * Cuts a call.
+         *
+         * @param decoder the network
+         * @param prompts number of prompts, at least 1
+         * @param workers threads that compute, at least 1
+         * @return the batches
+         */
+        public static Cut of(DecoderConfig decoder, int prompts, int workers) {
+            long parameters = decoder.parameterCount();
+            boolean together = prompts <= MAX_ROWS && parameters > TOGETHER_PARAMETERS;
+            int part = Math.max(Math.ceilDiv(prompts, MIN_BATCHES), Math.min(prompts, MIN_ROWS));
+            int rows = together ? prompts : Math.min(part, MAX_ROWS);
+            int caches = Math.min(Math.ceilDiv(prompts, rows), workers);
+            return new Cut(rows, caches, together, rows >= PANEL_ROWS && parameters <= PANEL_PARAMETERS);
+        }
+
+        /**
+         * Rows of the batches that programs are made for, the smallest that is enough.
+         *
+         * @param rows prompts of a batch, at least 1
+         * @return 1, 2, 3, 4, 6, 8, 12 and so on
+         */
+        public static int sizeFor(int rows) {
+            int power = 1;
+            while (power < rows) {
+                power *= 2;
+            }
+            return power >= 4 && power * 3 / 4 >= rows ? power * 3 / 4 : power;
         }
     }
 
@@ -109,38 +156,46 @@ public final class Generator implements AutoCloseable {
         if (prompts.isEmpty()) {
             return List.of();
         }
-        Engine engine = decoder.engine();
-        int rows = rows(prompts.size());
-        TransposedWeights weights = weights(rows);
+        Workers crew = decoder.engine().workers();
+        Cut cut = Cut.of(decoder.config(), prompts.size(), crew.count());
+        int rows = cut.rows();
         int pieces = (prompts.size() + rows - 1) / rows;
-        int workers = Math.min(pieces, engine.workers().count());
-        while (shards.size() < workers) {
-            shards.add(new Shard(decoder, limits, MAX_ROWS));
-        }
+        int workers = cut.caches();
+        PanelWeights weights = cut.panels() ? panelWeights() : null;
+        makeShards(workers, rows);
         var completions = new Completion[prompts.size()];
-        engine.workers().forEach(workers, (worker, lane) -> {
-            for (int piece = worker; piece < pieces; piece += workers) {
-                int from = piece * rows;
-                List<Prompt> part = prompts.subList(from, Math.min(from + rows, prompts.size()));
-                shards.get(worker).generate(part, seed, weights, lane, completions, from);
-            }
-        });
+        if (cut.together()) {
+            shards.getFirst().generate(prompts, seed, weights, Program::runTogether, completions, 0);
+        } else {
+            crew.forEach(workers, (worker, lane) -> {
+                for (int piece = worker; piece < pieces; piece += workers) {
+                    int from = piece * rows;
+                    List<Prompt> part = prompts.subList(from, Math.min(from + rows, prompts.size()));
+                    shards.get(worker).generate(part, seed, weights, program -> program.run(lane), completions, from);
+                }
+            });
+        }
         return List.of(completions);
     }
 
-    private static int rows(int prompts) {
-        int parts = (prompts + MIN_SHARDS - 1) / MIN_SHARDS;
-        return Math.clamp(Math.max(parts, Math.min(prompts, MIN_ROWS)), 1, MAX_ROWS);
+    /** Shards for so many workers and rows; larger ones than there were take the place of those. */
+    private void makeShards(int workers, int rows) {
+        if (!shards.isEmpty() && shards.getFirst().maxRows() < rows) {
+            shards.forEach(Shard::close);
+            shards.clear();
+        }
+        int most = shards.isEmpty() ? rows : shards.getFirst().maxRows();
+        while (shards.size() < workers) {
+            shards.add(new Shard(decoder, limits, most));
+        }
     }
 
-    private @Nullable TransposedWeights weights(int rows) {
-        if (rows < TRANSPOSED_ROWS || decoder.parameters().count() > TRANSPOSED_PARAMETERS) {
-            return null;
-        }
-        TransposedWeights weights = transposed;
+    /** A copy of the weights as they are now. */
+    private PanelWeights panelWeights() {
+        PanelWeights weights = panelWeights;
         if (weights == null) {
-            weights = new TransposedWeights(decoder);
-            transposed = weights;
+            weights = new PanelWeights(decoder);
+            panelWeights = weights;
         }
         weights.refresh();
         return weights;
@@ -167,7 +222,7 @@ public final class Generator implements AutoCloseable {
      * @return bytes
      */
     public long memoryBytes() {
-        TransposedWeights weights = transposed;
+        PanelWeights weights = panelWeights;
         return shards.stream().mapToLong(Shard::memoryBytes).sum() + (weights == null ? 0 : weights.memoryBytes());
     }
 
@@ -177,8 +232,8 @@ public final class Generator implements AutoCloseable {
         closed = true;
         shards.forEach(Shard::close);
         shards.clear();
-        if (transposed != null) {
-            transposed.close();
+        if (panelWeights != null) {
+            panelWeights.close();
         }
     }
 }

@@ -1,6 +1,5 @@
 package dev.geomean.model.generate;
 
-import dev.geomean.engine.Backend;
 import dev.geomean.engine.Engine;
 import dev.geomean.engine.Program;
 import dev.geomean.engine.Scope;
@@ -14,6 +13,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -43,14 +43,16 @@ final class Shard implements AutoCloseable {
     private final Map<PrefillShape, Prefill> prefills = new HashMap<>();
     private final Map<DecodeShape, Program<Tensor>> decodes = new HashMap<>();
 
-    private record PrefillShape(int prompts, int rows, int time, boolean transposed) {}
+    private record PrefillShape(int prompts, int rows, int time, boolean inPanels) {}
 
-    private record DecodeShape(int rows, boolean transposed) {}
+    private record DecodeShape(int rows, boolean inPanels) {}
 
     private record Prefill(Tensor ids, Tensor last, Program<Tensor> program) {}
 
-    Shard(Decoder decoder, Generator.Limits limits, int maxRows) {
+    /** A shard of up to so many rows. */
+    Shard(Decoder decoder, Generator.Limits limits, int rows) {
         Engine engine = decoder.engine();
+        int maxRows = Generator.Cut.sizeFor(rows);
         this.decoder = decoder;
         this.limits = limits;
         this.maxRows = maxRows;
@@ -67,22 +69,12 @@ final class Shard implements AutoCloseable {
         this.prompt = ints(maxRows);
     }
 
-    private Tensor ints(int... dims) {
-        return scope.ints(new int[Shape.of(dims).size()], dims);
+    int maxRows() {
+        return maxRows;
     }
 
-    /** The smallest supported batch size that holds some rows: the full size, three quarters, a half, a quarter, … */
-    private int rowBucket(int rows) {
-        int bucket = maxRows;
-        for (int size = maxRows; size >= 1; size /= 2) {
-            if (size >= rows) {
-                bucket = size;
-            }
-            if (size * 3 % 4 == 0 && size * 3 / 4 >= rows) {
-                bucket = size * 3 / 4;
-            }
-        }
-        return bucket;
+    private Tensor ints(int... dims) {
+        return scope.ints(new int[Shape.of(dims).size()], dims);
     }
 
     private int promptBucket(int length) {
@@ -93,8 +85,8 @@ final class Shard implements AutoCloseable {
     void generate(
             List<Prompt> prompts,
             long seedValue,
-            @Nullable TransposedWeights weights,
-            Backend.Lane lane,
+            @Nullable PanelWeights weights,
+            Consumer<Program<?>> runner,
             Completion[] results,
             int offset) {
         int count = prompts.size();
@@ -114,7 +106,7 @@ final class Shard implements AutoCloseable {
         streams.set(streamWords);
         slots.set(slotOf);
         draws.set(new int[maxRows]);
-        prefill(prompts, weights, lane);
+        prefill(prompts, weights, runner);
         for (int row = 0; row < count; row++) {
             position[row] = prompts.get(row).tokens().length;
         }
@@ -123,7 +115,7 @@ final class Shard implements AutoCloseable {
         int[][] produced = new int[count][limits.maxNewTokens()];
         float[][] producedLogProbs = new float[count][limits.maxNewTokens()];
         int active = count;
-        int batch = rowBucket(count);
+        int batch = Generator.Cut.sizeFor(count);
         for (int step = 0;; step++) {
             int[] drawn = tokens.toInts();
             float[] drawnLogProbs = logProbs.toFloats();
@@ -152,7 +144,7 @@ final class Shard implements AutoCloseable {
             }
             if (live < active) {
                 active = live;
-                batch = rowBucket(live);
+                batch = Generator.Cut.sizeFor(live);
                 for (int i = 0; i < maxRows; i++) {
                     long stream = i < active ? prompts.get(rowOf[i]).stream() : 0;
                     streamWords[2 * i] = (int) stream;
@@ -169,7 +161,7 @@ final class Shard implements AutoCloseable {
                 starts.set(position);
                 tokens.set(drawn);
             }
-            decode(batch, weights).run(lane);
+            runner.accept(decode(batch, weights));
             for (int i = 0; i < batch; i++) {
                 position[i]++;
             }
@@ -183,7 +175,7 @@ final class Shard implements AutoCloseable {
     }
 
     /** Runs the prompts through the network, each distinct one once, and draws the first token of every row. */
-    private void prefill(List<Prompt> prompts, @Nullable TransposedWeights weights, Backend.Lane lane) {
+    private void prefill(List<Prompt> prompts, @Nullable PanelWeights weights, Consumer<Program<?>> runner) {
         List<int[]> distinct = new ArrayList<>();
         int[] promptOf = new int[maxRows];
         int longest = 1;
@@ -197,8 +189,8 @@ final class Shard implements AutoCloseable {
             promptOf[row] = distinct.size() - 1;
         }
         int time = promptBucket(longest);
-        int rows = rowBucket(prompts.size());
-        int count = rowBucket(distinct.size());
+        int rows = Generator.Cut.sizeFor(prompts.size());
+        int count = Generator.Cut.sizeFor(distinct.size());
         Prefill prefill = prefills.computeIfAbsent(
                 new PrefillShape(count, rows, time, weights != null), shape -> capturePrefill(shape, weights));
         int[] ids = new int[count * time];
@@ -212,10 +204,10 @@ final class Shard implements AutoCloseable {
         prefill.last().set(last);
         prompt.set(promptOf);
         starts.set(new int[maxRows]);
-        prefill.program().run(lane);
+        runner.accept(prefill.program());
     }
 
-    private Prefill capturePrefill(PrefillShape shape, @Nullable TransposedWeights weights) {
+    private Prefill capturePrefill(PrefillShape shape, @Nullable PanelWeights weights) {
         Tensor ids = ints(shape.prompts(), shape.time());
         Tensor last = ints(shape.prompts());
         int rows = shape.rows();
@@ -239,12 +231,12 @@ final class Shard implements AutoCloseable {
         return new Prefill(ids, last, program);
     }
 
-    private Program<Tensor> decode(int batch, @Nullable TransposedWeights weights) {
+    private Program<Tensor> decode(int batch, @Nullable PanelWeights weights) {
         return decodes.computeIfAbsent(
                 new DecodeShape(batch, weights != null), shape -> captureDecode(shape.rows(), weights));
     }
 
-    private Program<Tensor> captureDecode(int size, @Nullable TransposedWeights weights) {
+    private Program<Tensor> captureDecode(int size, @Nullable PanelWeights weights) {
         return decoder.engine().capture("decode " + size, step -> {
             try (var _ = step.noGrad()) {
                 Decoder.Projection projection = projection(step, weights);
@@ -261,7 +253,7 @@ final class Shard implements AutoCloseable {
         });
     }
 
-    private Decoder.Projection projection(Scope step, @Nullable TransposedWeights weights) {
+    private Decoder.Projection projection(Scope step, @Nullable PanelWeights weights) {
         return weights == null ? decoder.ownProjection(step) : weights.projection(step);
     }
 

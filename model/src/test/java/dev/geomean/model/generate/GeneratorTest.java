@@ -12,6 +12,7 @@ import dev.geomean.engine.Tensor;
 import dev.geomean.engine.random.CounterRandom;
 import dev.geomean.engine.reference.ReferenceBackend;
 import dev.geomean.model.Decoder;
+import dev.geomean.model.DecoderConfig;
 import dev.geomean.model.Shapes;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -422,6 +423,26 @@ class GeneratorTest {
             }
         }
 
+        /** Of a decoder that is large enough for all workers to decode one batch together. */
+        @Test
+        void givesTheSameBitsHoweverManyWorkersDecodeTogether() {
+            var config = DecoderConfig.llama(37, 256, 3, 8, 4, 800, 24, 1);
+            assertThat(config.parameterCount()).isGreaterThan(1 << 21);
+            List<Prompt> prompts = prompts(21);
+            List<Completion> expected = List.of();
+            for (int workers : new int[] {1, 2, 3}) {
+                try (Engine own = Engine.cpu(workers);
+                        Decoder decoder = Decoder.random(own, config, 5)) {
+                    List<Completion> actual = generate(decoder, limits(SamplingOptions.temperature(1), 3, 7), prompts);
+                    if (workers == 1) {
+                        expected = actual;
+                        assertMatchesFullPass(decoder, prompts, actual, 1);
+                    }
+                    assertSame(actual, expected, 0);
+                }
+            }
+        }
+
         @ParameterizedTest
         @EnumSource
         void givesWhatTheReferenceGivesUpToRounding(Shapes shape) {
@@ -535,7 +556,8 @@ class GeneratorTest {
         void reservesNoMoreMemoryOnceItHasSeenEverySize() {
             try (Decoder decoder = Shapes.LLAMA.decoder(engine, 18);
                     var generator = new Generator(decoder, limits(SamplingOptions.temperature(1), 3, 7))) {
-                int[] counts = {1, 7, 50, 129};
+                // Larger batches than before would begin anew.
+                int[] counts = {129, 1, 7, 50};
                 for (int call = 0; call < 2; call++) {
                     for (int count : counts) {
                         generator.generate(prompts(count), SEED + call);

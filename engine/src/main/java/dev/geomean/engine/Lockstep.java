@@ -1,0 +1,105 @@
+package dev.geomean.engine;
+
+import dev.geomean.engine.kernel.Kernel;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * A list of kernels run by several workers together: each kernel that can be is cut into one part for every worker, and nobody
+ * begins the next before all parts are done. Where it pays, one copy of a large operand passes through the caches for all of
+ * them, which separate programs would each fetch for themselves.
+ *
+ * <p>Running it allocates nothing.
+ */
+final class Lockstep implements Workers.Task {
+    private static final int SPINS = 2_000;
+
+    private static final long PAUSE_NANOS = 50_000;
+
+    private static final Kernel[] NOTHING = {};
+
+    private final int workers;
+
+    /** By stage and worker. */
+    private final Kernel[][][] stages;
+
+    /** Workers that have ended a stage, added up over all stages of a run. */
+    private final AtomicInteger ended = new AtomicInteger();
+
+    private volatile boolean broken;
+
+    Lockstep(Kernel[] kernels, int workers) {
+        this.workers = workers;
+        List<Kernel[][]> all = new ArrayList<>();
+        List<Kernel> whole = new ArrayList<>();
+        for (Kernel kernel : kernels) {
+            List<? extends Kernel> parts = kernel.parts(workers);
+            if (parts.size() == 1) {
+                whole.add(kernel);
+                continue;
+            }
+            addWhole(all, whole);
+            var stage = new Kernel[workers][];
+            for (int worker = 0; worker < workers; worker++) {
+                stage[worker] = worker < parts.size() ? new Kernel[] {parts.get(worker)} : NOTHING;
+            }
+            all.add(stage);
+        }
+        addWhole(all, whole);
+        this.stages = all.toArray(Kernel[][][]::new);
+    }
+
+    /** Kernels that cannot be cut follow each other on the first worker, without waiting for the others in between. */
+    private void addWhole(List<Kernel[][]> all, List<Kernel> whole) {
+        if (!whole.isEmpty()) {
+            var stage = new Kernel[workers][];
+            Arrays.fill(stage, NOTHING);
+            stage[0] = whole.toArray(Kernel[]::new);
+            all.add(stage);
+            whole.clear();
+        }
+    }
+
+    /** Runs all kernels. */
+    void run(Workers crew) {
+        ended.set(0);
+        broken = false;
+        crew.forEach(workers, this);
+    }
+
+    /** The stages of one worker. Each waits for the others, so no thread can take the pieces of two. */
+    @Override
+    public void run(int worker, Backend.Lane lane) {
+        int due = 0;
+        try {
+            for (Kernel[][] stage : stages) {
+                for (Kernel kernel : stage[worker]) {
+                    lane.run(kernel);
+                }
+                due += workers;
+                ended.incrementAndGet();
+                await(due);
+                if (broken) {
+                    return;
+                }
+            }
+        } catch (Throwable thrown) {
+            broken = true;
+            throw thrown;
+        }
+    }
+
+    private void await(int due) {
+        for (int spins = 0; ended.get() < due && !broken; spins++) {
+            if (spins < SPINS) {
+                Thread.onSpinWait();
+            } else {
+                // Someone else has the processor that the missing worker needs.
+                LockSupport.parkNanos(this, PAUSE_NANOS);
+            }
+        }
+    }
+}
