@@ -343,6 +343,10 @@ final class CpuMatMul {
                 int height = Math.min(Tiles.ROWS, rows - i);
                 int at = transposedLeft ? i : i * Tiles.STRIDE;
                 long out = c + 4 * ((long) i * ldc + j);
+                if (width == Tiles.WIDTH && height == Tiles.ROWS) {
+                    Tiles.toMemory(transposedLeft, add, left, at, right, panel, depth, out, 4L * ldc);
+                    continue;
+                }
                 if (width <= LANES) {
                     if (transposedLeft) {
                         Tiles.columnsNarrow(left, at, right, panel, depth, tile, 0, Tiles.WIDTH);

@@ -499,4 +499,452 @@ final class Tiles {
         x6.intoArray(tile, at + 6 * stride);
         x7.intoArray(tile, at + 7 * stride);
     }
+
+    /**
+     * One full tile, all of whose rows and columns lie in the result: written or added there.
+     *
+     * @param columns whether the left operand is transposed
+     * @param add whether to add to the result
+     * @param a left operand, as in {@link #rows} or {@link #columns}
+     * @param aAt first element of the left operand
+     * @param b right operand, a panel
+     * @param bAt first element of the panel
+     * @param depth inner dimension, at most {@link #DEPTH}
+     * @param c address of the tile in the result
+     * @param stride bytes between rows of the result
+     */
+    static void toMemory(
+            boolean columns, boolean add, float[] a, int aAt, float[] b, int bAt, int depth, long c, long stride) {
+        if (ROWS == 8) {
+            if (columns) {
+                if (add) {
+                    columns8Add(a, aAt, b, bAt, depth, c, stride);
+                } else {
+                    columns8Put(a, aAt, b, bAt, depth, c, stride);
+                }
+            } else if (add) {
+                rows8Add(a, aAt, b, bAt, depth, c, stride);
+            } else {
+                rows8Put(a, aAt, b, bAt, depth, c, stride);
+            }
+        } else if (columns) {
+            if (add) {
+                columns4Add(a, aAt, b, bAt, depth, c, stride);
+            } else {
+                columns4Put(a, aAt, b, bAt, depth, c, stride);
+            }
+        } else if (add) {
+            rows4Add(a, aAt, b, bAt, depth, c, stride);
+        } else {
+            rows4Put(a, aAt, b, bAt, depth, c, stride);
+        }
+    }
+
+/** Four rows to memory, left operand row by row; parameters as in {@link #toMemory}. */
+    private static void rows4Put(
+            float[] a, int aAt, float[] b, int bAt, int depth, long c, long stride) {
+        FloatVector x0 = FloatVector.zero(Native.FLOATS);
+        FloatVector y0 = FloatVector.zero(Native.FLOATS);
+        FloatVector x1 = FloatVector.zero(Native.FLOATS);
+        FloatVector y1 = FloatVector.zero(Native.FLOATS);
+        FloatVector x2 = FloatVector.zero(Native.FLOATS);
+        FloatVector y2 = FloatVector.zero(Native.FLOATS);
+        FloatVector x3 = FloatVector.zero(Native.FLOATS);
+        FloatVector y3 = FloatVector.zero(Native.FLOATS);
+        for (int p = 0; p < depth; p++) {
+            FloatVector u = FloatVector.fromArray(Native.FLOATS, b, bAt + p * WIDTH);
+            FloatVector v = FloatVector.fromArray(Native.FLOATS, b, bAt + p * WIDTH + LANES);
+            FloatVector a0 = FloatVector.broadcast(Native.FLOATS, a[aAt + p]);
+            x0 = a0.fma(u, x0);
+            y0 = a0.fma(v, y0);
+            FloatVector a1 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + STRIDE]);
+            x1 = a1.fma(u, x1);
+            y1 = a1.fma(v, y1);
+            FloatVector a2 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 2 * STRIDE]);
+            x2 = a2.fma(u, x2);
+            y2 = a2.fma(v, y2);
+            FloatVector a3 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 3 * STRIDE]);
+            x3 = a3.fma(u, x3);
+            y3 = a3.fma(v, y3);
+        }
+        x0.intoMemorySegment(Native.ALL, c, Native.ORDER);
+        y0.intoMemorySegment(Native.ALL, c + 4L * LANES, Native.ORDER);
+        x1.intoMemorySegment(Native.ALL, c + stride, Native.ORDER);
+        y1.intoMemorySegment(Native.ALL, c + stride + 4L * LANES, Native.ORDER);
+        x2.intoMemorySegment(Native.ALL, c + 2 * stride, Native.ORDER);
+        y2.intoMemorySegment(Native.ALL, c + 2 * stride + 4L * LANES, Native.ORDER);
+        x3.intoMemorySegment(Native.ALL, c + 3 * stride, Native.ORDER);
+        y3.intoMemorySegment(Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER);
+    }
+
+/** Four rows to memory, left operand row by row; parameters as in {@link #toMemory}. */
+    private static void rows4Add(
+            float[] a, int aAt, float[] b, int bAt, int depth, long c, long stride) {
+        FloatVector x0 = FloatVector.zero(Native.FLOATS);
+        FloatVector y0 = FloatVector.zero(Native.FLOATS);
+        FloatVector x1 = FloatVector.zero(Native.FLOATS);
+        FloatVector y1 = FloatVector.zero(Native.FLOATS);
+        FloatVector x2 = FloatVector.zero(Native.FLOATS);
+        FloatVector y2 = FloatVector.zero(Native.FLOATS);
+        FloatVector x3 = FloatVector.zero(Native.FLOATS);
+        FloatVector y3 = FloatVector.zero(Native.FLOATS);
+        for (int p = 0; p < depth; p++) {
+            FloatVector u = FloatVector.fromArray(Native.FLOATS, b, bAt + p * WIDTH);
+            FloatVector v = FloatVector.fromArray(Native.FLOATS, b, bAt + p * WIDTH + LANES);
+            FloatVector a0 = FloatVector.broadcast(Native.FLOATS, a[aAt + p]);
+            x0 = a0.fma(u, x0);
+            y0 = a0.fma(v, y0);
+            FloatVector a1 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + STRIDE]);
+            x1 = a1.fma(u, x1);
+            y1 = a1.fma(v, y1);
+            FloatVector a2 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 2 * STRIDE]);
+            x2 = a2.fma(u, x2);
+            y2 = a2.fma(v, y2);
+            FloatVector a3 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 3 * STRIDE]);
+            x3 = a3.fma(u, x3);
+            y3 = a3.fma(v, y3);
+        }
+        x0.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c, Native.ORDER)).intoMemorySegment(Native.ALL, c, Native.ORDER);
+        y0.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 4L * LANES, Native.ORDER);
+        x1.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + stride, Native.ORDER);
+        y1.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + stride + 4L * LANES, Native.ORDER);
+        x2.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 2 * stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + 2 * stride, Native.ORDER);
+        y2.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 2 * stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 2 * stride + 4L * LANES, Native.ORDER);
+        x3.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 3 * stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + 3 * stride, Native.ORDER);
+        y3.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER);
+    }
+
+/** Eight rows to memory, left operand row by row; parameters as in {@link #toMemory}. */
+    private static void rows8Put(
+            float[] a, int aAt, float[] b, int bAt, int depth, long c, long stride) {
+        FloatVector x0 = FloatVector.zero(Native.FLOATS);
+        FloatVector y0 = FloatVector.zero(Native.FLOATS);
+        FloatVector x1 = FloatVector.zero(Native.FLOATS);
+        FloatVector y1 = FloatVector.zero(Native.FLOATS);
+        FloatVector x2 = FloatVector.zero(Native.FLOATS);
+        FloatVector y2 = FloatVector.zero(Native.FLOATS);
+        FloatVector x3 = FloatVector.zero(Native.FLOATS);
+        FloatVector y3 = FloatVector.zero(Native.FLOATS);
+        FloatVector x4 = FloatVector.zero(Native.FLOATS);
+        FloatVector y4 = FloatVector.zero(Native.FLOATS);
+        FloatVector x5 = FloatVector.zero(Native.FLOATS);
+        FloatVector y5 = FloatVector.zero(Native.FLOATS);
+        FloatVector x6 = FloatVector.zero(Native.FLOATS);
+        FloatVector y6 = FloatVector.zero(Native.FLOATS);
+        FloatVector x7 = FloatVector.zero(Native.FLOATS);
+        FloatVector y7 = FloatVector.zero(Native.FLOATS);
+        for (int p = 0; p < depth; p++) {
+            FloatVector u = FloatVector.fromArray(Native.FLOATS, b, bAt + p * WIDTH);
+            FloatVector v = FloatVector.fromArray(Native.FLOATS, b, bAt + p * WIDTH + LANES);
+            FloatVector a0 = FloatVector.broadcast(Native.FLOATS, a[aAt + p]);
+            x0 = a0.fma(u, x0);
+            y0 = a0.fma(v, y0);
+            FloatVector a1 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + STRIDE]);
+            x1 = a1.fma(u, x1);
+            y1 = a1.fma(v, y1);
+            FloatVector a2 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 2 * STRIDE]);
+            x2 = a2.fma(u, x2);
+            y2 = a2.fma(v, y2);
+            FloatVector a3 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 3 * STRIDE]);
+            x3 = a3.fma(u, x3);
+            y3 = a3.fma(v, y3);
+            FloatVector a4 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 4 * STRIDE]);
+            x4 = a4.fma(u, x4);
+            y4 = a4.fma(v, y4);
+            FloatVector a5 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 5 * STRIDE]);
+            x5 = a5.fma(u, x5);
+            y5 = a5.fma(v, y5);
+            FloatVector a6 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 6 * STRIDE]);
+            x6 = a6.fma(u, x6);
+            y6 = a6.fma(v, y6);
+            FloatVector a7 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 7 * STRIDE]);
+            x7 = a7.fma(u, x7);
+            y7 = a7.fma(v, y7);
+        }
+        x0.intoMemorySegment(Native.ALL, c, Native.ORDER);
+        y0.intoMemorySegment(Native.ALL, c + 4L * LANES, Native.ORDER);
+        x1.intoMemorySegment(Native.ALL, c + stride, Native.ORDER);
+        y1.intoMemorySegment(Native.ALL, c + stride + 4L * LANES, Native.ORDER);
+        x2.intoMemorySegment(Native.ALL, c + 2 * stride, Native.ORDER);
+        y2.intoMemorySegment(Native.ALL, c + 2 * stride + 4L * LANES, Native.ORDER);
+        x3.intoMemorySegment(Native.ALL, c + 3 * stride, Native.ORDER);
+        y3.intoMemorySegment(Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER);
+        x4.intoMemorySegment(Native.ALL, c + 4 * stride, Native.ORDER);
+        y4.intoMemorySegment(Native.ALL, c + 4 * stride + 4L * LANES, Native.ORDER);
+        x5.intoMemorySegment(Native.ALL, c + 5 * stride, Native.ORDER);
+        y5.intoMemorySegment(Native.ALL, c + 5 * stride + 4L * LANES, Native.ORDER);
+        x6.intoMemorySegment(Native.ALL, c + 6 * stride, Native.ORDER);
+        y6.intoMemorySegment(Native.ALL, c + 6 * stride + 4L * LANES, Native.ORDER);
+        x7.intoMemorySegment(Native.ALL, c + 7 * stride, Native.ORDER);
+        y7.intoMemorySegment(Native.ALL, c + 7 * stride + 4L * LANES, Native.ORDER);
+    }
+
+/** Eight rows to memory, left operand row by row; parameters as in {@link #toMemory}. */
+    private static void rows8Add(
+            float[] a, int aAt, float[] b, int bAt, int depth, long c, long stride) {
+        FloatVector x0 = FloatVector.zero(Native.FLOATS);
+        FloatVector y0 = FloatVector.zero(Native.FLOATS);
+        FloatVector x1 = FloatVector.zero(Native.FLOATS);
+        FloatVector y1 = FloatVector.zero(Native.FLOATS);
+        FloatVector x2 = FloatVector.zero(Native.FLOATS);
+        FloatVector y2 = FloatVector.zero(Native.FLOATS);
+        FloatVector x3 = FloatVector.zero(Native.FLOATS);
+        FloatVector y3 = FloatVector.zero(Native.FLOATS);
+        FloatVector x4 = FloatVector.zero(Native.FLOATS);
+        FloatVector y4 = FloatVector.zero(Native.FLOATS);
+        FloatVector x5 = FloatVector.zero(Native.FLOATS);
+        FloatVector y5 = FloatVector.zero(Native.FLOATS);
+        FloatVector x6 = FloatVector.zero(Native.FLOATS);
+        FloatVector y6 = FloatVector.zero(Native.FLOATS);
+        FloatVector x7 = FloatVector.zero(Native.FLOATS);
+        FloatVector y7 = FloatVector.zero(Native.FLOATS);
+        for (int p = 0; p < depth; p++) {
+            FloatVector u = FloatVector.fromArray(Native.FLOATS, b, bAt + p * WIDTH);
+            FloatVector v = FloatVector.fromArray(Native.FLOATS, b, bAt + p * WIDTH + LANES);
+            FloatVector a0 = FloatVector.broadcast(Native.FLOATS, a[aAt + p]);
+            x0 = a0.fma(u, x0);
+            y0 = a0.fma(v, y0);
+            FloatVector a1 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + STRIDE]);
+            x1 = a1.fma(u, x1);
+            y1 = a1.fma(v, y1);
+            FloatVector a2 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 2 * STRIDE]);
+            x2 = a2.fma(u, x2);
+            y2 = a2.fma(v, y2);
+            FloatVector a3 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 3 * STRIDE]);
+            x3 = a3.fma(u, x3);
+            y3 = a3.fma(v, y3);
+            FloatVector a4 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 4 * STRIDE]);
+            x4 = a4.fma(u, x4);
+            y4 = a4.fma(v, y4);
+            FloatVector a5 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 5 * STRIDE]);
+            x5 = a5.fma(u, x5);
+            y5 = a5.fma(v, y5);
+            FloatVector a6 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 6 * STRIDE]);
+            x6 = a6.fma(u, x6);
+            y6 = a6.fma(v, y6);
+            FloatVector a7 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 7 * STRIDE]);
+            x7 = a7.fma(u, x7);
+            y7 = a7.fma(v, y7);
+        }
+        x0.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c, Native.ORDER)).intoMemorySegment(Native.ALL, c, Native.ORDER);
+        y0.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 4L * LANES, Native.ORDER);
+        x1.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + stride, Native.ORDER);
+        y1.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + stride + 4L * LANES, Native.ORDER);
+        x2.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 2 * stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + 2 * stride, Native.ORDER);
+        y2.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 2 * stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 2 * stride + 4L * LANES, Native.ORDER);
+        x3.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 3 * stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + 3 * stride, Native.ORDER);
+        y3.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER);
+        x4.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 4 * stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + 4 * stride, Native.ORDER);
+        y4.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 4 * stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 4 * stride + 4L * LANES, Native.ORDER);
+        x5.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 5 * stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + 5 * stride, Native.ORDER);
+        y5.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 5 * stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 5 * stride + 4L * LANES, Native.ORDER);
+        x6.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 6 * stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + 6 * stride, Native.ORDER);
+        y6.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 6 * stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 6 * stride + 4L * LANES, Native.ORDER);
+        x7.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 7 * stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + 7 * stride, Native.ORDER);
+        y7.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 7 * stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 7 * stride + 4L * LANES, Native.ORDER);
+    }
+
+/** Four rows to memory, left operand transposed; parameters as in {@link #toMemory}. */
+    private static void columns4Put(
+            float[] a, int aAt, float[] b, int bAt, int depth, long c, long stride) {
+        FloatVector x0 = FloatVector.zero(Native.FLOATS);
+        FloatVector y0 = FloatVector.zero(Native.FLOATS);
+        FloatVector x1 = FloatVector.zero(Native.FLOATS);
+        FloatVector y1 = FloatVector.zero(Native.FLOATS);
+        FloatVector x2 = FloatVector.zero(Native.FLOATS);
+        FloatVector y2 = FloatVector.zero(Native.FLOATS);
+        FloatVector x3 = FloatVector.zero(Native.FLOATS);
+        FloatVector y3 = FloatVector.zero(Native.FLOATS);
+        for (int p = 0; p < depth; p++) {
+            FloatVector u = FloatVector.fromArray(Native.FLOATS, b, bAt + p * WIDTH);
+            FloatVector v = FloatVector.fromArray(Native.FLOATS, b, bAt + p * WIDTH + LANES);
+            FloatVector a0 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE]);
+            x0 = a0.fma(u, x0);
+            y0 = a0.fma(v, y0);
+            FloatVector a1 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 1]);
+            x1 = a1.fma(u, x1);
+            y1 = a1.fma(v, y1);
+            FloatVector a2 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 2]);
+            x2 = a2.fma(u, x2);
+            y2 = a2.fma(v, y2);
+            FloatVector a3 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 3]);
+            x3 = a3.fma(u, x3);
+            y3 = a3.fma(v, y3);
+        }
+        x0.intoMemorySegment(Native.ALL, c, Native.ORDER);
+        y0.intoMemorySegment(Native.ALL, c + 4L * LANES, Native.ORDER);
+        x1.intoMemorySegment(Native.ALL, c + stride, Native.ORDER);
+        y1.intoMemorySegment(Native.ALL, c + stride + 4L * LANES, Native.ORDER);
+        x2.intoMemorySegment(Native.ALL, c + 2 * stride, Native.ORDER);
+        y2.intoMemorySegment(Native.ALL, c + 2 * stride + 4L * LANES, Native.ORDER);
+        x3.intoMemorySegment(Native.ALL, c + 3 * stride, Native.ORDER);
+        y3.intoMemorySegment(Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER);
+    }
+
+/** Four rows to memory, left operand transposed; parameters as in {@link #toMemory}. */
+    private static void columns4Add(
+            float[] a, int aAt, float[] b, int bAt, int depth, long c, long stride) {
+        FloatVector x0 = FloatVector.zero(Native.FLOATS);
+        FloatVector y0 = FloatVector.zero(Native.FLOATS);
+        FloatVector x1 = FloatVector.zero(Native.FLOATS);
+        FloatVector y1 = FloatVector.zero(Native.FLOATS);
+        FloatVector x2 = FloatVector.zero(Native.FLOATS);
+        FloatVector y2 = FloatVector.zero(Native.FLOATS);
+        FloatVector x3 = FloatVector.zero(Native.FLOATS);
+        FloatVector y3 = FloatVector.zero(Native.FLOATS);
+        for (int p = 0; p < depth; p++) {
+            FloatVector u = FloatVector.fromArray(Native.FLOATS, b, bAt + p * WIDTH);
+            FloatVector v = FloatVector.fromArray(Native.FLOATS, b, bAt + p * WIDTH + LANES);
+            FloatVector a0 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE]);
+            x0 = a0.fma(u, x0);
+            y0 = a0.fma(v, y0);
+            FloatVector a1 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 1]);
+            x1 = a1.fma(u, x1);
+            y1 = a1.fma(v, y1);
+            FloatVector a2 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 2]);
+            x2 = a2.fma(u, x2);
+            y2 = a2.fma(v, y2);
+            FloatVector a3 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 3]);
+            x3 = a3.fma(u, x3);
+            y3 = a3.fma(v, y3);
+        }
+        x0.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c, Native.ORDER)).intoMemorySegment(Native.ALL, c, Native.ORDER);
+        y0.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 4L * LANES, Native.ORDER);
+        x1.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + stride, Native.ORDER);
+        y1.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + stride + 4L * LANES, Native.ORDER);
+        x2.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 2 * stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + 2 * stride, Native.ORDER);
+        y2.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 2 * stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 2 * stride + 4L * LANES, Native.ORDER);
+        x3.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 3 * stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + 3 * stride, Native.ORDER);
+        y3.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER);
+    }
+
+/** Eight rows to memory, left operand transposed; parameters as in {@link #toMemory}. */
+    private static void columns8Put(
+            float[] a, int aAt, float[] b, int bAt, int depth, long c, long stride) {
+        FloatVector x0 = FloatVector.zero(Native.FLOATS);
+        FloatVector y0 = FloatVector.zero(Native.FLOATS);
+        FloatVector x1 = FloatVector.zero(Native.FLOATS);
+        FloatVector y1 = FloatVector.zero(Native.FLOATS);
+        FloatVector x2 = FloatVector.zero(Native.FLOATS);
+        FloatVector y2 = FloatVector.zero(Native.FLOATS);
+        FloatVector x3 = FloatVector.zero(Native.FLOATS);
+        FloatVector y3 = FloatVector.zero(Native.FLOATS);
+        FloatVector x4 = FloatVector.zero(Native.FLOATS);
+        FloatVector y4 = FloatVector.zero(Native.FLOATS);
+        FloatVector x5 = FloatVector.zero(Native.FLOATS);
+        FloatVector y5 = FloatVector.zero(Native.FLOATS);
+        FloatVector x6 = FloatVector.zero(Native.FLOATS);
+        FloatVector y6 = FloatVector.zero(Native.FLOATS);
+        FloatVector x7 = FloatVector.zero(Native.FLOATS);
+        FloatVector y7 = FloatVector.zero(Native.FLOATS);
+        for (int p = 0; p < depth; p++) {
+            FloatVector u = FloatVector.fromArray(Native.FLOATS, b, bAt + p * WIDTH);
+            FloatVector v = FloatVector.fromArray(Native.FLOATS, b, bAt + p * WIDTH + LANES);
+            FloatVector a0 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE]);
+            x0 = a0.fma(u, x0);
+            y0 = a0.fma(v, y0);
+            FloatVector a1 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 1]);
+            x1 = a1.fma(u, x1);
+            y1 = a1.fma(v, y1);
+            FloatVector a2 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 2]);
+            x2 = a2.fma(u, x2);
+            y2 = a2.fma(v, y2);
+            FloatVector a3 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 3]);
+            x3 = a3.fma(u, x3);
+            y3 = a3.fma(v, y3);
+            FloatVector a4 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 4]);
+            x4 = a4.fma(u, x4);
+            y4 = a4.fma(v, y4);
+            FloatVector a5 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 5]);
+            x5 = a5.fma(u, x5);
+            y5 = a5.fma(v, y5);
+            FloatVector a6 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 6]);
+            x6 = a6.fma(u, x6);
+            y6 = a6.fma(v, y6);
+            FloatVector a7 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 7]);
+            x7 = a7.fma(u, x7);
+            y7 = a7.fma(v, y7);
+        }
+        x0.intoMemorySegment(Native.ALL, c, Native.ORDER);
+        y0.intoMemorySegment(Native.ALL, c + 4L * LANES, Native.ORDER);
+        x1.intoMemorySegment(Native.ALL, c + stride, Native.ORDER);
+        y1.intoMemorySegment(Native.ALL, c + stride + 4L * LANES, Native.ORDER);
+        x2.intoMemorySegment(Native.ALL, c + 2 * stride, Native.ORDER);
+        y2.intoMemorySegment(Native.ALL, c + 2 * stride + 4L * LANES, Native.ORDER);
+        x3.intoMemorySegment(Native.ALL, c + 3 * stride, Native.ORDER);
+        y3.intoMemorySegment(Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER);
+        x4.intoMemorySegment(Native.ALL, c + 4 * stride, Native.ORDER);
+        y4.intoMemorySegment(Native.ALL, c + 4 * stride + 4L * LANES, Native.ORDER);
+        x5.intoMemorySegment(Native.ALL, c + 5 * stride, Native.ORDER);
+        y5.intoMemorySegment(Native.ALL, c + 5 * stride + 4L * LANES, Native.ORDER);
+        x6.intoMemorySegment(Native.ALL, c + 6 * stride, Native.ORDER);
+        y6.intoMemorySegment(Native.ALL, c + 6 * stride + 4L * LANES, Native.ORDER);
+        x7.intoMemorySegment(Native.ALL, c + 7 * stride, Native.ORDER);
+        y7.intoMemorySegment(Native.ALL, c + 7 * stride + 4L * LANES, Native.ORDER);
+    }
+
+/** Eight rows to memory, left operand transposed; parameters as in {@link #toMemory}. */
+    private static void columns8Add(
+            float[] a, int aAt, float[] b, int bAt, int depth, long c, long stride) {
+        FloatVector x0 = FloatVector.zero(Native.FLOATS);
+        FloatVector y0 = FloatVector.zero(Native.FLOATS);
+        FloatVector x1 = FloatVector.zero(Native.FLOATS);
+        FloatVector y1 = FloatVector.zero(Native.FLOATS);
+        FloatVector x2 = FloatVector.zero(Native.FLOATS);
+        FloatVector y2 = FloatVector.zero(Native.FLOATS);
+        FloatVector x3 = FloatVector.zero(Native.FLOATS);
+        FloatVector y3 = FloatVector.zero(Native.FLOATS);
+        FloatVector x4 = FloatVector.zero(Native.FLOATS);
+        FloatVector y4 = FloatVector.zero(Native.FLOATS);
+        FloatVector x5 = FloatVector.zero(Native.FLOATS);
+        FloatVector y5 = FloatVector.zero(Native.FLOATS);
+        FloatVector x6 = FloatVector.zero(Native.FLOATS);
+        FloatVector y6 = FloatVector.zero(Native.FLOATS);
+        FloatVector x7 = FloatVector.zero(Native.FLOATS);
+        FloatVector y7 = FloatVector.zero(Native.FLOATS);
+        for (int p = 0; p < depth; p++) {
+            FloatVector u = FloatVector.fromArray(Native.FLOATS, b, bAt + p * WIDTH);
+            FloatVector v = FloatVector.fromArray(Native.FLOATS, b, bAt + p * WIDTH + LANES);
+            FloatVector a0 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE]);
+            x0 = a0.fma(u, x0);
+            y0 = a0.fma(v, y0);
+            FloatVector a1 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 1]);
+            x1 = a1.fma(u, x1);
+            y1 = a1.fma(v, y1);
+            FloatVector a2 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 2]);
+            x2 = a2.fma(u, x2);
+            y2 = a2.fma(v, y2);
+            FloatVector a3 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 3]);
+            x3 = a3.fma(u, x3);
+            y3 = a3.fma(v, y3);
+            FloatVector a4 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 4]);
+            x4 = a4.fma(u, x4);
+            y4 = a4.fma(v, y4);
+            FloatVector a5 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 5]);
+            x5 = a5.fma(u, x5);
+            y5 = a5.fma(v, y5);
+            FloatVector a6 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 6]);
+            x6 = a6.fma(u, x6);
+            y6 = a6.fma(v, y6);
+            FloatVector a7 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 7]);
+            x7 = a7.fma(u, x7);
+            y7 = a7.fma(v, y7);
+        }
+        x0.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c, Native.ORDER)).intoMemorySegment(Native.ALL, c, Native.ORDER);
+        y0.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 4L * LANES, Native.ORDER);
+        x1.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + stride, Native.ORDER);
+        y1.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + stride + 4L * LANES, Native.ORDER);
+        x2.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 2 * stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + 2 * stride, Native.ORDER);
+        y2.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 2 * stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 2 * stride + 4L * LANES, Native.ORDER);
+        x3.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 3 * stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + 3 * stride, Native.ORDER);
+        y3.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER);
+        x4.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 4 * stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + 4 * stride, Native.ORDER);
+        y4.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 4 * stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 4 * stride + 4L * LANES, Native.ORDER);
+        x5.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 5 * stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + 5 * stride, Native.ORDER);
+        y5.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 5 * stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 5 * stride + 4L * LANES, Native.ORDER);
+        x6.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 6 * stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + 6 * stride, Native.ORDER);
+        y6.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 6 * stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 6 * stride + 4L * LANES, Native.ORDER);
+        x7.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 7 * stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + 7 * stride, Native.ORDER);
+        y7.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 7 * stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 7 * stride + 4L * LANES, Native.ORDER);
+    }
 }
