@@ -540,7 +540,7 @@ final class Tiles {
         }
     }
 
-/** Four rows to memory, left operand row by row; parameters as in {@link #toMemory}. */
+    /** Four rows to memory, left operand row by row; parameters as in {@link #toMemory}. */
     private static void rows4Put(
             float[] a, int aAt, float[] b, int bAt, int depth, long c, long stride) {
         FloatVector x0 = FloatVector.zero(Native.FLOATS);
@@ -577,7 +577,7 @@ final class Tiles {
         y3.intoMemorySegment(Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER);
     }
 
-/** Four rows to memory, left operand row by row; parameters as in {@link #toMemory}. */
+    /** Four rows to memory, left operand row by row; parameters as in {@link #toMemory}. */
     private static void rows4Add(
             float[] a, int aAt, float[] b, int bAt, int depth, long c, long stride) {
         FloatVector x0 = FloatVector.zero(Native.FLOATS);
@@ -604,17 +604,25 @@ final class Tiles {
             x3 = a3.fma(u, x3);
             y3 = a3.fma(v, y3);
         }
-        x0.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c, Native.ORDER)).intoMemorySegment(Native.ALL, c, Native.ORDER);
-        y0.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 4L * LANES, Native.ORDER);
-        x1.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + stride, Native.ORDER);
-        y1.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + stride + 4L * LANES, Native.ORDER);
-        x2.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 2 * stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + 2 * stride, Native.ORDER);
-        y2.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 2 * stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 2 * stride + 4L * LANES, Native.ORDER);
-        x3.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 3 * stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + 3 * stride, Native.ORDER);
-        y3.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER);
+        x0.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c, Native.ORDER)).intoMemorySegment(Native.ALL,
+                c, Native.ORDER);
+        y0.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 4L * LANES, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + 4L * LANES, Native.ORDER);
+        x1.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + stride, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + stride, Native.ORDER);
+        y1.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + stride + 4L * LANES, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + stride + 4L * LANES, Native.ORDER);
+        x2.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 2 * stride, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + 2 * stride, Native.ORDER);
+        y2.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 2 * stride + 4L * LANES, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + 2 * stride + 4L * LANES, Native.ORDER);
+        x3.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 3 * stride, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + 3 * stride, Native.ORDER);
+        y3.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER);
     }
 
-/** Eight rows to memory, left operand row by row; parameters as in {@link #toMemory}. */
+    /** Eight rows to memory, left operand row by row; parameters as in {@link #toMemory}. */
     private static void rows8Put(
             float[] a, int aAt, float[] b, int bAt, int depth, long c, long stride) {
         FloatVector x0 = FloatVector.zero(Native.FLOATS);
@@ -679,7 +687,7 @@ final class Tiles {
         y7.intoMemorySegment(Native.ALL, c + 7 * stride + 4L * LANES, Native.ORDER);
     }
 
-/** Eight rows to memory, left operand row by row; parameters as in {@link #toMemory}. */
+    /** Eight rows to memory, left operand row by row; parameters as in {@link #toMemory}. */
     private static void rows8Add(
             float[] a, int aAt, float[] b, int bAt, int depth, long c, long stride) {
         FloatVector x0 = FloatVector.zero(Native.FLOATS);
@@ -726,25 +734,41 @@ final class Tiles {
             x7 = a7.fma(u, x7);
             y7 = a7.fma(v, y7);
         }
-        x0.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c, Native.ORDER)).intoMemorySegment(Native.ALL, c, Native.ORDER);
-        y0.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 4L * LANES, Native.ORDER);
-        x1.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + stride, Native.ORDER);
-        y1.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + stride + 4L * LANES, Native.ORDER);
-        x2.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 2 * stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + 2 * stride, Native.ORDER);
-        y2.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 2 * stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 2 * stride + 4L * LANES, Native.ORDER);
-        x3.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 3 * stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + 3 * stride, Native.ORDER);
-        y3.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER);
-        x4.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 4 * stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + 4 * stride, Native.ORDER);
-        y4.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 4 * stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 4 * stride + 4L * LANES, Native.ORDER);
-        x5.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 5 * stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + 5 * stride, Native.ORDER);
-        y5.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 5 * stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 5 * stride + 4L * LANES, Native.ORDER);
-        x6.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 6 * stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + 6 * stride, Native.ORDER);
-        y6.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 6 * stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 6 * stride + 4L * LANES, Native.ORDER);
-        x7.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 7 * stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + 7 * stride, Native.ORDER);
-        y7.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 7 * stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 7 * stride + 4L * LANES, Native.ORDER);
+        x0.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c, Native.ORDER)).intoMemorySegment(Native.ALL,
+                c, Native.ORDER);
+        y0.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 4L * LANES, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + 4L * LANES, Native.ORDER);
+        x1.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + stride, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + stride, Native.ORDER);
+        y1.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + stride + 4L * LANES, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + stride + 4L * LANES, Native.ORDER);
+        x2.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 2 * stride, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + 2 * stride, Native.ORDER);
+        y2.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 2 * stride + 4L * LANES, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + 2 * stride + 4L * LANES, Native.ORDER);
+        x3.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 3 * stride, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + 3 * stride, Native.ORDER);
+        y3.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER);
+        x4.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 4 * stride, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + 4 * stride, Native.ORDER);
+        y4.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 4 * stride + 4L * LANES, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + 4 * stride + 4L * LANES, Native.ORDER);
+        x5.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 5 * stride, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + 5 * stride, Native.ORDER);
+        y5.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 5 * stride + 4L * LANES, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + 5 * stride + 4L * LANES, Native.ORDER);
+        x6.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 6 * stride, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + 6 * stride, Native.ORDER);
+        y6.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 6 * stride + 4L * LANES, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + 6 * stride + 4L * LANES, Native.ORDER);
+        x7.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 7 * stride, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + 7 * stride, Native.ORDER);
+        y7.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 7 * stride + 4L * LANES, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + 7 * stride + 4L * LANES, Native.ORDER);
     }
 
-/** Four rows to memory, left operand transposed; parameters as in {@link #toMemory}. */
+    /** Four rows to memory, left operand transposed; parameters as in {@link #toMemory}. */
     private static void columns4Put(
             float[] a, int aAt, float[] b, int bAt, int depth, long c, long stride) {
         FloatVector x0 = FloatVector.zero(Native.FLOATS);
@@ -781,7 +805,7 @@ final class Tiles {
         y3.intoMemorySegment(Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER);
     }
 
-/** Four rows to memory, left operand transposed; parameters as in {@link #toMemory}. */
+    /** Four rows to memory, left operand transposed; parameters as in {@link #toMemory}. */
     private static void columns4Add(
             float[] a, int aAt, float[] b, int bAt, int depth, long c, long stride) {
         FloatVector x0 = FloatVector.zero(Native.FLOATS);
@@ -808,17 +832,25 @@ final class Tiles {
             x3 = a3.fma(u, x3);
             y3 = a3.fma(v, y3);
         }
-        x0.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c, Native.ORDER)).intoMemorySegment(Native.ALL, c, Native.ORDER);
-        y0.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 4L * LANES, Native.ORDER);
-        x1.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + stride, Native.ORDER);
-        y1.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + stride + 4L * LANES, Native.ORDER);
-        x2.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 2 * stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + 2 * stride, Native.ORDER);
-        y2.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 2 * stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 2 * stride + 4L * LANES, Native.ORDER);
-        x3.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 3 * stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + 3 * stride, Native.ORDER);
-        y3.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER);
+        x0.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c, Native.ORDER)).intoMemorySegment(Native.ALL,
+                c, Native.ORDER);
+        y0.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 4L * LANES, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + 4L * LANES, Native.ORDER);
+        x1.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + stride, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + stride, Native.ORDER);
+        y1.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + stride + 4L * LANES, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + stride + 4L * LANES, Native.ORDER);
+        x2.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 2 * stride, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + 2 * stride, Native.ORDER);
+        y2.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 2 * stride + 4L * LANES, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + 2 * stride + 4L * LANES, Native.ORDER);
+        x3.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 3 * stride, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + 3 * stride, Native.ORDER);
+        y3.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER);
     }
 
-/** Eight rows to memory, left operand transposed; parameters as in {@link #toMemory}. */
+    /** Eight rows to memory, left operand transposed; parameters as in {@link #toMemory}. */
     private static void columns8Put(
             float[] a, int aAt, float[] b, int bAt, int depth, long c, long stride) {
         FloatVector x0 = FloatVector.zero(Native.FLOATS);
@@ -883,7 +915,7 @@ final class Tiles {
         y7.intoMemorySegment(Native.ALL, c + 7 * stride + 4L * LANES, Native.ORDER);
     }
 
-/** Eight rows to memory, left operand transposed; parameters as in {@link #toMemory}. */
+    /** Eight rows to memory, left operand transposed; parameters as in {@link #toMemory}. */
     private static void columns8Add(
             float[] a, int aAt, float[] b, int bAt, int depth, long c, long stride) {
         FloatVector x0 = FloatVector.zero(Native.FLOATS);
@@ -930,21 +962,37 @@ final class Tiles {
             x7 = a7.fma(u, x7);
             y7 = a7.fma(v, y7);
         }
-        x0.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c, Native.ORDER)).intoMemorySegment(Native.ALL, c, Native.ORDER);
-        y0.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 4L * LANES, Native.ORDER);
-        x1.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + stride, Native.ORDER);
-        y1.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + stride + 4L * LANES, Native.ORDER);
-        x2.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 2 * stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + 2 * stride, Native.ORDER);
-        y2.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 2 * stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 2 * stride + 4L * LANES, Native.ORDER);
-        x3.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 3 * stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + 3 * stride, Native.ORDER);
-        y3.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER);
-        x4.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 4 * stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + 4 * stride, Native.ORDER);
-        y4.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 4 * stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 4 * stride + 4L * LANES, Native.ORDER);
-        x5.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 5 * stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + 5 * stride, Native.ORDER);
-        y5.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 5 * stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 5 * stride + 4L * LANES, Native.ORDER);
-        x6.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 6 * stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + 6 * stride, Native.ORDER);
-        y6.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 6 * stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 6 * stride + 4L * LANES, Native.ORDER);
-        x7.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 7 * stride, Native.ORDER)).intoMemorySegment(Native.ALL, c + 7 * stride, Native.ORDER);
-        y7.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 7 * stride + 4L * LANES, Native.ORDER)).intoMemorySegment(Native.ALL, c + 7 * stride + 4L * LANES, Native.ORDER);
+        x0.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c, Native.ORDER)).intoMemorySegment(Native.ALL,
+                c, Native.ORDER);
+        y0.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 4L * LANES, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + 4L * LANES, Native.ORDER);
+        x1.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + stride, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + stride, Native.ORDER);
+        y1.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + stride + 4L * LANES, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + stride + 4L * LANES, Native.ORDER);
+        x2.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 2 * stride, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + 2 * stride, Native.ORDER);
+        y2.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 2 * stride + 4L * LANES, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + 2 * stride + 4L * LANES, Native.ORDER);
+        x3.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 3 * stride, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + 3 * stride, Native.ORDER);
+        y3.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER);
+        x4.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 4 * stride, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + 4 * stride, Native.ORDER);
+        y4.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 4 * stride + 4L * LANES, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + 4 * stride + 4L * LANES, Native.ORDER);
+        x5.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 5 * stride, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + 5 * stride, Native.ORDER);
+        y5.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 5 * stride + 4L * LANES, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + 5 * stride + 4L * LANES, Native.ORDER);
+        x6.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 6 * stride, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + 6 * stride, Native.ORDER);
+        y6.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 6 * stride + 4L * LANES, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + 6 * stride + 4L * LANES, Native.ORDER);
+        x7.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 7 * stride, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + 7 * stride, Native.ORDER);
+        y7.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 7 * stride + 4L * LANES, Native.ORDER))
+                .intoMemorySegment(Native.ALL, c + 7 * stride + 4L * LANES, Native.ORDER);
     }
 }

@@ -10,7 +10,6 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
-import java.util.TreeSet;
 
 /**
  * How much memory something will need, worked out from its sizes before any of it is taken.
@@ -80,7 +79,9 @@ public record MemoryEstimate(List<Part> parts) {
 
         double updates = 0;
         double largest = 0;
-        for (double rows : rowsPerShard(responses, config.update().miniBatches(), shards)) {
+        double miniBatches = config.update().miniBatches();
+        for (double chosen : List.of(Math.floor(responses / miniBatches), Math.ceil(responses / miniBatches))) {
+            double rows = pieceRows(chosen, config.rollout().samples(), shards, prompt, answer);
             double tokens = packed(rows, config.rollout().samples(), prompt, answer);
             updates = Math.max(updates, users(shards, workers) * network.training(tokens, rows * answer));
             largest = Math.max(largest, Math.max(tokens, rows * answer) * network.widest());
@@ -91,30 +92,31 @@ public record MemoryEstimate(List<Part> parts) {
         double heldOut = config.evaluation().prompts();
         double heldOutSamples = heldOut * config.evaluation().samples();
         List<Part> rounds = List.of(
-                part("activations of policy updates", updates, largest,
-                        "more --mini-batches, or fewer --prompts or --samples"),
+                part("activations of policy updates", updates, largest, model),
                 part("activations of scoring", 2 * scorers * network.inference(scoredTokens, scoredRows * answer),
                         Math.max(scoredTokens, scoredRows * answer) * network.widest(), "fewer --shards"),
                 generation(network, prompt, answer, workers, List.of(
                         new Batch(config.rollout().prompts(), config.rollout().samples()),
                         new Batch(heldOut, 1),
                         new Batch(heldOut, config.evaluation().samples()))));
-        double warmupRows = Math.ceil(config.warmup().batch() / shards);
+        double warmupRows = pieceRows(config.warmup().batch(), 1, shards, prompt, answer);
         List<Part> warmup = List.of(
                 part("activations of the warm-up",
                         users(shards, workers)
                                 * network.training(packed(warmupRows, 1, prompt, answer), warmupRows * answer),
-                        warmupRows * time * network.widest(), "a smaller --warmup-batch"),
+                        warmupRows * time * network.widest(), model),
                 generation(network, prompt, answer, workers, List.of(new Batch(WARMUP_CHECKS, 1))));
         parts.addAll(warmsUp && sum(warmup) > sum(rounds) ? warmup : rounds);
 
         // Tokens, targets, log-probabilities and masks as arrays, twice while a mini-batch is filled.
-        double sampled = Math.max(responses, heldOutSamples);
+        double demonstrations = warmsUp ? config.warmup().batch() : 0;
+        double sequences = Math.max(Math.max(responses, heldOutSamples), demonstrations);
         parts.add(heap(
-                sampled * (12 * time * FLOAT + 400) + heldOut * 400 + network.largestParameter() * 2 * FLOAT,
-                Math.max(sampled * time, network.largestParameter()),
-                sampled == responses ? "fewer --prompts or --samples"
-                        : "fewer --evaluate-prompts or --evaluate-samples"));
+                sequences * (12 * time * FLOAT + 400) + heldOut * 400 + network.largestParameter() * 2 * FLOAT,
+                Math.max(sequences * time, network.largestParameter()),
+                sequences == responses ? "fewer --prompts or --samples"
+                        : sequences == demonstrations ? "a smaller --warmup-batch"
+                                : "fewer --evaluate-prompts or --evaluate-samples"));
         parts.add(new Part("the program itself", (long) PROCESS, false, 0, model));
         return new MemoryEstimate(parts);
     }
@@ -176,12 +178,9 @@ public record MemoryEstimate(List<Part> parts) {
     /** Completions that are sampled by one call. */
     private record Batch(double prompts, double samples) {}
 
-    /** The rows of a shard for each size that a mini-batch can have. */
-    private static TreeSet<Double> rowsPerShard(double responses, double miniBatches, double shards) {
-        var sizes = new TreeSet<Double>();
-        sizes.add(Math.ceil(Math.floor(responses / miniBatches) / shards));
-        sizes.add(Math.ceil(Math.ceil(responses / miniBatches) / shards));
-        return sizes;
+    /** Rows of the pieces that a mini-batch goes through the network in. */
+    private static double pieceRows(double chosen, double samples, double shards, double prompt, double answer) {
+        return MiniBatch.rows(chosen, shards, packed(Math.ceil(chosen / shards), samples, prompt, answer));
     }
 
     /** Tokens of some responses, of which those to one prompt share it; a response's last token is only predicted. */

@@ -1,8 +1,10 @@
 package dev.geomean.gmpo.train;
 
+import dev.geomean.engine.Backend;
 import dev.geomean.engine.Engine;
 import dev.geomean.engine.ParameterGradients;
 import dev.geomean.engine.Parameters;
+import dev.geomean.engine.kernel.ElementwiseKernel.Fill;
 import dev.geomean.engine.optim.Optimizer;
 import dev.geomean.engine.optim.ParameterGroup;
 import dev.geomean.engine.optim.UpdateRule;
@@ -19,6 +21,7 @@ final class ParameterUpdate implements AutoCloseable {
     private final Engine engine;
     private final Parameters parameters;
     private final List<ParameterGradients> gradients = new ArrayList<>();
+    private final List<Fill> clearing = new ArrayList<>();
     private final Optimizer optimizer;
 
     /**
@@ -35,7 +38,9 @@ final class ParameterUpdate implements AutoCloseable {
         this.engine = decoder.engine();
         this.parameters = decoder.parameters();
         for (int i = 0; i < shards; i++) {
-            gradients.add(decoder.parameters().newGradients());
+            ParameterGradients own = decoder.parameters().newGradients();
+            gradients.add(own);
+            clearing.add(new Fill(own.buffer(), 0));
         }
         // As usual for transformers, weight decay applies to matrices only.
         var undecayed = new ParameterGroup(
@@ -89,9 +94,9 @@ final class ParameterUpdate implements AutoCloseable {
         return lossText.isEmpty() ? "the norm of the gradient is " + gradNorm : lossText;
     }
 
-    /** Rows of each shard for a batch of some rows. */
-    int rowsPerShard(int rows) {
-        return (rows + shards() - 1) / shards();
+    /** Clears the gradients of a shard. */
+    void clear(int shard, Backend.Lane lane) {
+        lane.run(clearing.get(shard));
     }
 
     @Override

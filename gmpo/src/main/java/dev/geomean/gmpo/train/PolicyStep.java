@@ -1,5 +1,6 @@
 package dev.geomean.gmpo.train;
 
+import dev.geomean.engine.Backend;
 import dev.geomean.engine.Program;
 import dev.geomean.engine.Tensor;
 import dev.geomean.gmpo.objective.PolicyLossOp;
@@ -14,7 +15,8 @@ final class PolicyStep implements AutoCloseable {
     private final ParameterUpdate update;
     private final ShardPrograms<Memory> programs;
 
-    private record Memory(
+    /** What a program reads and keeps. */
+    record Memory(
             PackedInputs inputs,
             Tensor mask,
             Tensor oldLogProbs,
@@ -67,7 +69,6 @@ final class PolicyStep implements AutoCloseable {
             Tensor tokenWeights = withWeights ? memory.zeros(rows, time) : null;
             Tensor advantages = memory.zeros(rows);
             Tensor denominators = memory.zeros(2);
-            update.gradients(shard).zero(step);
             Tensor logProbs = inputs.logits(decoder, step).tokenLogProbs(inputs.targets(), temperature).logProbs();
             var result = PolicyLossOp.apply(
                     objective,
@@ -88,56 +89,67 @@ final class PolicyStep implements AutoCloseable {
         });
     }
 
-    /** Tokens of the largest shard of some mini-batches: if all are run with this number, they share their programs. */
-    int tokens(SequenceBatch batch, List<int[]> miniBatches) {
-        return miniBatches.stream()
-                .mapToInt(chosen -> PackedBatch.tokens(
-                        PackedBatch.shards(batch, chosen, update.rowsPerShard(chosen.length), update.shards())))
-                .max()
-                .orElseThrow();
+    /** Lays out a mini-batch. */
+    MiniBatch pack(SequenceBatch batch, int[] chosen) {
+        return MiniBatch.of(batch, chosen, update.shards());
     }
 
     /** Takes a step that shares its programs with no other; see the other method. */
     Result run(Scored scored, int[] chosen, int sequences, float learningRate) {
-        return run(scored, chosen, tokens(scored.batch(), List.of(chosen)), sequences, learningRate);
+        MiniBatch miniBatch = pack(scored.batch(), chosen);
+        return run(scored, miniBatch, miniBatch.tokens(), sequences, learningRate);
     }
 
     /**
      * Takes a step.
      *
      * @param scored all responses of a round
-     * @param chosen rows of the mini-batch
-     * @param tokens as {@link #tokens} has it
+     * @param miniBatch those of the step
+     * @param tokens tokens of the program that each piece is run by, at least as many as the piece has; steps with the same
+     *     number share their programs
      * @param sequences number of responses that means divide by
      * @param learningRate learning rate
      */
-    Result run(Scored scored, int[] chosen, int tokens, int sequences, float learningRate) {
+    Result run(Scored scored, MiniBatch miniBatch, int tokens, int sequences, float learningRate) {
         SequenceBatch batch = scored.batch();
-        int rows = update.rowsPerShard(chosen.length);
+        int[] chosen = miniBatch.chosen();
+        int rows = miniBatch.rows();
+        List<PackedBatch> pieces = miniBatch.pieces();
         float[] denominators = {batch.tokens(chosen), sequences};
-        List<PackedBatch> packed = PackedBatch.shards(batch, chosen, rows, update.shards());
-        List<Program<Memory>> shards = programs.first(
-                update.shards(), new PackedBatch.Size(rows, batch.responseTime(), tokens));
-        for (int shard = 0; shard < shards.size(); shard++) {
-            Memory memory = shards.get(shard).outputs();
-            memory.inputs().set(packed.get(shard));
-            memory.denominators().set(denominators);
-            fill(memory, scored, packed.get(shard).sources());
-            memory.advantages().set(advantages(scored, chosen, shard * rows, rows));
-        }
-        programs.run(shards);
+        double[] losses = new double[pieces.size()];
+        var measured = new PolicyMetrics[pieces.size()];
+        List<Program<Memory>> shards = programs(new PackedBatch.Size(rows, batch.responseTime(), tokens));
+        programs.run(shards, pieces.size(), new ShardPrograms.Work<>() {
+            @Override
+            public void begin(int shard, Backend.Lane lane) {
+                update.clear(shard, lane);
+            }
+
+            @Override
+            public void set(int piece, Memory memory) {
+                memory.inputs().set(pieces.get(piece));
+                memory.denominators().set(denominators);
+                fill(memory, scored, pieces.get(piece).sources());
+                memory.advantages().set(advantages(scored, chosen, piece * rows, rows));
+            }
+
+            @Override
+            public void read(int piece, Memory memory) {
+                losses[piece] = memory.loss().item();
+                measured[piece] = PolicyMetrics.of(memory.metrics().buffer());
+            }
+        });
         double loss = 0;
         PolicyMetrics metrics = PolicyMetrics.EMPTY;
-        for (Program<Memory> shard : shards) {
-            Memory memory = shard.outputs();
-            loss += memory.loss().item();
-            metrics = metrics.combine(PolicyMetrics.of(memory.metrics().buffer()));
+        for (int piece = 0; piece < losses.length; piece++) {
+            loss += losses[piece];
+            metrics = metrics.combine(measured[piece]);
         }
         return new Result(metrics, update.apply(loss, learningRate));
     }
 
     /** The captured programs of a mini-batch, one per shard. */
-    List<? extends Program<?>> programs(PackedBatch.Size size) {
+    List<Program<Memory>> programs(PackedBatch.Size size) {
         return programs.first(update.shards(), size);
     }
 

@@ -1,5 +1,6 @@
 package dev.geomean.gmpo.train;
 
+import dev.geomean.engine.Backend;
 import dev.geomean.engine.Engine;
 import dev.geomean.engine.Program;
 import dev.geomean.engine.Scope;
@@ -43,6 +44,22 @@ final class ShardPrograms<M> implements AutoCloseable {
         M record(Scope inputs, Scope step, int shard, PackedBatch.Size size);
     }
 
+    /**
+     * What surrounds the runs of programs. Called by workers, one thread for each shard.
+     *
+     * @param <M> the tensors a program reads and keeps
+     */
+    interface Work<M> {
+        /** Prepares a shard, whether or not there is a piece for it. */
+        void begin(int shard, Backend.Lane lane);
+
+        /** Sets the inputs of a piece. */
+        void set(int piece, M memory);
+
+        /** Takes the results of a piece. */
+        void read(int piece, M memory);
+    }
+
     ShardPrograms(Engine engine, String name, Capture<M> capture) {
         this.engine = engine;
         this.name = name;
@@ -67,12 +84,24 @@ final class ShardPrograms<M> implements AutoCloseable {
                         step -> capture.record(inputs, step, shard, size)));
     }
 
-    /** Runs the programs of the first shards, all of one size. */
-    void run(List<Program<M>> shards) {
+    /**
+     * Runs pieces of work, of which shard {@code s} takes the pieces {@code s}, {@code s + shards} and so on in this order.
+     *
+     * @param shards programs of all shards, of one size
+     * @param pieces number of pieces
+     * @param work what to do around each
+     */
+    void run(List<Program<M>> shards, int pieces, Work<M> work) {
         int workers = Math.min(shards.size(), workspaces.size());
         engine.workers().forEach(workers, (worker, lane) -> {
             for (int shard = worker; shard < shards.size(); shard += workers) {
-                shards.get(shard).run(lane);
+                work.begin(shard, lane);
+                Program<M> program = shards.get(shard);
+                for (int piece = shard; piece < pieces; piece += shards.size()) {
+                    work.set(piece, program.outputs());
+                    program.run(lane);
+                    work.read(piece, program.outputs());
+                }
             }
         });
     }

@@ -1,9 +1,10 @@
 package dev.geomean.gmpo.train;
 
-import dev.geomean.engine.Program;
+import dev.geomean.engine.Backend;
 import dev.geomean.engine.Tensor;
 import dev.geomean.engine.op.CrossEntropy;
 import dev.geomean.model.Decoder;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 
@@ -19,7 +20,6 @@ final class SupervisedStep implements AutoCloseable {
         this.programs = new ShardPrograms<>(decoder.engine(), "supervised", (memory, step, shard, size) -> {
             var inputs = PackedInputs.of(memory, size);
             Tensor denominator = memory.zeros(1);
-            update.gradients(shard).zero(step);
             Tensor logProbs = inputs.logits(decoder, step).tokenLogProbs(inputs.targets(), 1).logProbs();
             Tensor loss = CrossEntropy.mean(logProbs, inputs.targets(), denominator);
             loss.backward(update.gradients(shard));
@@ -30,20 +30,30 @@ final class SupervisedStep implements AutoCloseable {
     /** Takes a step; the loss is the mean negative log-likelihood per token, in nats. */
     ParameterUpdate.Result run(SequenceBatch batch, float learningRate) {
         int[] all = IntStream.range(0, batch.rows()).toArray();
-        int rows = update.rowsPerShard(all.length);
         float denominator = Math.max(batch.tokens(all), 1);
-        List<PackedBatch> packed = PackedBatch.shards(batch, all, rows, update.shards());
-        List<Program<Memory>> shards = programs.first(update.shards(), PackedBatch.size(packed, rows));
-        for (int shard = 0; shard < update.shards(); shard++) {
-            Memory memory = shards.get(shard).outputs();
-            memory.inputs().set(packed.get(shard));
-            memory.denominator().fill(denominator);
-        }
-        programs.run(shards);
-        double loss = 0;
-        for (Program<Memory> shard : shards) {
-            loss += shard.outputs().loss().item();
-        }
+        MiniBatch miniBatch = MiniBatch.of(batch, all, update.shards());
+        List<PackedBatch> pieces = miniBatch.pieces();
+        double[] losses = new double[pieces.size()];
+        programs.run(
+                programs.first(update.shards(), PackedBatch.size(pieces, miniBatch.rows())), pieces.size(),
+                new ShardPrograms.Work<>() {
+                    @Override
+                    public void begin(int shard, Backend.Lane lane) {
+                        update.clear(shard, lane);
+                    }
+
+                    @Override
+                    public void set(int piece, Memory memory) {
+                        memory.inputs().set(pieces.get(piece));
+                        memory.denominator().fill(denominator);
+                    }
+
+                    @Override
+                    public void read(int piece, Memory memory) {
+                        losses[piece] = memory.loss().item();
+                    }
+                });
+        double loss = Arrays.stream(losses).sum();
         return update.apply(loss, learningRate);
     }
 

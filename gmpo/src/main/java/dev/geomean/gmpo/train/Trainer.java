@@ -152,13 +152,16 @@ public final class Trainer implements AutoCloseable {
         var summary = new RoundSummary();
         int updates = config.update().miniBatches();
         for (int epoch = 0; epoch < config.update().epochs(); epoch++) {
-            List<int[]> miniBatches = miniBatches(problems.size(), samples, round, epoch);
-            int tokens = step.tokens(batch, miniBatches);
+            List<MiniBatch> miniBatches = miniBatches(problems.size(), samples, round, epoch).stream()
+                    .map(chosen -> step.pack(batch, chosen))
+                    .toList();
+            int tokens = miniBatches.stream().mapToInt(MiniBatch::tokens).max().orElseThrow();
             for (int i = 0; i < updates; i++) {
-                int[] chosen = miniBatches.get(i);
+                MiniBatch miniBatch = miniBatches.get(i);
                 int number = (round * config.update().epochs() + epoch) * updates + i;
                 float learningRate = schedule.at(number);
-                PolicyStep.Result result = step.run(scored, chosen, tokens, sequences(batch, chosen), learningRate);
+                PolicyStep.Result result =
+                        step.run(scored, miniBatch, tokens, sequences(batch, miniBatch.chosen()), learningRate);
                 guard.check(
                         "round " + (round + 1) + ", update " + (epoch * updates + i + 1), result.update());
                 summary.add(result, learningRate);

@@ -103,9 +103,8 @@ class MemoryEstimateTest {
     @CsvSource(delimiter = '|', value = {
         "8000 | 64 | 8 | 8 | 1 | GiB of memory, and there are 8.0 GiB; most goes to parameters | take a smaller --dim",
         "2000 | 64 | 8 | 8 | 400 | most goes to gradients of each shard | take fewer --shards",
-        "512 | 40000 | 8 | 1 | 4 | most goes to activations of policy updates | take more --mini-batches",
         "32 | 200000 | 16 | 20000 | 4 | a Java heap | take fewer --prompts or --samples",
-        "32 | 1000000000 | 2 | 1 | 1 | is too large | --mini-batches",
+        "32 | 1000000000 | 2 | 1 | 1 | is too large | take fewer --prompts or --samples",
     })
     @DisplayName("refuses what cannot fit and says what to change")
     void refuses(int dim, int prompts, int samples, int miniBatches, int shards, String problem, String remedy) {

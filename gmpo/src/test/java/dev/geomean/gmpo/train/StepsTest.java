@@ -296,6 +296,30 @@ class StepsTest {
             }
         }
 
+        @ParameterizedTest(name = "{0} shards, pieces of {1}")
+        @CsvSource({"1, 1", "1, 3", "2, 1", "2, 2", "3, 4"})
+        void movesTheSameWithSeveralPiecesForAShard(int shards, int rows) {
+            PolicyObjective objective = Preset.named("gmpo").objective();
+            try (Decoder whole = decoder();
+                    Decoder cut = decoder();
+                    var updateWhole = descent(whole, shards);
+                    var updateCut = descent(cut, shards);
+                    var step = new PolicyStep(cut, updateCut, objective, 0.9f, false, false)) {
+                PolicyStep.Result expected = step(whole, updateWhole, objective, false);
+                List<PackedBatch> pieces = IntStream.range(0, Math.ceilDiv(CHOSEN.length, rows))
+                        .mapToObj(piece -> PackedBatch.of(batch, CHOSEN, piece * rows, rows))
+                        .toList();
+                var miniBatch = new MiniBatch(CHOSEN, rows, pieces);
+                PolicyStep.Result actual =
+                        step.run(scored(cut, false, false), miniBatch, miniBatch.tokens(), CHOSEN.length, 1);
+                assertThat(actual.update().applied()).isTrue();
+                assertThat(actual.update().loss()).isCloseTo(expected.update().loss(), within(1e-6));
+                assertThat(actual.metrics().tokens()).isEqualTo(batch.tokens(CHOSEN));
+                assertThat(actual.metrics().sequences()).isEqualTo(CHOSEN.length);
+                assertClose(cut.parameters().values().toFloats(), whole.parameters().values().toFloats(), 3e-6);
+            }
+        }
+
         @Test
         void readsOnlyTheChosenRows() {
             PolicyObjective objective = Preset.named("gmpo").objective();
