@@ -36,6 +36,9 @@ record CsvRows(char separator) implements RowReader {
         try (CsvReader<CsvRecord> reader = CsvReader.builder()
                 .fieldSeparator(separator)
                 .maxBufferSize(LONGEST_ROW)
+                // A row of another length is refused below, with its line.
+                .allowExtraFields(true)
+                .allowMissingFields(true)
                 .build(limits, RowReader.text(file))) {
             List<String> header = null;
             Set<String> columns = Set.of();

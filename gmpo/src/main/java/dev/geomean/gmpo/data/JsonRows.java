@@ -106,6 +106,9 @@ record JsonRows(boolean isLines) implements RowReader {
                 throw new SourceException(file + ": not JSON: Trailing token behind the array", null);
             }
         } catch (JacksonException e) {
+            if (e.getCause() instanceof CharacterCodingException problem) {
+                throw problem;
+            }
             int at = e.getLocation() == null ? line : Math.max(1, e.getLocation().getLineNr());
             throw new SourceException(file + ":" + at + ": not JSON: " + firstLine(e), e);
         }

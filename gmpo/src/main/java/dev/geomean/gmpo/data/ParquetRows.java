@@ -14,6 +14,7 @@ import java.math.BigDecimal;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.Map;
@@ -51,9 +52,9 @@ record ParquetRows() implements RowReader {
                     .build()) {
                 read(file, row, columns, wanted, rows);
             }
-        } catch (SourceException | IOException e) {
+        } catch (SourceException | FileSystemException e) {
             throw e;
-        } catch (RuntimeException e) {
+        } catch (IOException | RuntimeException e) {
             // The library has no exception of its own for files that are not what they should be.
             String message = e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
             throw new SourceException(file + ": not a Parquet file that can be read: "

@@ -32,7 +32,7 @@ record MathText(String variable, String body) {
             Pattern.compile("(?i)(?:so,? )?(?:the )?(?:final |correct )?answer(?: is)? ?:? ?");
     private static final Pattern SPACES = Pattern.compile(" {2,}");
     private static final Pattern SINGLE = Pattern.compile("\\{(.)\\}");
-    private static final Pattern GAPS = Pattern.compile("[\\s*]+");
+    private static final Pattern GAPS = Pattern.compile("(?<![0-9])[\\s*]+|[\\s*]+(?![0-9\\s*])");
 
     private static final Map<String, String> SYMBOLS = Map.ofEntries(
             Map.entry("cdot", "*"), Map.entry("times", "*"), Map.entry("div", "/"), Map.entry("pi", "π"),
@@ -76,7 +76,7 @@ record MathText(String variable, String body) {
                 : new MathText("", plain);
     }
 
-    /** The body without what does not change the meaning of words: case, spaces, and braces around one character. */
+    /** The body without what does not change the meaning of words: case, spaces but between digits, and braces around one character. */
     static String comparable(String body) {
         return GAPS.matcher(SINGLE.matcher(body).replaceAll("$1")).replaceAll("").toLowerCase(Locale.ROOT);
     }

@@ -266,7 +266,7 @@ public record RewardExpression(List<Term> terms) {
 
         private String name() {
             int start = position;
-            while (position < text.length() && isOfName(text.charAt(position), position > start)) {
+            while (position < text.length() && isOfName(position > start)) {
                 position++;
             }
             if (position == start) {
@@ -275,8 +275,13 @@ public record RewardExpression(List<Term> terms) {
             return text.substring(start, position);
         }
 
-        private static boolean isOfName(char c, boolean isInside) {
-            return Character.isLetter(c) || c == '_' || (isInside && (Character.isDigit(c) || ".#-".indexOf(c) >= 0));
+        private boolean isOfName(boolean isInside) {
+            char c = text.charAt(position);
+            boolean isLetter = Character.isLetter(c) || c == '_';
+            // A hyphen or a point is part of a name if a letter follows; otherwise a weight may.
+            boolean isInner = (c == '-' || c == '.') && position + 1 < text.length()
+                    && Character.isLetter(text.charAt(position + 1));
+            return isLetter || (isInside && (Character.isDigit(c) || c == '#' || isInner));
         }
 
         private String plainValue() {

@@ -62,7 +62,7 @@ final class Units {
         if (text.length() > LONGEST) {
             return Optional.empty();
         }
-        String plain = text.toLowerCase(Locale.ROOT).replace("²", "2").replace("³", "3").replace("°", " ° ").strip();
+        String plain = text.toLowerCase(Locale.ROOT).replace("²", "^2").replace("³", "^3").replace("°", " ° ").strip();
         List<String> words = Arrays.stream(plain.split("[ /.,*^{}()-]+")).filter(word -> !word.isEmpty()).toList();
         if (words.isEmpty() || !plain.codePoints().allMatch(Units::isPossible) || isNumber(words.getFirst())) {
             return Optional.empty();
@@ -97,6 +97,11 @@ final class Units {
 
     /** Whether two units can mean the same: one of them is missing, or says less than the other. */
     static boolean agree(Set<String> a, Set<String> b) {
-        return a.containsAll(b) || b.containsAll(a);
+        if (a.isEmpty() || b.isEmpty()) {
+            return true;
+        }
+        // Square or cubic is never left out of one of them.
+        boolean isSamePower = a.contains("2") == b.contains("2") && a.contains("3") == b.contains("3");
+        return isSamePower && (a.containsAll(b) || b.containsAll(a));
     }
 }

@@ -301,7 +301,7 @@ class OwnFilesTest {
     @DisplayName("that draws no problem during a run ends it with the line that failed")
     void failsLater() throws IOException {
         Files.writeString(task,
-                TASK.replace("String text = Long", "String text = calls++ > 600 ? thrower() : Long").replace(
+                TASK.replace("String text = Long", "String text = calls++ > 1000 ? thrower() : Long").replace(
                         "class Echo implements Task {",
                         """
                         class Echo implements Task {
@@ -310,9 +310,10 @@ class OwnFilesTest {
                                 throw new IllegalStateException("no more");
                             }
                         """.stripTrailing()));
-        Result result = run("train", TINY.replace("--rounds 2", "--rounds 400"), "--task-file", task, "--out",
+        Result result = run("train", TINY.replace("--rounds 2", "--rounds 400").replace("--prompts 4 ", "--prompts 64 "),
+                "--task-file", task, "--out",
                 folder.resolve("run"));
-        assertThat(result.err()).contains("the run failed: " + task + ":4: IllegalStateException: no more")
+        assertThat(result.err()).contains("the run failed: " + task + ":6: IllegalStateException: no more")
                 .doesNotContain("\tat ");
         assertThat(result.code()).isEqualTo(1);
     }
@@ -320,14 +321,12 @@ class OwnFilesTest {
     @Test
     @DisplayName("whose reward throws or is no number is written down and does not end the run")
     void rewardFails() throws IOException {
-        Files.writeString(task, TASK.replace("return completion.equals",
-                "if (completion.length() > 1) throw new IllegalStateException(\"too hard\");\n"
-                        + "if (completion.length() == 1) return Double.NaN;\nreturn completion.equals")
-                .replace("seed & 1023", "seed & 7").replace("new Problem(text + \"=\", text, text)",
-                        "new Problem(text + \"=\", text, null)")
-                .replace("return new", "text = Long.toString(seed & 1023); return new"));
+        Files.writeString(task, TASK.replace("text, text)", "text, null)").replace("return completion.equals",
+                "if (completion.matches(\"[0-9=]{2}[0-9]\")) throw new IllegalStateException(\"too hard\");\n"
+                        + "if (completion.length() == 1) return Double.NaN;\nreturn completion.equals"));
         Path run = folder.resolve("run");
-        Result result = run("train", TINY.replace("--warmup-steps 2", "--warmup-steps 0").replace("--quiet", ""),
+        Result result = run("train", TINY.replace("--warmup-steps 2", "--warmup-steps 0").replace(" --quiet", "")
+                .replace("--prompts 4 --samples 2", "--prompts 16 --samples 4"),
                 "--task-file", task, "--out", run);
         assertThat(result.code()).as(result.err()).isZero();
         assertThat(result.err()).contains("rewards failed, see " + run.resolve("samples.jsonl"));

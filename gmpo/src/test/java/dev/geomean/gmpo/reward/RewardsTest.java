@@ -178,7 +178,8 @@ class RewardsTest {
         "math+format:style=boxed*2 | math + 2*format:style=boxed",
         "regex:pattern=\"a b\" - exact-match | regex:pattern=\"a b\" - exact-match", "1e-3*math | 0.001*math",
         "final-answer:match=math,from=tags | final-answer:match=math,from=tags",
-        "\"my file.java#0\" | \"my file.java#0\""
+        "\"my file.java#0\" | \"my file.java#0\"", "math-0.1*length+numeric | math - 0.1*length + numeric",
+        "Own.java#0123456789abcdef*2 | 2*Own.java#0123456789abcdef"
     })
     @DisplayName("are written in one way, which reads back as the same")
     void canonical(String text, String canonical) {
@@ -198,7 +199,7 @@ class RewardsTest {
         "final-answer:match=normalized | unknown match 'normalized'; did you mean normalised?",
         "exact-match:from=tags | reward exact-match has no option 'from'",
         "`` | reward '', character 1: expected the name of a reward",
-        "math + | reward 'math + ', character 7: expected the name",
+        "math + | reward 'math + ', character 8: expected the name",
         "math format | reward 'math format', character 6: expected + or -",
         "math * format | reward 'math * format', character 8: expected a number",
         "2*math*3 | reward '2*math*3', character 9: a reward has one weight",
