@@ -2,6 +2,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.geomean.engine.Engine;
+import dev.geomean.gmpo.data.DataSpec;
+import dev.geomean.gmpo.data.PromptData;
 import dev.geomean.gmpo.objective.CustomSurrogate;
 import dev.geomean.gmpo.objective.SurrogateCheck;
 import dev.geomean.gmpo.run.RunFolder;
@@ -102,7 +104,8 @@ class ExamplesTest {
                 .hasToString("PowerMean.java");
         SourceFile products = SourceFile.read(examples.resolve("products.jsonl"));
         var reward = Sources.reward(SourceFile.read(examples.resolve("Distance.java")));
-        assertThat(Sources.prompts("products", products, reward).maxPromptLength()).isEqualTo(6);
+        var data = PromptData.read(DataSpec.of(products.reference(), "exact-match"), products, null, reward);
+        assertThat(data.task().maxPromptLength()).isEqualTo(6);
     }
 
     @Test

@@ -18,12 +18,14 @@ import picocli.CommandLine.ParameterException;
 /** Finds and names folders. */
 final class Folders {
     private static final Path RUNS = Path.of("runs");
+    private static final int LONGEST_NAME = 80;
 
     private Folders() {}
 
     /** The name of a task or an objective as part of a file name. */
     static String name(String name) {
-        return Definitions.label(name).replaceAll("[^A-Za-z0-9._]+", "-");
+        String plain = Definitions.label(name).replaceAll("[^A-Za-z0-9._]+", "-");
+        return plain.substring(0, Math.min(plain.length(), LONGEST_NAME));
     }
 
     /**

@@ -1,6 +1,10 @@
 package dev.geomean.gmpo.cli;
 
 import dev.geomean.engine.io.FileFormatException;
+import dev.geomean.gmpo.data.DataSpec;
+import dev.geomean.gmpo.names.KnownNames;
+import dev.geomean.gmpo.reward.RewardExpression;
+import dev.geomean.gmpo.reward.Rewards;
 import dev.geomean.gmpo.run.Definitions;
 import dev.geomean.gmpo.run.RunFolder;
 import dev.geomean.gmpo.source.SourceException;
@@ -10,7 +14,9 @@ import dev.geomean.gmpo.train.RunConfig;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -24,6 +30,8 @@ import picocli.CommandLine.Spec.Target;
 @Command
 final class OwnFiles {
     private static final String DEFAULT_REWARD = "exact-match";
+    private static final List<String> DATA_OPTIONS = List.of("--held-out-file", "--columns", "--prompt-template",
+            "--filter", "--max-prompt-length", "--max-completion-length", "--reward", "--reward-file");
 
     @Spec(Target.MIXEE)
     private CommandSpec spec;
@@ -33,18 +41,46 @@ final class OwnFiles {
     private @Nullable Path taskFile;
 
     @Option(names = "--prompts-file", paramLabel = "FILE",
-            description = "A file of prompts in place of --task: one JSON object a line with \"prompt\", \"answer\" and,"
-                    + " where it differs from the answer, \"demonstration\".")
+            description = "A file of prompts in place of --task: .jsonl, .json (an array), .csv, .tsv or .parquet with the"
+                    + " columns prompt, answer and, where it differs from the answer, demonstration.")
     private @Nullable Path promptsFile;
 
-    @Option(names = "--reward", paramLabel = "NAME",
-            description = "Scores completions of --prompts-file: exact-match, or numeric, which compares the last numbers."
-                    + " Default: " + DEFAULT_REWARD + ".")
+    @Option(names = "--held-out-file", paramLabel = "FILE",
+            description = "A file of prompts like --prompts-file to measure on, in place of a part of that.")
+    private @Nullable Path heldOutFile;
+
+    @Option(names = "--columns", paramLabel = "NAMES",
+            description = "Columns of --prompts-file that have other names: prompt=question,answer=solution,"
+                    + "demonstration=worked. A value inside of another is outer.inner.")
+    private @Nullable String columns;
+
+    @Option(names = "--prompt-template", paramLabel = "TEXT",
+            description = "What a prompt is made of, in place of its column: text with {COLUMN} in it. {{ and }} are braces.")
+    private @Nullable String template;
+
+    @Option(names = "--filter", paramLabel = "CONDITION",
+            description = "Uses only rows of --prompts-file with COLUMN=VALUE, !=, <, <=, >, >= or ~ (regular expression), or"
+                    + " length(COLUMN)<=N in characters. Several must all hold.")
+    private List<String> filters = List.of();
+
+    @Option(names = "--max-prompt-length", paramLabel = "N",
+            description = "Leaves out rows of --prompts-file whose prompt has more characters.")
+    private @Nullable Integer maxPromptLength;
+
+    @Option(names = "--max-completion-length", paramLabel = "N",
+            description = "Longest completion with --prompts-file; rows with a longer demonstration are left out. Default:"
+                    + " the longest answer or demonstration.")
+    private @Nullable Integer maxCompletionLength;
+
+    @Option(names = "--reward", paramLabel = "REWARD",
+            description = "Scores completions of --prompts-file: exact-match, numeric (the last numbers), math, final-answer,"
+                    + " format, regex, length, overlong, command, the class of a --reward-file, or a weighted sum such as"
+                    + " \"math + 0.2*format - 0.1*length\". Default: " + DEFAULT_REWARD + ".")
     private @Nullable String reward;
 
     @Option(names = "--reward-file", paramLabel = "FILE",
-            description = "A Java file with a class that implements Reward, in place of --reward.")
-    private @Nullable Path rewardFile;
+            description = "A Java file with a class that implements Reward, in place of --reward or as a name in it.")
+    private List<Path> rewardFiles = List.of();
 
     private List<Path> objectiveFiles = List.of();
     private @Nullable Definitions definitions;
@@ -92,10 +128,8 @@ final class OwnFiles {
         String problem = null;
         if (tasks.size() > 1) {
             problem = "there is one task; leave out " + tasks.getFirst() + " or " + tasks.getLast();
-        } else if (isGiven("--reward") && isGiven("--reward-file")) {
-            problem = "there is one reward; leave out --reward or --reward-file";
-        } else if (promptsFile == null && (isGiven("--reward") || isGiven("--reward-file"))) {
-            problem = (isGiven("--reward") ? "--reward" : "--reward-file") + " needs --prompts-file";
+        } else if (promptsFile == null && DATA_OPTIONS.stream().anyMatch(this::isGiven)) {
+            problem = DATA_OPTIONS.stream().filter(this::isGiven).findFirst().orElseThrow() + " needs --prompts-file";
         } else if (isGiven("--objective") && !objectiveFiles.isEmpty()) {
             problem = "there is one objective; leave out --objective or --objective-file";
         }
@@ -115,16 +149,7 @@ final class OwnFiles {
             taskName = file.reference();
             all = all.withTask(file);
         } else if (promptsFile != null) {
-            SourceFile prompts = SourceFile.read(promptsFile);
-            if (rewardFile != null) {
-                SourceFile file = SourceFile.read(rewardFile);
-                taskName = Definitions.promptsName(prompts, file.reference());
-                all = all.withPrompts(prompts, file);
-            } else {
-                String name = reward == null ? DEFAULT_REWARD : reward;
-                taskName = Definitions.promptsName(prompts, name);
-                all = all.withPrompts(prompts, name);
-            }
+            all = readData(all, promptsFile);
         }
         for (Path path : objectiveFiles) {
             SourceFile file = SourceFile.read(path);
@@ -132,6 +157,74 @@ final class OwnFiles {
             all = all.withObjective(file);
         }
         return all;
+    }
+
+    private Definitions readData(Definitions all, Path path) throws IOException {
+        List<SourceFile> files = new ArrayList<>();
+        SourceFile prompts = SourceFile.read(path);
+        files.add(prompts);
+        SourceFile heldOut = heldOutFile == null ? null : SourceFile.read(heldOutFile);
+        if (heldOut != null) {
+            files.add(heldOut);
+        }
+        List<SourceFile> rewards = new ArrayList<>();
+        for (Path file : rewardFiles) {
+            rewards.add(SourceFile.read(file));
+        }
+        files.addAll(rewards);
+        var spec = new DataSpec(
+                prompts.reference(),
+                columns == null ? Map.of() : DataSpec.parseColumns(columns),
+                template,
+                filters,
+                heldOut == null ? null : heldOut.reference(),
+                positive("--max-prompt-length", maxPromptLength),
+                positive("--max-completion-length", maxCompletionLength),
+                expression(rewards).toString());
+        taskName = spec.toString();
+        return all.withData(spec, files);
+    }
+
+    private static int positive(String option, @Nullable Integer length) {
+        if (length != null && length < 1) {
+            throw new IllegalArgumentException(option + " must be at least 1, not " + length);
+        }
+        return length == null ? 0 : length;
+    }
+
+    /** The reward, with references for the files in it. */
+    private RewardExpression expression(List<SourceFile> files) {
+        Map<String, String> references = new LinkedHashMap<>();
+        for (SourceFile file : files) {
+            String name = SourceFile.label(file.reference()).orElse(file.name());
+            if (references.put(name, file.reference()) != null) {
+                throw new IllegalArgumentException("two files of --reward-file are named " + file.name());
+            }
+        }
+        if (reward == null && references.size() > 1) {
+            throw new IllegalArgumentException("there are several files of rewards; say how they add up, for example"
+                    + " --reward \"" + String.join(" + ", references.keySet()) + "\"");
+        }
+        RewardExpression expression = RewardExpression.parse(
+                reward != null ? reward
+                        : references.isEmpty() ? DEFAULT_REWARD : "\"" + files.getFirst().name() + "\"");
+        if (reward == null && !references.isEmpty()) {
+            return expression.withNames(name -> files.getFirst().reference());
+        }
+        for (String name : references.keySet()) {
+            if (!expression.names().contains(name)) {
+                throw new IllegalArgumentException("--reward does not use " + name + " of --reward-file; for example"
+                        + " --reward \"" + expression + " + " + name + "\"");
+            }
+        }
+        for (String name : expression.names()) {
+            if (!references.containsKey(name) && !Rewards.names().contains(name)) {
+                List<String> known = new ArrayList<>(Rewards.names());
+                known.addAll(references.keySet());
+                throw new KnownNames("reward", known).unknown(name);
+            }
+        }
+        return expression.withNames(name -> references.getOrDefault(name, name));
     }
 
     /** What a configuration calls the task of the files, if they define one. */

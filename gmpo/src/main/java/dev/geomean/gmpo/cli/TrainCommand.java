@@ -120,6 +120,7 @@ final class TrainCommand implements Callable<Integer> {
                     + ", " + config.rounds() + " rounds of " + config.rollout().prompts() + " x "
                     + config.rollout().samples() + " completions; " + engine.backend().name() + ", " + workers
                     + (workers == 1 ? " worker" : " workers"));
+            own.definitions().notes().forEach(note -> progress.say("geomean: " + note));
             progress.say("geomean: " + (isResumed ? "continuing " : "writing to ") + folder);
             progress.begin("", config);
             var listener = progress.listener(interruption);

@@ -36,9 +36,23 @@ public record RunLog(
      * @param round round after which it was given, -1 before the first
      * @param prompt the prompt
      * @param completion the answer
-     * @param reward its reward
+     * @param reward its reward, NaN if it failed
+     * @param isSolved whether it is right
      */
-    public record Sample(int round, String prompt, String completion, double reward) {}
+    public record Sample(int round, String prompt, String completion, double reward, boolean isSolved) {
+
+        /**
+         * An answer that is right exactly if its reward is 1.
+         *
+         * @param round round after which it was given, -1 before the first
+         * @param prompt the prompt
+         * @param completion the answer
+         * @param reward its reward
+         */
+        public Sample(int round, String prompt, String completion, double reward) {
+            this(round, prompt, completion, reward, reward == 1);
+        }
+    }
 
     /** Copies the lists. */
     public RunLog {

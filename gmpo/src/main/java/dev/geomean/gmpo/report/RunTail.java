@@ -84,11 +84,17 @@ final class RunTail {
         }
         for (LineTail.Line line : newSamples.lines()) {
             JsonNode sample = parse(samples, line);
+            if (sample.path("type").asString("").equals("failure")) {
+                // Of the training, not an answer to a held-out prompt.
+                continue;
+            }
+            double reward = sample.path("reward").asDouble(Double.NaN);
             answers.add(new Sample(
                     sample.path("round").asInt(0),
                     sample.path("prompt").asString(""),
                     sample.path("completion").asString(""),
-                    sample.path("reward").asDouble(Double.NaN)));
+                    reward,
+                    sample.path("solved").asBoolean(reward == 1)));
         }
         return new RunLog(
                 run.path(),

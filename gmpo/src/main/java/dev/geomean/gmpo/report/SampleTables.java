@@ -121,7 +121,7 @@ final class SampleTables {
     }
 
     private static boolean isRight(Sample sample) {
-        return sample.reward() == 1;
+        return sample.isSolved();
     }
 
     private static String answer(Sample sample) {

@@ -1,12 +1,14 @@
 package dev.geomean.gmpo.run;
 
+import dev.geomean.gmpo.data.DataSpec;
+import dev.geomean.gmpo.data.PromptData;
 import dev.geomean.gmpo.objective.CustomSurrogate;
 import dev.geomean.gmpo.objective.PolicyObjective;
+import dev.geomean.gmpo.reward.RewardExpression;
 import dev.geomean.gmpo.source.SourceException;
 import dev.geomean.gmpo.source.SourceFile;
 import dev.geomean.gmpo.source.Sources;
 import dev.geomean.gmpo.task.Reward;
-import dev.geomean.gmpo.task.Rewards;
 import dev.geomean.gmpo.task.Task;
 import dev.geomean.gmpo.task.Tasks;
 import dev.geomean.gmpo.train.RunConfig;
@@ -18,8 +20,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,26 +33,39 @@ import org.jspecify.annotations.Nullable;
  *   <li>{@code addition:digits=3}: built in, see {@link Tasks}
  *   <li>the {@link Task#name} of an object, see {@link #withTask}
  *   <li>{@code MyTask.java#<hash>}: a Java file
- *   <li>{@code prompts.jsonl#<hash>,reward=numeric} or {@code …,reward=MyReward.java#<hash>}: a file of prompts
+ *   <li>{@code prompts.jsonl#<hash>,reward=numeric} or {@code …,reward=MyReward.java#<hash>}: a file of prompts, see
+ *       {@link DataSpec}
  * </ul>
  *
  * and the objective's preset is built in, {@code custom:<name>} for an object, or {@code MyObjective.java#<hash>}.
  */
 public final class Definitions {
     /** Nothing but what is built in. */
-    public static final Definitions BUILT_IN = new Definitions(Map.of(), Map.of(), Map.of());
-
-    private static final Pattern PROMPTS = Pattern.compile("(.+\\.jsonl#[0-9a-f]+),reward=(.+)");
+    public static final Definitions BUILT_IN = new Definitions(Map.of(), Map.of(), Map.of(), List.of());
 
     private final Map<String, Task> tasks;
     private final Map<String, CustomSurrogate> surrogates;
     private final Map<String, SourceFile> files;
+    private final List<String> notes;
 
     private Definitions(
-            Map<String, Task> tasks, Map<String, CustomSurrogate> surrogates, Map<String, SourceFile> files) {
+            Map<String, Task> tasks,
+            Map<String, CustomSurrogate> surrogates,
+            Map<String, SourceFile> files,
+            List<String> notes) {
         this.tasks = tasks;
         this.surrogates = surrogates;
         this.files = files;
+        this.notes = notes;
+    }
+
+    /**
+     * What was read from files of prompts, for people.
+     *
+     * @return a line for each
+     */
+    public List<String> notes() {
+        return notes;
     }
 
     /**
@@ -61,7 +75,7 @@ public final class Definitions {
      * @return these definitions and the task
      */
     public Definitions withTask(Task task) {
-        return new Definitions(with(tasks, task.name(), task), surrogates, files);
+        return new Definitions(with(tasks, task.name(), task), surrogates, files, notes);
     }
 
     /**
@@ -72,7 +86,7 @@ public final class Definitions {
      * @return these definitions and the objective
      */
     public Definitions withObjective(String name, CustomSurrogate surrogate) {
-        return new Definitions(tasks, with(surrogates, RunConfig.Objective.CUSTOM + name, surrogate), files);
+        return new Definitions(tasks, with(surrogates, RunConfig.Objective.CUSTOM + name, surrogate), files, notes);
     }
 
     /**
@@ -87,43 +101,36 @@ public final class Definitions {
     }
 
     /**
-     * With the task of a file of prompts and a built-in reward.
+     * With the task of a file of prompts.
      *
-     * @param prompts the prompts
-     * @param reward one of {@link Rewards#names()}
-     * @return these definitions and the task, which a configuration calls {@code <prompts>,reward=<reward>}
+     * @param spec what the task is made of; its text is what a configuration calls it
+     * @param sources the files of {@link DataSpec#files}
+     * @return these definitions and the task
+     * @throws IOException if a file cannot be read
      * @throws SourceException if a file is malformed
-     * @throws IllegalArgumentException if there is no such reward
+     * @throws IllegalArgumentException if a file is missing, or there is no such reward
      */
-    public Definitions withPrompts(SourceFile prompts, String reward) {
-        return withFile(prompts).withPrompts(prompts, reward, Rewards.named(reward));
-    }
-
-    /**
-     * With the task of a file of prompts and a reward in a Java file.
-     *
-     * @param prompts the prompts
-     * @param reward the reward
-     * @return these definitions and the task, which a configuration calls {@code <prompts>,reward=<reward>}
-     * @throws SourceException if a file is malformed
-     */
-    public Definitions withPrompts(SourceFile prompts, SourceFile reward) {
-        return withFile(prompts).withFile(reward).withPrompts(prompts, reward.reference(), Sources.reward(reward));
-    }
-
-    private Definitions withPrompts(SourceFile prompts, String rewardName, Reward reward) {
-        return withTask(Sources.prompts(promptsName(prompts, rewardName), prompts, reward));
-    }
-
-    /**
-     * What a configuration calls the task of a file of prompts.
-     *
-     * @param prompts the prompts
-     * @param reward a built-in reward, or the reference of a file
-     * @return {@code <prompts>,reward=<reward>}
-     */
-    public static String promptsName(SourceFile prompts, String reward) {
-        return prompts.reference() + ",reward=" + reward;
+    public Definitions withData(DataSpec spec, List<SourceFile> sources) throws IOException {
+        Map<String, SourceFile> byReference = new LinkedHashMap<>();
+        Definitions all = this;
+        for (SourceFile source : sources) {
+            byReference.put(source.reference(), source);
+            all = all.withFile(source);
+        }
+        for (String reference : spec.files()) {
+            if (!byReference.containsKey(reference)) {
+                throw new IllegalArgumentException("the file " + reference + " was not given");
+            }
+        }
+        Reward reward = RewardExpression.parse(spec.reward())
+                .reward(name -> Optional.ofNullable(byReference.get(name)).map(Sources::reward));
+        SourceFile file = Objects.requireNonNull(byReference.get(spec.file()));
+        SourceFile heldOut = spec.heldOut() == null ? null : byReference.get(spec.heldOut());
+        PromptData data = PromptData.read(spec, file, heldOut, reward);
+        List<String> read = new ArrayList<>(all.notes);
+        read.add(data.note());
+        return new Definitions(
+                with(all.tasks, data.task().name(), data.task()), all.surrogates, all.files, List.copyOf(read));
     }
 
     /**
@@ -135,7 +142,7 @@ public final class Definitions {
      */
     public Definitions withObjective(SourceFile file) {
         return new Definitions(
-                tasks, with(surrogates, file.reference(), Sources.surrogate(file)), withFile(file).files);
+                tasks, with(surrogates, file.reference(), Sources.surrogate(file)), withFile(file).files, notes);
     }
 
     private Definitions withFile(SourceFile file) {
@@ -145,7 +152,7 @@ public final class Definitions {
                         + "; a run keeps both in one folder, so rename one", null);
             }
         }
-        return new Definitions(tasks, surrogates, with(files, file.reference(), file));
+        return new Definitions(tasks, surrogates, with(files, file.reference(), file), notes);
     }
 
     /**
@@ -176,21 +183,21 @@ public final class Definitions {
      */
     public Definitions withTaskOf(RunConfig config, Path folder) throws IOException {
         String task = config.task();
-        Matcher prompts = PROMPTS.matcher(task);
         if (tasks.containsKey(task)) {
             return this;
         }
         if (SourceFile.isReference(task)) {
             return withTask(SourceFile.read(folder, task));
         }
-        if (!prompts.matches()) {
+        Optional<DataSpec> spec = DataSpec.parse(task);
+        if (spec.isEmpty()) {
             return this;
         }
-        SourceFile file = SourceFile.read(folder, prompts.group(1));
-        String reward = prompts.group(2);
-        return SourceFile.isReference(reward)
-                ? withPrompts(file, SourceFile.read(folder, reward))
-                : withPrompts(file, reward);
+        List<SourceFile> sources = new ArrayList<>();
+        for (String reference : spec.get().files()) {
+            sources.add(SourceFile.read(folder, reference));
+        }
+        return withData(spec.get(), sources);
     }
 
     /**
@@ -202,7 +209,7 @@ public final class Definitions {
      */
     public Task task(RunConfig config) {
         Task task = tasks.get(config.task());
-        if (task == null && (SourceFile.isReference(config.task()) || PROMPTS.matcher(config.task()).matches())) {
+        if (task == null && (SourceFile.isReference(config.task()) || DataSpec.parse(config.task()).isPresent())) {
             throw new IllegalArgumentException(
                     "task " + label(config.task()) + " is defined in a file, which was not given");
         }
@@ -238,11 +245,7 @@ public final class Definitions {
      */
     public void saveFilesOf(RunConfig config, Path folder) throws IOException {
         List<String> names = new ArrayList<>(List.of(config.task(), config.objective().preset()));
-        Matcher prompts = PROMPTS.matcher(config.task());
-        if (prompts.matches()) {
-            names.add(prompts.group(1));
-            names.add(prompts.group(2));
-        }
+        DataSpec.parse(config.task()).ifPresent(spec -> names.addAll(spec.files()));
         List<SourceFile> named = names.stream().map(files::get).filter(Objects::nonNull).toList();
         if (!named.isEmpty()) {
             Files.createDirectories(folder);
@@ -259,9 +262,9 @@ public final class Definitions {
      * @return for example {@code MyTask} for {@code MyTask.java#0f3a…}; other names as they are
      */
     public static String label(String name) {
-        Matcher prompts = PROMPTS.matcher(name);
-        if (prompts.matches()) {
-            return label(prompts.group(1)) + " with " + label(prompts.group(2));
+        Optional<String> data = DataSpec.labelOf(name);
+        if (data.isPresent()) {
+            return data.get();
         }
         String own = RunConfig.Objective.CUSTOM;
         return SourceFile.label(name).orElse(name.startsWith(own) ? name.substring(own.length()) : name);

@@ -1,5 +1,6 @@
 package dev.geomean.gmpo.run;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import dev.geomean.gmpo.train.Rollouts;
 import dev.geomean.gmpo.train.RoundMetrics;
 import dev.geomean.gmpo.train.WarmupMetrics;
@@ -47,9 +48,25 @@ final class Journal implements AutoCloseable {
      * @param round round after which it was generated, -1 before the first
      * @param prompt the prompt
      * @param completion the most probable completion
-     * @param reward its reward
+     * @param reward its reward, NaN if it failed
+     * @param solved whether it is right, where the reward alone does not say so
+     * @param failure why there is no reward, or null
      */
-    private record Sample(int round, String prompt, String completion, double reward) {}
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    private record Sample(
+            int round,
+            String prompt,
+            String completion,
+            double reward,
+            @Nullable Boolean solved,
+            @Nullable String failure) {
+
+        static Sample of(int round, Rollouts.Response response) {
+            boolean isSolved = response.judgement().isSolved();
+            return new Sample(round, response.problem().prompt(), response.text(), response.reward(),
+                    isSolved == (response.reward() == 1) ? null : isSolved, response.judgement().failure());
+        }
+    }
 
     /**
      * Opens the files of a run and cuts them to a position.
@@ -89,8 +106,16 @@ final class Journal implements AutoCloseable {
     void answered(int round, List<Rollouts.Response> answers) throws IOException {
         for (Rollouts.Response answer : answers.subList(0, Math.min(SAMPLES, answers.size()))) {
             ObjectNode line = line("sample");
-            line.setAll((ObjectNode) JSON.valueToTree(
-                    new Sample(round, answer.problem().prompt(), answer.text(), answer.reward())));
+            line.setAll((ObjectNode) JSON.valueToTree(Sample.of(round, answer)));
+            samples.append(line);
+        }
+    }
+
+    /** Writes the first responses of a round that have no reward. */
+    void failed(int round, List<Rollouts.Response> responses) throws IOException {
+        for (Rollouts.Response response : responses.subList(0, Math.min(SAMPLES, responses.size()))) {
+            ObjectNode line = line("failure");
+            line.setAll((ObjectNode) JSON.valueToTree(Sample.of(round, response)));
             samples.append(line);
         }
     }

@@ -10,6 +10,7 @@ import dev.geomean.gmpo.task.Problem;
 import dev.geomean.gmpo.task.Task;
 import dev.geomean.gmpo.task.TaskSplit;
 import dev.geomean.gmpo.train.Policy;
+import dev.geomean.gmpo.train.Rollouts;
 import dev.geomean.gmpo.train.RoundMetrics;
 import dev.geomean.gmpo.train.RunConfig;
 import dev.geomean.gmpo.train.Trainer;
@@ -274,10 +275,18 @@ public final class TrainingRun {
             RoundMetrics measured = trainer.round(round);
             RoundMetrics.HeldOut heldOut = measured.heldOut();
             journal.finished(measured);
+            journal.failed(round, trainer.failed());
             if (heldOut != null) {
                 journal.answered(round, trainer.evaluator().answers());
             }
             listener.finished(measured);
+            if (!trainer.failed().isEmpty()) {
+                Rollouts.Response example = trainer.failed().getFirst();
+                listener.warned("round " + (round + 1) + ": " + trainer.failed().size()
+                        + (trainer.failed().size() == 1 ? " reward" : " rewards") + " failed, see "
+                        + folder.samplesFile()
+                        + "; the first: " + example.judgement().failure());
+            }
             if (measured.nonFiniteUpdates() > 0) {
                 listener.warned("round " + (round + 1) + ": skipped " + measured.nonFiniteUpdates()
                         + " updates, loss or gradient is not finite");

@@ -3,9 +3,11 @@ package dev.geomean.gmpo.source;
 import dev.geomean.gmpo.objective.CustomSurrogate;
 import dev.geomean.gmpo.objective.ResponseTokens;
 import dev.geomean.gmpo.objective.SurrogateCheck;
+import dev.geomean.gmpo.reward.LimitedReward;
+import dev.geomean.gmpo.task.Attempt;
+import dev.geomean.gmpo.task.Judgement;
 import dev.geomean.gmpo.task.Problem;
 import dev.geomean.gmpo.task.Reward;
-import dev.geomean.gmpo.task.Rewards;
 import dev.geomean.gmpo.task.Task;
 import dev.geomean.gmpo.task.TaskCheck;
 import java.util.function.Function;
@@ -20,12 +22,16 @@ public final class Sources {
      * Compiles a file with a class that implements {@link Task}, and checks the task with {@link TaskCheck}.
      *
      * @param file a Java file
-     * @return the task; its name is {@link SourceFile#reference}, and each call checks what it returns
+     * @return the task; its name is {@link SourceFile#reference}, and each call checks what it returns. A reward that throws
+     *     or is not there in time is a {@link Judgement#failed}
      * @throws SourceException if it does not compile or breaks a promise
      */
     public static Task task(SourceFile file) {
         JavaSource<Task> source = JavaSource.compile(file, Task.class);
-        var task = new FileTask(file.reference(), source);
+        Reward limited = new LimitedReward(
+                (problem, completion) -> source.call(() -> TaskCheck.score(source.instance(), problem, completion)),
+                LimitedReward.LIMIT);
+        var task = new FileTask(file.reference(), source, limited);
         source.call(() -> {
             TaskCheck.check(source.instance());
             return task;
@@ -46,19 +52,6 @@ public final class Sources {
     }
 
     /**
-     * A task that draws from a file of prompts.
-     *
-     * @param name name of the task
-     * @param prompts a file of prompts, see {@link PromptsFile}
-     * @param reward scores completions, see {@link Rewards} and {@link #reward}
-     * @return the task
-     * @throws SourceException if the file is malformed or a demonstration does not have the full reward
-     */
-    public static Task prompts(String name, SourceFile prompts, Reward reward) {
-        return PromptsFile.task(name, prompts, reward);
-    }
-
-    /**
      * Compiles a file with a class that implements {@link CustomSurrogate}, and checks it with {@link SurrogateCheck}.
      *
      * @param file a Java file
@@ -72,7 +65,7 @@ public final class Sources {
     }
 
     /** A user's task that checks what it gives and says where it fails. */
-    private record FileTask(String name, JavaSource<Task> source) implements Task {
+    private record FileTask(String name, JavaSource<Task> source, Reward limited) implements Task {
         @Override
         public Problem sample(long seed) {
             return call(task -> {
@@ -85,6 +78,11 @@ public final class Sources {
         @Override
         public double score(Problem problem, String completion) {
             return call(task -> TaskCheck.score(task, problem, completion));
+        }
+
+        @Override
+        public Judgement judge(Problem problem, Attempt attempt) {
+            return limited.judge(problem, attempt);
         }
 
         @Override

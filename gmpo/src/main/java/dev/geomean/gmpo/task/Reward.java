@@ -15,4 +15,16 @@ public interface Reward {
      * @return from 0 (wrong) to 1 (right)
      */
     double score(Problem problem, String completion);
+
+    /**
+     * What an attempt is worth, by more than its text. Without an own rule, an attempt that was cut off is worth nothing, and
+     * any other its {@link #score}.
+     *
+     * @param problem what was asked
+     * @param attempt what was written
+     * @return reward and verdict; any finite reward is possible here
+     */
+    default Judgement judge(Problem problem, Attempt attempt) {
+        return attempt.isComplete() ? Judgement.of(score(problem, attempt.text())) : Judgement.WORTHLESS;
+    }
 }

@@ -50,7 +50,7 @@ public final class Evaluator implements AutoCloseable {
         int solved = 0;
         answers = greedy.sample(problems, 1, seed, 0);
         for (var response : answers) {
-            solved += response.reward() == 1 ? 1 : 0;
+            solved += response.judgement().isSolved() ? 1 : 0;
         }
         double greedyAccuracy = (double) solved / problems.size();
         int samples = config.samples();
@@ -60,7 +60,7 @@ public final class Evaluator implements AutoCloseable {
         int[] correct = new int[problems.size()];
         List<Rollouts.Response> responses = sampled.sample(problems, samples, seed, 0);
         for (int i = 0; i < responses.size(); i++) {
-            correct[i / samples] += responses.get(i).reward() == 1 ? 1 : 0;
+            correct[i / samples] += responses.get(i).judgement().isSolved() ? 1 : 0;
         }
         return new RoundMetrics.HeldOut(
                 greedyAccuracy,

@@ -1,5 +1,7 @@
 package dev.geomean.gmpo.train;
 
+import dev.geomean.gmpo.task.Attempt;
+import dev.geomean.gmpo.task.Judgement;
 import dev.geomean.gmpo.task.Problem;
 import dev.geomean.gmpo.task.Task;
 import dev.geomean.model.generate.Completion;
@@ -22,9 +24,20 @@ public final class Rollouts implements AutoCloseable {
      * @param prompt its tokens
      * @param completion tokens and log-probabilities
      * @param text the completion's text, without end marker
-     * @param reward from 0 to 1; 0 if truncated; NaN if the task said so
+     * @param judgement what it is worth
      */
-    public record Response(Problem problem, int[] prompt, Completion completion, String text, double reward) {}
+    public record Response(
+            Problem problem, int[] prompt, Completion completion, String text, Judgement judgement) {
+
+        /**
+         * What the policy is trained on.
+         *
+         * @return the reward, NaN if there is none
+         */
+        public double reward() {
+            return judgement.reward();
+        }
+    }
 
     /**
      * Prepares sampling.
@@ -68,10 +81,22 @@ public final class Rollouts implements AutoCloseable {
             Problem problem = problems.get(i / samples);
             Completion completion = completions.get(i);
             String text = policy.text(completion.tokens());
-            double reward = completion.stopped() ? task.score(problem, text) : 0;
-            responses.add(new Response(problem, prompts.get(i).tokens(), completion, text, reward));
+            responses.add(
+                    new Response(problem, prompts.get(i).tokens(), completion, text, judge(problem, completion, text)));
         }
         return responses;
+    }
+
+    /** Rewards may be code of the user's: one that fails costs a response, not the run. */
+    private Judgement judge(Problem problem, Completion completion, String text) {
+        int length = completion.tokens().length - (completion.stopped() ? 1 : 0);
+        var attempt = new Attempt(text, length, task.maxCompletionLength(), completion.stopped());
+        try {
+            return task.judge(problem, attempt);
+        } catch (RuntimeException | StackOverflowError | AssertionError | LinkageError e) {
+            String message = e.getMessage() == null ? "" : ": " + e.getMessage();
+            return Judgement.failed(e.getClass().getSimpleName() + message.lines().findFirst().orElse(""));
+        }
     }
 
     long memoryBytes() {

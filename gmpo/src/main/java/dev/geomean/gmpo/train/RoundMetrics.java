@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  * @param round number of the round, from 0
  * @param rewardMean mean reward of the round's responses, NaN rewards left out
  * @param rewardStd their standard deviation (denominator n - 1)
- * @param accuracy fraction of responses with the full reward of 1
+ * @param accuracy fraction of responses that are solved, which mostly means the full reward of 1
  * @param loss mean loss of the round's updates
  * @param entropy mean entropy of the sampling policy per token, in nats
  * @param klToReference mean per token of the k3 estimate of the divergence from the policy at the start
@@ -29,7 +29,7 @@ import org.jspecify.annotations.Nullable;
  * @param lengthMax longest response
  * @param truncatedFraction fraction of responses that ran into the limit
  * @param zeroStdFraction fraction of groups whose rewards were all equal and taught nothing
- * @param nanRewards number of rewards that were NaN
+ * @param nanRewards number of responses without reward, because it failed, was not there in time or was not finite
  * @param skippedUpdates updates that were skipped because the gradient was zero or something was not finite
  * @param nonFiniteUpdates updates that were skipped because the loss or the gradient was NaN or infinite; left out of the
  *     figures for loss and gradient norm

@@ -51,7 +51,7 @@ final class RoundSummary {
             shortest = Math.min(shortest, length);
             longest = Math.max(longest, length);
             truncated += response.completion().stopped() ? 0 : 1;
-            solved += response.reward() == 1 ? 1 : 0;
+            solved += response.judgement().isSolved() ? 1 : 0;
             if (!Double.isNaN(response.reward())) {
                 rewardSum += response.reward();
                 rewards++;

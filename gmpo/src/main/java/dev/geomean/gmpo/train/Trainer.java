@@ -40,6 +40,7 @@ public final class Trainer implements AutoCloseable {
     private final LogProbScorer scorer;
     private final LogProbScorer referenceScorer;
     private final Evaluator evaluator;
+    private List<Rollouts.Response> failed = List.of();
     private final LearningRateSchedule schedule;
     private final FiniteGuard guard;
 
@@ -125,6 +126,7 @@ public final class Trainer implements AutoCloseable {
         List<Problem> problems = prompts(round);
         List<Rollouts.Response> responses =
                 rollouts.sample(problems, samples, config.seed(), (long) round * problems.size() * samples);
+        failed = responses.stream().filter(response -> response.judgement().failure() != null).toList();
         double rolloutSeconds = clock.lap();
 
         // 2. Rewards become advantages within each group.
@@ -183,6 +185,15 @@ public final class Trainer implements AutoCloseable {
      */
     public RoundMetrics.HeldOut evaluate() {
         return evaluator.evaluate();
+    }
+
+    /**
+     * The responses of the last round that have no reward.
+     *
+     * @return those whose reward failed, with the reason in {@link Rollouts.Response#judgement}
+     */
+    public List<Rollouts.Response> failed() {
+        return failed;
     }
 
     /**

@@ -115,7 +115,7 @@ public final class WarmupTrainer implements AutoCloseable {
         }
         int solved = 0;
         for (var response : rollouts.sample(problems, 1, config.seed() ^ SEED_SALT, 0)) {
-            solved += response.reward() == 1 ? 1 : 0;
+            solved += response.judgement().isSolved() ? 1 : 0;
         }
         return solved >= config.warmup().targetAccuracy() * CHECK_PROBLEMS;
     }

@@ -336,7 +336,7 @@ class HostileInputTest {
         "train --task-file $D/missing.java | missing.java: ",
         "train --task-file $D/folder | folder: ",
         "train --task-file $D/text.txt | text.txt",
-        "train --task-file $E | the name must end in .java or .jsonl",
+        "train --task-file $E | the name must end in .java, .jsonl",
         "train --prompts-file $D/latin1.json | latin1.json",
         "train --prompts-file $D/missing.jsonl | missing.jsonl",
         "train --prompts-file $D/list.jsonl | list.jsonl",

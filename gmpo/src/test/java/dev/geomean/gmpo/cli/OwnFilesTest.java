@@ -211,6 +211,81 @@ class OwnFilesTest {
     }
 
     @Test
+    @DisplayName("may be a table with other columns, a file to measure on, and a weighted sum of rewards")
+    void data() throws IOException {
+        var rows = new StringBuilder("question,target,level\n");
+        var lines = new StringBuilder();
+        for (int i = 0; i < 60; i++) {
+            rows.append("\"").append(i).append(",+1\",").append(i + 1).append(',').append(i % 3).append('\n');
+            lines.append("{\"question\":\"").append(i + 200).append(",+1\",\"level\":1,\"target\":").append(i + 201)
+                    .append("}\n");
+        }
+        Path prompts = Files.writeString(folder.resolve("rows.csv"), rows);
+        Path heldOut = Files.writeString(folder.resolve("more.jsonl"), lines);
+        Path reward = Files.writeString(folder.resolve("Short.java"), """
+                import dev.geomean.gmpo.task.*;
+                class Short implements Reward {
+                    public double score(Problem problem, String completion) {
+                        return completion.length() < 4 ? 1 : 0;
+                    }
+                }
+                """);
+        Path run = trained("--prompts-file", prompts, "--held-out-file", heldOut,
+                "--columns answer=target --filter level<=1 --prompt-template {question}= --max-completion-length 3",
+                "--reward math+0.5*Short-0.1*length --reward-file", reward);
+        String name = new RunFolder(run).readConfig().task();
+        assertThat(name).matches("rows\\.csv#[0-9a-f]{32},columns=answer=target,template=\\{question}=,filter=level<=1,"
+                + "held-out=more\\.jsonl#[0-9a-f]{32},max-completion-length=3,"
+                + "reward=\"math \\+ 0\\.5\\*Short\\.java#[0-9a-f]{32} - 0\\.1\\*length\"");
+        assertThat(run.resolve("source/rows.csv")).hasContent(rows.toString());
+        assertThat(run.resolve("source/more.jsonl")).hasContent(lines.toString());
+        assertThat(run.resolve("source/Short.java")).exists();
+        List<String> metrics = Files.readAllLines(run.resolve("metrics.jsonl"));
+        Files.delete(prompts);
+        Files.delete(heldOut);
+        Files.delete(reward);
+        Result eval = run("eval --prompts 60 --samples 0 --workers 1", run);
+        assertThat(eval.err()).isEmpty();
+        assertThat(eval.out()).contains("rows with math + 0.5*Short - 0.1*length, 60 held-out prompts");
+        // What was measured on is the other file.
+        assertThat(Files.readAllLines(run.resolve("samples.jsonl"))).isNotEmpty()
+                .allMatch(line -> line.matches(".*\"prompt\":\"2\\d\\d,\\+1=\".*"));
+        // From its first checkpoint the run goes on to the same numbers.
+        interrupt(run);
+        Path last = run.resolve("checkpoints/policy-000002");
+        try (var files = Files.list(last)) {
+            for (Path file : files.toList()) {
+                Files.delete(file);
+            }
+        }
+        Files.delete(last);
+        assertThat(run("train --quiet --workers 1 --resume", run).err()).isEmpty();
+        assertThat(Files.readAllLines(run.resolve("metrics.jsonl"))).isEqualTo(metrics);
+    }
+
+    @Test
+    @DisplayName("of prompts says what is wrong with its options in one line")
+    void dataErrors() throws IOException {
+        Path prompts = Files.writeString(folder.resolve("a.csv"), "question,target\n1+1=,2\n");
+        String start = "train --out " + folder.resolve("run") + " --prompts-file " + prompts;
+        refused(run(start, "--columns prompt=qestion"), prompts + ":2: there is no column 'qestion'; did you mean question?");
+        refused(run(start, "--columns prompt=question,answr=target"), "unknown part of a problem 'answr'; did you mean answer?");
+        refused(run(start), prompts + ":2: unknown field 'question'");
+        refused(run(start, "--prompt-template {question}", "--filter", "target"), "filter 'target' is not of the form");
+        refused(run(start, "--prompt-template question"), "the prompt template 'question' has no column in it");
+        refused(run(start, "--prompt-template {question}", "--filter target=3 --max-completion-length 3"),
+                prompts + ": has no prompts that are used: a.csv: 0 prompts, 1 rows filtered out");
+        refused(run(start, "--max-prompt-length 0"), "--max-prompt-length must be at least 1, not 0");
+        refused(run(start, "--reward maths"), "unknown reward 'maths'; did you mean math?");
+        refused(run(start, "--columns prompt=question,answer=target --reward command:run=/nowhere/at-all"),
+                prompts + ":2: the reward fails on the demonstration '2'");
+        Path reward = Files.writeString(folder.resolve("Near.java"), "");
+        refused(run(start, "--reward math --reward-file", reward), "--reward does not use Near of --reward-file");
+        refused(run(start, "--reward math+Naer --reward-file", reward), "--reward does not use Near of --reward-file");
+        assertThat(folder.resolve("run")).doesNotExist();
+    }
+
+    @Test
     @DisplayName("with errors is refused with the place of each before anything is written")
     void errors() throws IOException {
         Files.writeString(task, TASK.replace("seed & 1023", "sed").replace("completion.eq", "c.eq"));
@@ -223,23 +298,49 @@ class OwnFilesTest {
     }
 
     @Test
-    @DisplayName("that fails during a run ends it with the line that failed")
+    @DisplayName("that draws no problem during a run ends it with the line that failed")
     void failsLater() throws IOException {
         Files.writeString(task,
-                TASK.replace("? 1 : 0", "? 1 : thrower(completion)").replace("class Echo implements Task {",
+                TASK.replace("String text = Long", "String text = calls++ > 1000 ? thrower() : Long").replace(
+                        "class Echo implements Task {",
                         """
                         class Echo implements Task {
                             static int calls;
-                            static double thrower(String completion) {
-                                if (calls++ > 300) throw new IllegalStateException("no more");
-                                return 0;
+                            static String thrower() {
+                                throw new IllegalStateException("no more");
                             }
                         """.stripTrailing()));
-        Result result = run("train", TINY.replace("--rounds 2", "--rounds 400"), "--task-file", task, "--out",
+        Result result = run("train", TINY.replace("--rounds 2", "--rounds 400").replace("--prompts 4 ", "--prompts 64 "),
+                "--task-file", task, "--out",
                 folder.resolve("run"));
         assertThat(result.err()).contains("the run failed: " + task + ":6: IllegalStateException: no more")
                 .doesNotContain("\tat ");
         assertThat(result.code()).isEqualTo(1);
+    }
+
+    @Test
+    @DisplayName("whose reward throws or is no number is written down and does not end the run")
+    void rewardFails() throws IOException {
+        Files.writeString(task, TASK.replace("text, text)", "text, null)").replace("return completion.equals",
+                "if (completion.matches(\"[0-9=]{2}[0-9]\")) throw new IllegalStateException(\"too hard\");\n"
+                        + "if (completion.length() == 1) return Double.NaN;\nreturn completion.equals"));
+        Path run = folder.resolve("run");
+        Result result = run("train", TINY.replace("--warmup-steps 2", "--warmup-steps 0").replace(" --quiet", "")
+                .replace("--prompts 4 --samples 2", "--prompts 16 --samples 4"),
+                "--task-file", task, "--out", run);
+        assertThat(result.code()).as(result.err()).isZero();
+        assertThat(result.err()).contains("rewards failed, see " + run.resolve("samples.jsonl"));
+        List<String> failures =
+                Files.readAllLines(run.resolve("samples.jsonl")).stream().filter(line -> line.contains("failure"))
+                        .toList();
+        assertThat(failures).isNotEmpty().anyMatch(line -> line.contains(task + ":9: IllegalStateException: too hard"));
+        int counted = Files.readAllLines(run.resolve("metrics.jsonl")).stream()
+                .filter(line -> line.contains("\"nanRewards\":"))
+                .mapToInt(line -> Integer.parseInt(line.replaceFirst(".*\"nanRewards\":(\\d+).*", "$1")))
+                .sum();
+        assertThat(failures.stream().filter(line -> line.startsWith("{\"type\":\"failure\""))).hasSize(counted);
+        // And the report can be written.
+        assertThat(run("report", run).code()).isZero();
     }
 
     @ParameterizedTest
@@ -248,10 +349,12 @@ class OwnFilesTest {
         "--prompts-file a.jsonl --task-file Echo.java | there is one task; leave out --task-file or --prompts-file",
         "--reward numeric | --reward needs --prompts-file",
         "--reward-file Near.java | --reward-file needs --prompts-file",
-        "--prompts-file a.jsonl --reward numeric --reward-file Near.java | there is one reward",
+        "--columns prompt=q | --columns needs --prompts-file",
+        "--filter a=b | --filter needs --prompts-file",
+        "--held-out-file a.csv | --held-out-file needs --prompts-file",
         "--objective grpo --objective-file A.java | there is one objective; leave out --objective or --objective-file",
         "--task-file nowhere/Echo.java | nowhere/Echo.java: no such file",
-        "--task-file Echo.txt | Echo.txt: the name must end in .java or .jsonl and hold no #"
+        "--task-file Echo.txt | Echo.txt: the name must end in .java, .jsonl, .json, .csv, .tsv or .parquet and hold no #"
     })
     @DisplayName("is refused where options contradict each other or there is no such file")
     void contradictions(String options, String message) {
@@ -266,6 +369,6 @@ class OwnFilesTest {
                 "a run has one objective; to compare several use 'geomean compare'");
         Path prompts = Files.writeString(folder.resolve("a.jsonl"), "{\"prompt\":\"a\",\"answer\":\"b\"}");
         refused(run("train --reward exact --prompts-file", prompts),
-                "unknown reward 'exact'; known are exact-match, numeric");
+                "unknown reward 'exact'; known are exact-match, numeric, math");
     }
 }

@@ -8,6 +8,7 @@ import dev.geomean.engine.io.Safetensors;
 import dev.geomean.engine.io.SafetensorsWriter;
 import dev.geomean.engine.io.TensorInfo;
 import dev.geomean.engine.io.TensorType;
+import dev.geomean.gmpo.data.DataSpec;
 import dev.geomean.gmpo.compare.Comparison;
 import dev.geomean.gmpo.report.Report;
 import dev.geomean.gmpo.report.RunLog;
@@ -123,7 +124,7 @@ class ReaderFuzzTest {
         }),
         PROMPTS(5_000, List.of("prompts.jsonl"), ReaderFuzzTest::makePrompts, (folder, number) -> {
             SourceFile prompts = SourceFile.read(folder.resolve("prompts.jsonl"));
-            Definitions.BUILT_IN.withPrompts(prompts, "numeric");
+            Definitions.BUILT_IN.withData(DataSpec.of(prompts.reference(), "numeric"), List.of(prompts));
         }),
         MODEL(10_000, List.of("config.json", "model.safetensors", "tokenizer.json"), ReaderFuzzTest::makeModel,
                 (folder, number) -> Policy.load(engine, folder).close()),

@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.geomean.gmpo.objective.CustomSurrogate;
 import dev.geomean.gmpo.task.Problem;
-import dev.geomean.gmpo.task.Rewards;
 import dev.geomean.gmpo.task.Task;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -184,57 +183,6 @@ class SourcesTest {
     }
 
     @Nested
-    @DisplayName("with prompts")
-    class Prompts {
-        private Task task(String content, String reward) throws IOException {
-            return Sources.prompts("prompts", file("some.jsonl", content), Rewards.named(reward));
-        }
-
-        @Test
-        @DisplayName("gives a task that draws from them")
-        void draws() throws IOException {
-            Task task = task("""
-                    {"prompt":"2+2=","answer":"4"}
-
-                    {"answer":"12","demonstration":"4*3=12","prompt":"4+4+4="}
-                    """, "numeric");
-            assertThat(task.maxPromptLength()).isEqualTo(6);
-            assertThat(task.maxCompletionLength()).isEqualTo(6);
-            assertThat(java.util.stream.LongStream.range(0, 20).mapToObj(task::sample)).containsOnly(
-                    new Problem("2+2=", "4", "4"), new Problem("4+4+4=", "12", "4*3=12"));
-        }
-
-        @ParameterizedTest
-        @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
-            "{\"prompt\":\"a\",\"answer\":\"b\"}\\n{\"prompt\": | :2: not JSON",
-            "[1] | :1: not a JSON object",
-            "3 | :1: not a JSON object",
-            "{\"prompt\":\"a\",\"anwser\":\"b\"} | :1: unknown field 'anwser'; known are prompt, answer, demonstration",
-            "{\"answer\":\"b\"} | :1: \"prompt\" is missing or empty",
-            "{\"prompt\":\"\",\"answer\":\"b\"} | :1: \"prompt\" is missing or empty",
-            "{\"prompt\":\"a\",\"answer\":4} | :1: \"answer\" must be a text, not 4",
-            "{\"prompt\":\"a\",\"prompt\":\"b\",\"answer\":\"4\"} | :1: not JSON: Duplicate",
-            "{\"prompt\":\"a\",\"answer\":\"4\"} {} | :1: not JSON: Trailing token",
-            "{\"prompt\":\"a\"} | : no line has an answer or a demonstration",
-            "{\"prompt\":\"a\",\"answer\":\"b\",\"demonstration\":\"c\"} | :1: the reward gives 0.0 to the demonstration 'c'",
-            "`` | : has no prompts"
-        })
-        @DisplayName("that is malformed is refused with its line")
-        void malformed(String content, String problem) throws IOException {
-            String text = content.replace("\\n", "\n");
-            assertThatThrownBy(() -> task(text, "exact-match")).isInstanceOf(SourceException.class)
-                    .message().startsWith(folder.resolve("some.jsonl") + problem).doesNotContain("\n");
-        }
-
-        @Test
-        @DisplayName("nested deeply is refused, not followed")
-        void deep() {
-            assertThatThrownBy(() -> task("[".repeat(1_000_000), "exact-match"))
-                    .isInstanceOf(SourceException.class).message().contains(":1: not JSON");
-        }
-    }
-
-    @Nested
     @DisplayName("with an objective")
     class Objective {
         private static final String OBJECTIVE = """
@@ -299,10 +247,10 @@ class SourcesTest {
     }
 
     @Test
-    @DisplayName("is a regular file that ends in .java or .jsonl")
+    @DisplayName("is a regular file that has an ending that is known")
     void kinds() throws IOException {
         Path text = Files.writeString(folder.resolve("task.txt"), "");
-        refused(() -> SourceFile.read(text), text, ": the name must end in .java or .jsonl and hold no #");
+        refused(() -> SourceFile.read(text), text, ": the name must end in .java, .jsonl, .json, .csv, .tsv or .parquet and hold no #");
         Path directory = Files.createDirectory(folder.resolve("d.java"));
         refused(() -> SourceFile.read(directory), directory, ": not a file");
         assertThatThrownBy(() -> SourceFile.read(folder.resolve("none.java"))).isInstanceOf(NoSuchFileException.class);

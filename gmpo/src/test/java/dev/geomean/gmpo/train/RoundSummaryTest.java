@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import dev.geomean.gmpo.advantage.AdvantageEstimator;
 import dev.geomean.gmpo.advantage.Advantages;
 import dev.geomean.gmpo.objective.PolicyMetrics;
+import dev.geomean.gmpo.task.Judgement;
 import dev.geomean.gmpo.task.Problem;
 import dev.geomean.model.generate.Completion;
 import java.util.List;
@@ -28,7 +29,7 @@ class RoundSummaryTest {
 
     private static Rollouts.Response response(int tokens, boolean stopped, double reward) {
         var completion = new Completion(new int[tokens], new float[tokens], stopped);
-        return new Rollouts.Response(PROBLEM, new int[] {3}, completion, "", reward);
+        return new Rollouts.Response(PROBLEM, new int[] {3}, completion, "", Judgement.of(reward));
     }
 
     private static PolicyMetrics step(double tokens, double low, double high, double k3, double min, double max) {
