@@ -5,7 +5,9 @@ module dev.geomean.model {
     requires tools.jackson.databind;
 
     exports dev.geomean.model;
+    exports dev.geomean.model.chat;
     exports dev.geomean.model.generate;
     exports dev.geomean.model.huggingface;
     exports dev.geomean.model.tokenizer;
+    exports dev.geomean.model.tokenizer.huggingface;
 }

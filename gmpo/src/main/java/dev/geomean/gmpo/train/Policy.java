@@ -52,7 +52,7 @@ public record Policy(Decoder decoder, Tokenizer tokenizer) implements AutoClosea
     public static Policy load(Engine engine, Path folder) throws IOException {
         Tokenizer tokenizer = Tokenizers.read(folder);
         int vocabSize = HuggingFaceConfig.read(folder).decoder().vocabSize();
-        if (vocabSize != tokenizer.vocabSize()) {
+        if (!tokenizer.fits(vocabSize)) {
             throw new FileFormatException(folder, "the model has " + vocabSize + " tokens, but its tokenizer "
                     + tokenizer.vocabSize());
         }

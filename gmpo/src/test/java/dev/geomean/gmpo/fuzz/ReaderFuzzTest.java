@@ -25,6 +25,7 @@ import dev.geomean.gmpo.train.TrainingListener;
 import dev.geomean.model.Decoder;
 import dev.geomean.model.DecoderConfig;
 import dev.geomean.model.ModelFolder;
+import dev.geomean.model.chat.ChatTemplate;
 import dev.geomean.model.huggingface.HuggingFaceConfig;
 import dev.geomean.model.tokenizer.ByteTokenizer;
 import dev.geomean.model.tokenizer.CharacterTokenizer;
@@ -101,11 +102,17 @@ class ReaderFuzzTest {
                 (folder, number) -> readAll(folder)),
         SHARDS(15_000, List.of("model.safetensors.index.json", "a.safetensors", "b.safetensors"),
                 ReaderFuzzTest::makeShards, (folder, number) -> readAll(folder)),
-        CHARACTER_TOKENIZER(10_000, List.of("tokenizer.json"),
+        CHARACTER_TOKENIZER(5_000, List.of("tokenizer.json"),
                 folder -> new CharacterTokenizer("0123456789+=é😀").write(folder),
                 (folder, number) -> useTokenizer(folder)),
-        BYTE_TOKENIZER(5_000, List.of("tokenizer.json"), folder -> new ByteTokenizer().write(folder),
+        BYTE_TOKENIZER(2_000, List.of("tokenizer.json"), folder -> new ByteTokenizer().write(folder),
                 (folder, number) -> useTokenizer(folder)),
+        PUBLISHED_TOKENIZER(8_000, List.of("tokenizer.json", "tokenizer_config.json"),
+                ReaderFuzzTest::makePublishedTokenizer, (folder, number) -> {
+                    useTokenizer(folder);
+                    Tokenizers.read(folder).encode("Hello, world! <s>");
+                    ChatTemplate.read(folder);
+                }),
         RUN(25_000, List.of("run.json"), ReaderFuzzTest::makeRun,
                 (folder, number) -> new RunFolder(folder).readConfig()),
         COMPARISON(15_000, List.of("comparison.json"), ReaderFuzzTest::makeComparison, (folder, number) -> {
@@ -165,6 +172,24 @@ class ReaderFuzzTest {
         try (Decoder decoder = Decoder.random(engine, shape, 1)) {
             ModelFolder.save(decoder, new CharacterTokenizer("0123456789+="), folder);
         }
+    }
+
+    private static void makePublishedTokenizer(Path folder) throws IOException {
+        Files.writeString(folder.resolve("tokenizer.json"), """
+                {"version": "1.0", "added_tokens": [{"id": 0, "content": "<s>", "lstrip": true, "special": true}],
+                "normalizer": {"type": "Sequence", "normalizers": [{"type": "NFC"}, {"type": "Prepend", "prepend": "▁"},
+                {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}]},
+                "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "\\\\s+(?!\\\\S)|[^l]?"}, "behavior": "Isolated"},
+                "post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>"}},
+                {"Sequence": {"id": "A"}}], "special_tokens": {"<s>": {"ids": [0]}}},
+                "decoder": {"type": "Sequence", "decoders": [{"type": "ByteFallback"}, {"type": "Fuse"},
+                {"type": "Strip", "content": " ", "start": 1, "stop": 0}]},
+                "model": {"type": "BPE", "unk_token": "<s>", "fuse_unk": true, "byte_fallback": true,
+                "vocab": {"<s>": 0, "l": 1, "o": 2, "lo": 3, "▁": 4, "<0x48>": 5}, "merges": [["l", "o"]]}}
+                """);
+        Files.writeString(
+                folder.resolve("tokenizer_config.json"),
+                "{\"eos_token\": \"<s>\", \"chat_template\": \"{% for m in messages[1:] %}{{ m.role | trim }}{% endfor %}\"}");
     }
 
     private static void makeTensors(Path folder) throws IOException {

@@ -147,6 +147,20 @@ public final class Generator implements AutoCloseable {
      * @throws IllegalStateException if the generator is closed
      */
     public List<Completion> generate(List<Prompt> prompts, long seed) {
+        return generate(prompts, seed, (_, _) -> {});
+    }
+
+    /**
+     * Generates one completion per prompt, and tells of tokens at once.
+     *
+     * @param prompts any number of prompts
+     * @param seed random seed; the same seed, streams and parameters give the same completions
+     * @param listener is told of each token when it is there
+     * @return completions in the order of the prompts
+     * @throws IllegalArgumentException if a prompt is too long or has a token outside the vocabulary
+     * @throws IllegalStateException if the generator is closed
+     */
+    public List<Completion> generate(List<Prompt> prompts, long seed, TokenListener listener) {
         if (closed) {
             throw new IllegalStateException("generator is closed");
         }
@@ -165,13 +179,14 @@ public final class Generator implements AutoCloseable {
         makeShards(workers, rows);
         var completions = new Completion[prompts.size()];
         if (cut.together()) {
-            shards.getFirst().generate(prompts, seed, weights, Program::runTogether, completions, 0);
+            shards.getFirst().generate(prompts, seed, weights, Program::runTogether, listener, completions, 0);
         } else {
             crew.forEach(workers, (worker, lane) -> {
                 for (int piece = worker; piece < pieces; piece += workers) {
                     int from = piece * rows;
                     List<Prompt> part = prompts.subList(from, Math.min(from + rows, prompts.size()));
-                    shards.get(worker).generate(part, seed, weights, program -> program.run(lane), completions, from);
+                    shards.get(worker)
+                            .generate(part, seed, weights, program -> program.run(lane), listener, completions, from);
                 }
             });
         }

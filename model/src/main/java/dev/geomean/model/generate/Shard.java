@@ -87,6 +87,7 @@ final class Shard implements AutoCloseable {
             long seedValue,
             @Nullable PanelWeights weights,
             Consumer<Program<?>> runner,
+            TokenListener listener,
             Completion[] results,
             int offset) {
         int count = prompts.size();
@@ -125,6 +126,7 @@ final class Shard implements AutoCloseable {
                 int row = rowOf[i];
                 produced[row][step] = drawn[i];
                 producedLogProbs[row][step] = drawnLogProbs[i];
+                listener.token(offset + row, drawn[i]);
                 boolean stopped = limits.stopTokens().contains(drawn[i]);
                 if (stopped || last) {
                     results[offset + row] = new Completion(

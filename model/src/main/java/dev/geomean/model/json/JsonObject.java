@@ -52,13 +52,35 @@ public final class JsonObject {
                 return new JsonObject(file, object);
             }
         } catch (JacksonException e) {
-            var location = e.getLocation();
-            String place =
-                    location == null ? "" : " at line " + location.getLineNr() + ", column " + location.getColumnNr();
-            String problem = String.valueOf(e.getOriginalMessage()).lines().findFirst().orElse("");
-            throw new FileFormatException(file, "invalid JSON" + place + ": " + problem, e);
+            throw invalid(file, e);
         }
         throw new FileFormatException(file, "not a JSON object");
+    }
+
+    /**
+     * An object that was read already.
+     *
+     * @param file where it is from, for messages
+     * @param node its members
+     * @return the object
+     */
+    public static JsonObject of(Path file, ObjectNode node) {
+        return new JsonObject(file, node);
+    }
+
+    /**
+     * Describes what the JSON library found.
+     *
+     * @param file what was read
+     * @param cause what the library threw
+     * @return an exception to be thrown
+     */
+    public static FileFormatException invalid(Path file, JacksonException cause) {
+        var location = cause.getLocation();
+        String place =
+                location == null ? "" : " at line " + location.getLineNr() + ", column " + location.getColumnNr();
+        String problem = String.valueOf(cause.getOriginalMessage()).lines().findFirst().orElse("");
+        return new FileFormatException(file, "invalid JSON" + place + ": " + problem, cause);
     }
 
     /**
@@ -274,6 +296,31 @@ public final class JsonObject {
             throw wrongType(key, "an object", value);
         }
         return new JsonObject(file, object);
+    }
+
+    /**
+     * A list of objects inside this one.
+     *
+     * @param key its name
+     * @return the objects, none if it is absent
+     * @throws FileFormatException if it is anything else
+     */
+    public List<JsonObject> objects(String key) throws FileFormatException {
+        JsonNode value = find(key);
+        if (value == null) {
+            return List.of();
+        }
+        if (!value.isArray()) {
+            throw wrongType(key, "a list", value);
+        }
+        var objects = new ArrayList<JsonObject>();
+        for (JsonNode element : value) {
+            if (!(element instanceof ObjectNode object)) {
+                throw wrongType(key, "a list of objects", value);
+            }
+            objects.add(new JsonObject(file, object));
+        }
+        return List.copyOf(objects);
     }
 
     private @Nullable JsonNode find(String key) {

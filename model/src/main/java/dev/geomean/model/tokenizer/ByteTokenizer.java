@@ -1,6 +1,5 @@
 package dev.geomean.model.tokenizer;
 
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.CharBuffer;
@@ -44,14 +43,41 @@ public final class ByteTokenizer implements Tokenizer {
     @Override
     public String decode(int[] ids, int from, int to) {
         Objects.checkFromToIndex(from, to, ids.length);
-        var bytes = new ByteArrayOutputStream(to - from);
+        TextStream stream = stream();
+        var text = new StringBuilder(to - from);
         for (int i = from; i < to; i++) {
-            Tokenizers.checkToken(ids[i], vocabSize());
-            if (ids[i] < BYTES) {
-                bytes.write(ids[i]);
-            }
+            text.append(stream.add(ids[i]));
         }
-        return bytes.toString(StandardCharsets.UTF_8);
+        return text.append(stream.finish()).toString();
+    }
+
+    @Override
+    public TextStream stream() {
+        return new TextStream() {
+            private final Utf8Decoder decoder = new Utf8Decoder();
+            private final StringBuilder ready = new StringBuilder();
+
+            @Override
+            public String add(int token) {
+                Tokenizers.checkToken(token, vocabSize());
+                if (token < BYTES) {
+                    decoder.add(token, ready);
+                }
+                return take();
+            }
+
+            @Override
+            public String finish() {
+                decoder.finish(ready);
+                return take();
+            }
+
+            private String take() {
+                String text = ready.toString();
+                ready.setLength(0);
+                return text;
+            }
+        };
     }
 
     @Override

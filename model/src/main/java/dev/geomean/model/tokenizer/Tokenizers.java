@@ -2,13 +2,14 @@ package dev.geomean.model.tokenizer;
 
 import dev.geomean.engine.io.FileFormatException;
 import dev.geomean.model.json.JsonObject;
+import dev.geomean.model.tokenizer.huggingface.HuggingFaceTokenizer;
 import java.io.IOException;
 import java.nio.file.Path;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * Tokenizers in model folders. The file is our own format, one JSON object whose {@code type} says which tokenizer it
- * is:
+ * Tokenizers in model folders. The file is that of a {@linkplain HuggingFaceTokenizer published tokenizer}, or of our
+ * own format, one JSON object whose {@code type} says which tokenizer it is:
  *
  * <pre>{@code
  * {"type": "character", "version": 1, "alphabet": "0123456789+="}
@@ -32,10 +33,11 @@ public final class Tokenizers {
      * @throws IOException if the file cannot be read
      */
     public static Tokenizer read(Path folder) throws IOException {
-        JsonObject json = JsonObject.read(folder.resolve(FILE_NAME));
-        if (!json.has("type") && json.has("model")) {
-            throw json.error("is a tokenizer of the Hugging Face library, which is not supported");
+        Path file = folder.resolve(FILE_NAME);
+        if (HuggingFaceTokenizer.isPublished(file)) {
+            return HuggingFaceTokenizer.read(folder);
         }
+        JsonObject json = JsonObject.read(file);
         String type = json.requireString("type");
         int version = json.requireInt("version");
         if (version != VERSION) {

@@ -167,7 +167,7 @@ class TokenizerTest {
                 quoteCharacter = '`',
                 value = {
                     "{\"version\": \"1.0\", \"model\": {\"type\": \"BPE\"}} | "
-                            + "is a tokenizer of the Hugging Face library",
+                            + "the model has no 'vocab' with the ids of tokens",
                     "{\"type\": \"unigram\", \"version\": 1} | type 'unigram' is not supported; character and byte are",
                     "{\"type\": \"byte\", \"version\": 2} | version 2 is not supported; 1 is",
                     "{\"type\": \"byte\"} | no 'version'",
