@@ -99,7 +99,7 @@ final class GenerateCommand implements Callable<Integer> {
         }
         Path model = Folders.model(spec, folder);
         checkMemory(model, workers);
-        try (Engine engine = Engine.cpu(workers);
+        try (Engine engine = common.engine();
                 var policy = Policy.load(engine, model)) {
             Tokenizer tokenizer = policy.tokenizer();
             Decoder decoder = policy.decoder();
