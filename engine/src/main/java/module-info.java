@@ -7,7 +7,10 @@ module dev.geomean.engine {
     requires jdk.incubator.vector;
     requires static transitive org.jspecify;
 
+    uses dev.geomean.engine.device.DeviceProvider;
+
     exports dev.geomean.engine;
+    exports dev.geomean.engine.device;
     exports dev.geomean.engine.io;
     exports dev.geomean.engine.kernel;
     exports dev.geomean.engine.memory;

@@ -1,6 +1,9 @@
 package dev.geomean.engine;
 
 import dev.geomean.engine.kernel.Kernel;
+import dev.geomean.engine.memory.Storage;
+import java.util.List;
+import java.util.Set;
 
 /** Gives kernels meaning. Stateless apart from the lanes it opens; see {@link Lane}. */
 public interface Backend {
@@ -29,6 +32,43 @@ public interface Backend {
      * @return a new lane
      */
     Lane openLane();
+
+    /**
+     * Whether kernels run beside the host, on copies of the buffers. One lane is then enough, and few large kernels are
+     * better than many small ones.
+     *
+     * @return false for a back end on host memory
+     */
+    default boolean isDevice() {
+        return false;
+    }
+
+    /**
+     * Prepares a list of kernels that will run many times.
+     *
+     * @param name used in messages
+     * @param kernels kernels in order of execution
+     * @param kept storages of the program's own memory that are read after a run; what the others hold then does not matter
+     * @return what runs them, one after the other unless the back end knows better
+     */
+    default Plan plan(String name, List<Kernel> kernels, Set<Storage> kept) {
+        return new Replay(kernels);
+    }
+
+    /** A list of kernels, made ready. */
+    interface Plan extends AutoCloseable {
+
+        /**
+         * Runs all kernels to completion, or, on a device, as far as anybody can see.
+         *
+         * @param lane a lane of the back end that made the plan
+         */
+        void run(Lane lane);
+
+        /** Frees what was prepared. */
+        @Override
+        void close();
+    }
 
     /**
      * One in-order sequence of kernel executions with its own scratch memory. A lane is used by one thread at a time;

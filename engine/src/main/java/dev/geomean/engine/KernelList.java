@@ -3,6 +3,8 @@ package dev.geomean.engine;
 import dev.geomean.engine.kernel.Kernel;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Work laid out in stages: the sequences of one stage may run side by side, the next stage starts when all are done.
@@ -10,10 +12,12 @@ import java.util.List;
  * <p>A training step is such a list: the shards' forward and backward programs; the sums of their gradients, piece by
  * piece; the decision about the update; the update, piece by piece.
  */
-public final class KernelList {
+public final class KernelList implements AutoCloseable {
     private final Engine engine;
     private final Kernel[][][] stages;
     private final Workers.Task[] tasks;
+    /** All of it at once, on a device; otherwise null. */
+    private final Backend.@Nullable Plan plan;
 
     /**
      * Lays out work.
@@ -37,10 +41,16 @@ public final class KernelList {
                 }
             };
         }
+        Backend backend = engine.backend();
+        this.plan = backend.isDevice() ? backend.plan("stages", kernels(), Set.of()) : null;
     }
 
     /** Runs all stages. */
     public void run() {
+        if (plan != null) {
+            plan.run(engine.workers().callerLane());
+            return;
+        }
         for (int i = 0; i < tasks.length; i++) {
             engine.workers().forEach(stages[i].length, tasks[i]);
         }
@@ -56,5 +66,13 @@ public final class KernelList {
                 .flatMap(Arrays::stream)
                 .flatMap(Arrays::stream)
                 .toList();
+    }
+
+    /** Frees what a device prepared. */
+    @Override
+    public void close() {
+        if (plan != null) {
+            plan.close();
+        }
     }
 }

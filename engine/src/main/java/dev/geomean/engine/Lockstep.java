@@ -31,7 +31,7 @@ final class Lockstep implements Workers.Task {
 
     private volatile boolean broken;
 
-    Lockstep(Kernel[] kernels, int workers) {
+    Lockstep(List<Kernel> kernels, int workers) {
         this.workers = workers;
         List<Kernel[][]> all = new ArrayList<>();
         List<Kernel> whole = new ArrayList<>();

@@ -25,7 +25,8 @@ public final class Program<R> implements AutoCloseable {
     private final Engine engine;
     private final Region.Planned memory;
     private final Region.Persistent constants;
-    private final Kernel[] kernels;
+    private final List<Kernel> kernels;
+    private final Backend.Plan plan;
     private final Storage[] external;
     private final R outputs;
     private @Nullable Lockstep lockstep;
@@ -36,13 +37,15 @@ public final class Program<R> implements AutoCloseable {
             Region.Planned memory,
             Region.Persistent constants,
             List<Kernel> kernels,
+            Backend.Plan plan,
             Set<Storage> external,
             R outputs) {
         this.name = name;
         this.engine = engine;
         this.memory = memory;
         this.constants = constants;
-        this.kernels = kernels.toArray(Kernel[]::new);
+        this.kernels = List.copyOf(kernels);
+        this.plan = plan;
         this.external = external.toArray(Storage[]::new);
         this.outputs = outputs;
     }
@@ -65,7 +68,8 @@ public final class Program<R> implements AutoCloseable {
             }
         }
         external.removeIf(storage -> storage.region() == memory);
-        return new Program<>(name, engine, memory, recorder.constants(), recorder.kernels(), external, outputs);
+        Backend.Plan plan = engine.backend().plan(name, recorder.kernels(), recorder.kept());
+        return new Program<>(name, engine, memory, recorder.constants(), recorder.kernels(), plan, external, outputs);
     }
 
     /**
@@ -83,7 +87,7 @@ public final class Program<R> implements AutoCloseable {
      * @return an immutable list
      */
     public List<Kernel> kernels() {
-        return List.of(kernels);
+        return kernels;
     }
 
     /**
@@ -108,20 +112,19 @@ public final class Program<R> implements AutoCloseable {
      */
     public void run(Backend.Lane lane) {
         checkAlive();
-        for (Kernel kernel : kernels) {
-            lane.run(kernel);
-        }
+        plan.run(lane);
     }
 
     /**
      * Runs all kernels on all workers together, with the same results as {@link #run()}: each kernel that can be is cut into
-     * one part for every worker. For programs whose kernels are large, and of which there is only one to run.
+     * one part for every worker. For programs whose kernels are large, and of which there is only one to run. On a device the
+     * same as {@link #run()}.
      *
      * @throws IllegalStateException if the program, or memory it reads, is closed, or the workers are busy
      */
     public void runTogether() {
         Workers workers = engine.workers();
-        if (workers.count() == 1) {
+        if (workers.count() == 1 || engine.backend().isDevice()) {
             run();
             return;
         }
@@ -146,16 +149,17 @@ public final class Program<R> implements AutoCloseable {
     /** Frees the program's memory. */
     @Override
     public void close() {
+        plan.close();
         memory.close();
         constants.close();
     }
 
     @Override
     public String toString() {
-        var text = new StringBuilder("program " + name + ", " + kernels.length + " kernels, " + memoryBytes()
+        var text = new StringBuilder("program " + name + ", " + kernels.size() + " kernels, " + memoryBytes()
                 + " bytes\n");
-        for (int i = 0; i < kernels.length; i++) {
-            text.append(String.format(Locale.ROOT, "%4d  %s\n", i, kernels[i]));
+        for (int i = 0; i < kernels.size(); i++) {
+            text.append(String.format(Locale.ROOT, "%4d  %s\n", i, kernels.get(i)));
         }
         return text.toString();
     }

@@ -3,10 +3,12 @@ package dev.geomean.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.geomean.engine.Backend;
 import dev.geomean.engine.Engine;
 import dev.geomean.engine.ParameterGradients;
 import dev.geomean.engine.Scope;
 import dev.geomean.engine.Tensor;
+import dev.geomean.engine.device.Devices;
 import dev.geomean.engine.io.Safetensors;
 import dev.geomean.engine.optim.Optimizer;
 import dev.geomean.engine.optim.UpdateRule;
@@ -23,6 +25,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -100,12 +103,22 @@ class GoldenModelTest {
                     .sorted()
                     .toList()
                     .stream()
-                    .flatMap(folder -> Stream.of(1, 2, 0).map(workers -> Arguments.of(folder, workers)));
+                    .flatMap(folder -> (DEVICE == null ? Stream.of(1, 2, 0) : Stream.of(1))
+                            .map(workers -> Arguments.of(folder, workers)));
         }
     }
 
+    /** A device that takes the place of the CPU and the reference. */
+    private static final @Nullable String DEVICE = System.getProperty("geomean.test.device");
+
+    /** A device compiles each kernel once, so all tests share it. */
+    private static final @Nullable Backend OPENED = DEVICE == null ? null : Devices.find().get(DEVICE).open();
+
     /** The scalar reference for 0 workers. */
     private static Engine engine(int workers) {
+        if (OPENED != null) {
+            return Engine.of(OPENED, 1);
+        }
         return workers == 0 ? Engine.of(new ReferenceBackend(), 1) : Engine.cpu(workers);
     }
 

@@ -72,7 +72,11 @@ public record Buffer(Storage storage, long offset, long length) {
      * @throws IllegalStateException if the memory is gone or not placed yet
      */
     public MemorySegment segment() {
-        return storage.segment().asSlice(offset * Integer.BYTES, length * Integer.BYTES);
+        return part(storage.segment());
+    }
+
+    private MemorySegment part(MemorySegment whole) {
+        return whole.asSlice(offset * Integer.BYTES, length * Integer.BYTES);
     }
 
     /**
@@ -82,7 +86,7 @@ public record Buffer(Storage storage, long offset, long length) {
      * @return its value
      */
     public float getFloat(long index) {
-        return storage.segment().getAtIndex(ValueLayout.JAVA_FLOAT, offset + Objects.checkIndex(index, length));
+        return storage.readOnlySegment().getAtIndex(ValueLayout.JAVA_FLOAT, offset + Objects.checkIndex(index, length));
     }
 
     /**
@@ -102,7 +106,7 @@ public record Buffer(Storage storage, long offset, long length) {
      * @return its value
      */
     public int getInt(long index) {
-        return storage.segment().getAtIndex(ValueLayout.JAVA_INT, offset + Objects.checkIndex(index, length));
+        return storage.readOnlySegment().getAtIndex(ValueLayout.JAVA_INT, offset + Objects.checkIndex(index, length));
     }
 
     /**
@@ -121,7 +125,7 @@ public record Buffer(Storage storage, long offset, long length) {
      * @return a new array of {@link #length()} floats
      */
     public float[] toFloats() {
-        return segment().toArray(ValueLayout.JAVA_FLOAT);
+        return part(storage.readOnlySegment()).toArray(ValueLayout.JAVA_FLOAT);
     }
 
     /**
@@ -130,7 +134,7 @@ public record Buffer(Storage storage, long offset, long length) {
      * @return a new array of {@link #length()} ints
      */
     public int[] toInts() {
-        return segment().toArray(ValueLayout.JAVA_INT);
+        return part(storage.readOnlySegment()).toArray(ValueLayout.JAVA_INT);
     }
 
     /**

@@ -26,6 +26,7 @@ public abstract sealed class Region implements AutoCloseable {
     private long generation;
     private boolean open = true;
     private int nextId;
+    private final List<Mirror> mirrors = new ArrayList<>();
 
     private Region(String name) {
         this.name = name;
@@ -91,8 +92,18 @@ public abstract sealed class Region implements AutoCloseable {
     }
 
     final void recycle() {
+        releaseMirrors();
         generation++;
         nextId = 0;
+    }
+
+    final void onEnd(Mirror mirror) {
+        mirrors.add(mirror);
+    }
+
+    private void releaseMirrors() {
+        mirrors.forEach(Mirror::release);
+        mirrors.clear();
     }
 
     @SuppressWarnings("restricted") // the address and the size come from place()
@@ -104,6 +115,7 @@ public abstract sealed class Region implements AutoCloseable {
     @Override
     public void close() {
         if (open) {
+            releaseMirrors();
             open = false;
             arena().close();
         }

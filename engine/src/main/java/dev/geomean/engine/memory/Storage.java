@@ -8,6 +8,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A storage knows nothing about shapes. It may be <em>unplaced</em> (a capturing program has promised it but not yet
  * planned where it goes) and it dies with its region: every access after that throws instead of reading freed memory.
+ *
+ * <p>Its elements may have a copy on a device, a {@link Mirror}, which is told of every access by the host.
  */
 public final class Storage {
     private final Region region;
@@ -18,6 +20,7 @@ public final class Storage {
     private final int id;
     private long address;
     private @Nullable MemorySegment segment;
+    private @Nullable Mirror mirror;
 
     Storage(Region region, long generation, DType type, long length, String label, int id) {
         this.region = region;
@@ -114,6 +117,14 @@ public final class Storage {
      * @throws IllegalStateException if the owner was closed or recycled, or the storage is not placed yet
      */
     public long address() {
+        long placed = placedAddress();
+        if (mirror != null) {
+            mirror.beforeHostWrites();
+        }
+        return placed;
+    }
+
+    private long placedAddress() {
         checkAlive();
         if (address == 0) {
             throw new IllegalStateException(
@@ -123,15 +134,54 @@ public final class Storage {
     }
 
     /**
-     * The elements as a bounds-checked, lifetime-checked segment.
+     * The copy on a device.
+     *
+     * @return what was attached, or null
+     */
+    public @Nullable Mirror mirror() {
+        return mirror;
+    }
+
+    /**
+     * Gives the storage a copy on a device, for the rest of its life.
+     *
+     * @param copy told of every access by the host from now on, and released with the storage
+     * @throws IllegalStateException if the owner was closed or recycled, or there is a copy already
+     */
+    public void attach(Mirror copy) {
+        checkAlive();
+        if (mirror != null) {
+            throw new IllegalStateException("tensor '" + label() + "' is on a device already: on " + mirror);
+        }
+        mirror = copy;
+        region.onEnd(copy);
+    }
+
+    /**
+     * The elements as a bounds-checked, lifetime-checked segment, to be used before the next kernel runs.
      *
      * @return a segment of {@link #byteSize()} bytes
      * @throws IllegalStateException as {@link #address()}
      */
     public MemorySegment segment() {
+        if (mirror != null) {
+            mirror.beforeHostWrites();
+        }
+        return elements();
+    }
+
+    /** As {@link #segment()}, from a caller that promises not to write. */
+    MemorySegment readOnlySegment() {
+        if (mirror != null) {
+            mirror.beforeHostReads();
+        }
+        return elements();
+    }
+
+    private MemorySegment elements() {
         MemorySegment known = segment;
         if (known == null || !isAlive()) {
-            known = region.segmentAt(address(), byteSize());
+            known = region.segmentAt(placedAddress(), byteSize());
             segment = known;
         }
         return known;

@@ -24,6 +24,9 @@ import java.util.Map;
 public final class Optimizer implements AutoCloseable {
     private static final int PIECE = 1 << 15;
 
+    /** A device runs its pieces one after the other. */
+    private static final int DEVICE_PIECE = 1 << 26;
+
     private final Map<String, Tensor> state = new LinkedHashMap<>();
     private final Tensor control;
     private final Scope scope;
@@ -79,12 +82,13 @@ public final class Optimizer implements AutoCloseable {
         for (String name : names) {
             state.put(name, parameters.newBuffer(name));
         }
-        int pieces = Math.toIntExact((length + PIECE - 1) / PIECE);
+        int piece = engine.backend().isDevice() ? DEVICE_PIECE : PIECE;
+        int pieces = Math.toIntExact((length + piece - 1) / piece);
         Buffer sums = scope.zeros(Math.max(pieces, 1)).buffer();
         List<List<Kernel>> reduce = new ArrayList<>();
         for (int i = 0; i < pieces; i++) {
-            long from = (long) i * PIECE;
-            long count = Math.min(PIECE, length - from);
+            long from = (long) i * piece;
+            long count = Math.min(piece, length - from);
             List<Buffer> parts =
                     shards.stream().map(shard -> shard.buffer().slice(from, count)).toList();
             reduce.add(List.of(
@@ -93,8 +97,8 @@ public final class Optimizer implements AutoCloseable {
         Kernel prepare = new OptimizerKernel.PrepareUpdate(sums, control.buffer(), maxGradNorm);
         List<List<Kernel>> apply = new ArrayList<>();
         for (Range range : ranges(parameters, groups)) {
-            for (long from = range.from; from < range.to; from += PIECE) {
-                long count = Math.min(PIECE, range.to - from);
+            for (long from = range.from; from < range.to; from += piece) {
+                long count = Math.min(piece, range.to - from);
                 apply.add(List.of(kernel(parameters, shards.getFirst(), rule, range.group, from, count)));
             }
         }
@@ -226,6 +230,7 @@ public final class Optimizer implements AutoCloseable {
     /** Frees the control memory; moments live as long as the parameters. */
     @Override
     public void close() {
+        update.close();
         scope.close();
     }
 }

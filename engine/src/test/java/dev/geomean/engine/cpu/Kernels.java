@@ -3,6 +3,7 @@ package dev.geomean.engine.cpu;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.geomean.engine.Backend;
+import dev.geomean.engine.TestBackend;
 import dev.geomean.engine.kernel.Kernel;
 import dev.geomean.engine.memory.Buffer;
 import dev.geomean.engine.memory.DType;
@@ -15,7 +16,7 @@ import java.util.List;
 import java.util.Random;
 
 /**
- * Runs a kernel on the CPU back end and on the reference and compares what they leave in memory.
+ * Runs a kernel on the CPU back end, or on the device under test, and on the reference and compares what they leave in memory.
  *
  * <p>Every buffer is a slice at an odd place of a larger storage. What surrounds it is NaN: a kernel that computes with
  * it shows, and so does one that writes there.
@@ -27,7 +28,7 @@ final class Kernels implements AutoCloseable {
 
     private final Region.Persistent region = new Region.Persistent("test");
     private final Backend.Lane reference = new ReferenceBackend().openLane();
-    private final Backend.Lane cpu = new CpuBackend().openLane();
+    private final Backend.Lane cpu = TestBackend.fast().backend().openLane();
     private final List<Storage> storages = new ArrayList<>();
     private final Random random;
 

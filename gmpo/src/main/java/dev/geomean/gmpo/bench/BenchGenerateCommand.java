@@ -26,6 +26,9 @@ import picocli.CommandLine.Option;
         abbreviateSynopsis = true)
 final class BenchGenerateCommand implements Callable<Integer> {
     @Mixin
+    private DeviceOption device;
+
+    @Mixin
     private DecoderOptions decoder;
 
     @Option(names = "--prompt", paramLabel = "N", defaultValue = "8",
@@ -47,7 +50,7 @@ final class BenchGenerateCommand implements Callable<Integer> {
         int generated = work.seq() - prompt;
         double peak = MachinePeak.measureFlops(threads);
         var limits = new Generator.Limits(prompt, generated, SamplingOptions.temperature(1), List.of());
-        try (Engine engine = Engine.cpu(threads);
+        try (Engine engine = device.engine(threads);
                 Decoder network = Decoder.random(engine, work.config(), 0);
                 var generator = new Generator(network, limits)) {
             List<Prompt> prompts = prompts(work);

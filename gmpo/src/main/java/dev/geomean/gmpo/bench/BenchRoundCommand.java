@@ -82,6 +82,9 @@ final class BenchRoundCommand implements Callable<Integer> {
     private int rounds;
 
     @Mixin
+    private DeviceOption device;
+
+    @Mixin
     private OutputOptions output;
 
     @Override
@@ -108,7 +111,7 @@ final class BenchRoundCommand implements Callable<Integer> {
                 Results.Column.number("peak_rss_bytes", "peak MiB", 1 << 20, 0));
         Optional<Instant> startOfProcess = ProcessHandle.current().info().startInstant();
         List<double[]> laps = new ArrayList<>();
-        try (Engine engine = Engine.cpu(threads);
+        try (Engine engine = device.engine(threads);
                 Policy policy = Policy.create(engine, problems, config.model(), config.seed());
                 Decoder reference = policy.decoder().copy();
                 var trainer = new Trainer(config, problems, policy, reference)) {

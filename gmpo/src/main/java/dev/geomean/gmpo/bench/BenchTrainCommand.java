@@ -29,6 +29,9 @@ final class BenchTrainCommand implements Callable<Integer> {
     private static final float WEIGHT_DECAY = 0.01f;
 
     @Mixin
+    private DeviceOption device;
+
+    @Mixin
     private DecoderOptions decoder;
 
     @Option(names = "--shards", paramLabel = "N",
@@ -56,7 +59,7 @@ final class BenchTrainCommand implements Callable<Integer> {
         }
         double peak = MachinePeak.measureFlops(threads);
         var settings = new RunConfig.Update(1, 1, LEARNING_RATE, "constant", 0, 0.9, 0.999, 1e-8, WEIGHT_DECAY, 1);
-        try (Engine engine = Engine.cpu(threads);
+        try (Engine engine = device.engine(threads);
                 Decoder network = Decoder.random(engine, work.config(), 0);
                 var updater = new PolicyUpdater(network, preset.objective(), settings, 1, shards)) {
             var batch = PolicyUpdater.Batch.of(samples(work));

@@ -1,9 +1,12 @@
 package dev.geomean.gmpo.cli;
 
+import dev.geomean.engine.Engine;
+import dev.geomean.gmpo.bench.DeviceOption;
 import dev.geomean.gmpo.train.MachineMemory;
 import dev.geomean.gmpo.train.MemoryEstimate;
 import java.io.PrintWriter;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -23,6 +26,18 @@ final class Common {
             paramLabel = "N",
             description = "Threads that compute. Changes the time, not the results. Default: one per processor.")
     private int workers = Runtime.getRuntime().availableProcessors();
+
+    @Mixin
+    private DeviceOption device;
+
+    /**
+     * Starts an engine where the user wants it.
+     *
+     * @throws ParameterException if there is no such device
+     */
+    Engine engine() {
+        return device.engine(workers());
+    }
 
     int workers() {
         if (workers < 1) {

@@ -126,12 +126,12 @@ final class CompareCommand implements Callable<Integer> {
     }
 
     private int run(Path folder, Comparison comparison, boolean isResumed, Progress progress) throws IOException {
-        int workers = common.workers();
         String advice = "geomean compare --resume " + folder;
         boolean complete;
         int exitCode;
         try (var interruption = new Interruption(progress::alert);
-                Engine engine = Engine.cpu(workers)) {
+                Engine engine = common.engine()) {
+            int workers = engine.workers().count();
             Comparison.Plan plan = comparison.plan();
             progress.say("geomean: "
                     + String.join(", ", plan.objectives().stream().map(Definitions::label).toList()) + " on "

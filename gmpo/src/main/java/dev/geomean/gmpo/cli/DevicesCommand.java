@@ -1,7 +1,9 @@
 package dev.geomean.gmpo.cli;
 
 import com.sun.management.OperatingSystemMXBean;
-import dev.geomean.engine.Engine;
+import dev.geomean.engine.device.Device;
+import dev.geomean.engine.device.DeviceProvider;
+import dev.geomean.engine.device.Devices;
 import java.io.PrintWriter;
 import java.lang.management.ManagementFactory;
 import java.util.Locale;
@@ -24,9 +26,9 @@ final class DevicesCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         PrintWriter out = spec.commandLine().getOut();
-        try (Engine engine = Engine.cpu(1)) {
-            out.println(engine.backend().name() + ", " + Runtime.getRuntime().availableProcessors() + " processors");
-        }
+        Devices devices = Devices.find();
+        Device cpu = devices.get(Devices.CPU);
+        out.println(cpu.description());
         if (ManagementFactory.getOperatingSystemMXBean() instanceof OperatingSystemMXBean system) {
             out.printf(
                     Locale.ROOT,
@@ -37,7 +39,25 @@ final class DevicesCommand implements Callable<Integer> {
         }
         out.println("  " + System.getProperty("java.vm.name") + " " + Runtime.version() + ", "
                 + System.getProperty("os.name") + " " + System.getProperty("os.arch"));
-        out.println("TornadoVM (OpenCL, CUDA): not part of this build");
+        for (DeviceProvider provider : devices.providers()) {
+            for (Device device : provider.devices()) {
+                out.printf(
+                        Locale.ROOT,
+                        "%s, %s%n  memory %.1f GiB%n",
+                        device.name(),
+                        device.description(),
+                        device.memoryBytes() / GIB);
+            }
+            out.println(provider.status());
+        }
+        if (devices.providers().isEmpty()) {
+            out.println(
+                    "TornadoVM (OpenCL, PTX, CUDA): not in this build, since TORNADOVM_HOME was not set; to compute on a"
+                            + " GPU:");
+            out.println(
+                    "  sdk install tornadovm 5.2.0-opencl (or -cuda, -ptx; https://sdkman.io), or unpack a release of"
+                            + " https://www.tornadovm.org and set TORNADOVM_HOME to its folder");
+        }
         out.flush();
         return 0;
     }

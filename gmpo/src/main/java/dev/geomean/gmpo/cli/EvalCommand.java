@@ -89,12 +89,11 @@ final class EvalCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        int workers = common.workers();
         Path model = Folders.model(spec, folder);
         Setup setup = setup(model);
         long started = System.nanoTime();
         HeldOut heldOut;
-        try (Engine engine = Engine.cpu(workers);
+        try (Engine engine = common.engine();
                 var policy = Policy.load(engine, model);
                 var evaluator = new Evaluator(
                         setup.task(), policy, setup.problems(), setup.evaluation(), setup.sampling(), setup.seed())) {

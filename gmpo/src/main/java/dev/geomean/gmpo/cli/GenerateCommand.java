@@ -116,7 +116,7 @@ final class GenerateCommand implements Callable<Integer> {
         Path model = Folders.model(spec, folder);
         String text = chat ? conversation(model) : prompt;
         checkMemory(model, text, workers);
-        try (Engine engine = Engine.cpu(workers);
+        try (Engine engine = common.engine();
                 var policy = Policy.load(engine, model)) {
             Tokenizer tokenizer = policy.tokenizer();
             Decoder decoder = policy.decoder();

@@ -1,5 +1,6 @@
 package dev.geomean.gmpo.cli;
 
+import dev.geomean.engine.device.DeviceException;
 import dev.geomean.engine.io.FileFormatException;
 import dev.geomean.engine.io.Names;
 import dev.geomean.gmpo.bench.BenchCommand;
@@ -199,7 +200,8 @@ public final class Main implements Runnable {
         if (e instanceof FileSystemException problem && problem.getReason() == null && problem.getFile() != null) {
             return Names.oneLine(problem.getFile() + reason(problem));
         }
-        if (e instanceof IOException || e instanceof IllegalArgumentException || e instanceof IllegalStateException) {
+        if (e instanceof IOException || e instanceof IllegalArgumentException || e instanceof IllegalStateException
+                || e instanceof DeviceException) {
             return message == null ? e.getClass().getSimpleName() : firstLine(message);
         }
         if (e instanceof OutOfMemoryError) {

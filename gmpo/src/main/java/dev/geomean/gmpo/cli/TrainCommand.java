@@ -110,11 +110,11 @@ final class TrainCommand implements Callable<Integer> {
     }
 
     private int run(Path folder, RunConfig config, boolean isResumed, Progress progress) throws IOException {
-        int workers = common.workers();
         boolean complete;
         int exitCode;
         try (var interruption = new Interruption(progress::alert);
-                Engine engine = Engine.cpu(workers)) {
+                Engine engine = common.engine()) {
+            int workers = engine.workers().count();
             progress.say("geomean: " + Definitions.label(config.objective().preset()) + " on "
                     + Definitions.label(config.task()) + ", seed " + config.seed()
                     + ", " + config.rounds() + " rounds of " + config.rollout().prompts() + " x "

@@ -59,7 +59,6 @@ final class VerifyCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        int workers = common.workers();
         var run = new RunFolder(folder);
         check(run);
         PrintWriter err = spec.commandLine().getErr();
@@ -68,7 +67,7 @@ final class VerifyCommand implements Callable<Integer> {
         int exitCode;
         var progress = new Progress(err, Progress.Detail.of(quiet, common.verbose()), null);
         try (var interruption = new Interruption(progress::alert);
-                Engine engine = Engine.cpu(workers)) {
+                Engine engine = common.engine()) {
             progress.begin("", run.readConfig());
             found = Verification.of(engine, folder, rounds, scratch, progress.listener(interruption));
             exitCode = interruption.exitCode();

@@ -22,9 +22,13 @@ record MiniBatch(int[] chosen, int rows, List<PackedBatch> pieces) {
      * @param batch all sequences
      * @param chosen rows of the batch, at least one
      * @param shards shards that take the pieces
+     * @param isDevice whether the pieces run on a device, which likes them large: then there is one for each shard
      */
-    static MiniBatch of(SequenceBatch batch, int[] chosen, int shards) {
+    static MiniBatch of(SequenceBatch batch, int[] chosen, int shards, boolean isDevice) {
         MiniBatch whole = cut(batch, chosen, Math.ceilDiv(chosen.length, shards));
+        if (isDevice) {
+            return whole;
+        }
         int longest = whole.pieces.stream().mapToInt(piece -> piece.ids().length).max().orElseThrow();
         int rows = (int) rows(chosen.length, shards, longest);
         return rows == whole.rows ? whole : cut(batch, chosen, rows);

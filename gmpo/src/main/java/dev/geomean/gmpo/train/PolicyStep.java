@@ -91,7 +91,7 @@ final class PolicyStep implements AutoCloseable {
 
     /** Lays out a mini-batch. */
     MiniBatch pack(SequenceBatch batch, int[] chosen) {
-        return MiniBatch.of(batch, chosen, update.shards());
+        return MiniBatch.of(batch, chosen, update.shards(), update.engine().backend().isDevice());
     }
 
     /** Takes a step that shares its programs with no other; see the other method. */

@@ -31,7 +31,7 @@ final class SupervisedStep implements AutoCloseable {
     ParameterUpdate.Result run(SequenceBatch batch, float learningRate) {
         int[] all = IntStream.range(0, batch.rows()).toArray();
         float denominator = Math.max(batch.tokens(all), 1);
-        MiniBatch miniBatch = MiniBatch.of(batch, all, update.shards());
+        MiniBatch miniBatch = MiniBatch.of(batch, all, update.shards(), update.engine().backend().isDevice());
         List<PackedBatch> pieces = miniBatch.pieces();
         double[] losses = new double[pieces.size()];
         programs.run(

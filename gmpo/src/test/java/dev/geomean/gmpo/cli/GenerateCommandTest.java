@@ -83,7 +83,8 @@ class GenerateCommandTest {
         assertThat(streamed.code()).isZero();
         Result whole = run("Hello", "--max-tokens", "20", "--seed", "3", "--json");
         JsonNode line = JSON.readTree(whole.out());
-        assertThat(streamed.out()).isNotBlank().isEqualTo(line.get("completion").stringValue() + System.lineSeparator());
+        assertThat(streamed.out()).isNotBlank()
+                .isEqualTo(line.get("completion").stringValue() + System.lineSeparator());
     }
 
     @Test

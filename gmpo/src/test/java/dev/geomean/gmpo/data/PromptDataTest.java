@@ -83,7 +83,8 @@ class PromptDataTest {
                  {"answer":"12","demonstration":"4*3=12","prompt":"a, \\"b\\"\\n="}]
                 """))).isEqualTo(expected);
         assertThat(problems(file("a.csv",
-                "\uFEFFprompt,answer,demonstration\r\n2+2=,4,\r\n\"a, \"\"b\"\"\n=\",12,4*3=12\r\n"))).isEqualTo(expected);
+                "\uFEFFprompt,answer,demonstration\r\n2+2=,4,\r\n\"a, \"\"b\"\"\n=\",12,4*3=12\r\n")))
+                .isEqualTo(expected);
         assertThat(problems(file("a.tsv",
                 "prompt\tanswer\tdemonstration\n2+2=\t4\t\n\"a, \"\"b\"\"\n=\"\t12\t4*3=12"))).isEqualTo(expected);
     }
@@ -170,7 +171,8 @@ class PromptDataTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
-        "a=2 | 2", "a!=2 | 1 3", "a<2 | 1", "a<=2 | 1 2", "a > 2 | 3", "a>=2.0 | 2 3", "a=2.00 | 2", "b=x | 1", "b!=x | 2 3",
+        "a=2 | 2", "a!=2 | 1 3", "a<2 | 1", "a<=2 | 1 2", "a > 2 | 3", "a>=2.0 | 2 3", "a=2.00 | 2", "b=x | 1",
+        "b!=x | 2 3",
         "b~^[xy]$ | 1 2", "length(b)>=1 | 1 2", "length(b)<1 | 3", "c=v w | 2", "c!=v w | 1 3"
     })
     @DisplayName("is used only where its filters hold")
@@ -291,7 +293,8 @@ class PromptDataTest {
         assertThat(DataSpec.parse("addition:digits=3")).isEmpty();
         assertThat(DataSpec.parse(file.reference())).isEmpty();
         String reference = file.reference();
-        for (String bad : List.of("x=1", "reward=", "columns=prompt=a", "reward=math,reward=math", "reward=\"a", "reward=math,,",
+        for (String bad : List.of("x=1", "reward=", "columns=prompt=a", "reward=math,reward=math", "reward=\"a",
+                "reward=math,,",
                 "reward=math,max-prompt-length=-1", "reward=math,max-prompt-length=x", "reward=math,filter=x")) {
             assertThatThrownBy(() -> DataSpec.parse(reference + "," + bad)).as(bad)
                     .isInstanceOf(IllegalArgumentException.class);

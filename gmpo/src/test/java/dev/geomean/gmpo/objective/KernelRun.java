@@ -1,5 +1,7 @@
 package dev.geomean.gmpo.objective;
 
+import dev.geomean.engine.Backend;
+import dev.geomean.engine.device.Devices;
 import dev.geomean.engine.memory.Buffer;
 import dev.geomean.engine.memory.DType;
 import dev.geomean.engine.memory.Region;
@@ -14,13 +16,17 @@ record KernelRun(
         float @Nullable [] sequenceRatios,
         PolicyMetrics metrics) {
 
+    /** On the CPU, or on a device that takes its place. */
+    private static final Backend.Lane LANE =
+            Devices.find().get(System.getProperty("geomean.test.device", Devices.CPU)).open().openLane();
+
     static KernelRun of(PolicyObjective objective, Batch batch, double globalTokens, double globalSequences) {
         try (var region = new Region.Persistent("test")) {
             PolicyLoss forward = kernel(region, objective, batch, globalTokens, globalSequences);
-            forward.runOnHost();
+            LANE.run(forward);
             Buffer upstream = floats(region, new double[][] {{1}});
             Buffer gradient = floats(region, filled(batch.size(), batch.time(), Double.NaN));
-            new PolicyLossBackward(upstream, forward.tokenGradients(), gradient, false).runOnHost();
+            LANE.run(new PolicyLossBackward(upstream, forward.tokenGradients(), gradient, false));
             float[] flat = gradient.toFloats();
             float[][] rows = new float[batch.size()][batch.time()];
             for (int i = 0; i < flat.length; i++) {

@@ -114,7 +114,8 @@ class RewardsTest {
 
     @ParameterizedTest
     @ValueSource(strings = {
-        "9", "(", "\\boxed{", "####", "<think>", "<answer>", "</answer>", "\\", ",", " ", "1,", "\n", "-", "#### 1\n", "a"
+        "9", "(", "\\boxed{", "####", "<think>", "<answer>", "</answer>", "\\", ",", " ", "1,", "\n", "-", "#### 1\n",
+        "a"
     })
     @DisplayName("end soon on a million characters of anything")
     void long_completions(String part) {
@@ -226,7 +227,8 @@ class RewardsTest {
     }
 
     private static Judgement judged(Reward own, String expression) {
-        return RewardExpression.parse(expression).reward(name -> name.equals("Own") ? Optional.of(own) : Optional.empty())
+        return RewardExpression.parse(expression)
+                .reward(name -> name.equals("Own") ? Optional.of(own) : Optional.empty())
                 .judge(SUM, Attempt.of("42"));
     }
 

@@ -34,7 +34,7 @@ class MiniBatchTest {
             int sequences, int length, int shards, int pieces, int rows) {
         int[] chosen = IntStream.range(0, sequences).map(i -> sequences - 1 - i).toArray();
         SequenceBatch batch = batch(sequences, length);
-        MiniBatch miniBatch = MiniBatch.of(batch, chosen, shards);
+        MiniBatch miniBatch = MiniBatch.of(batch, chosen, shards, false);
         assertThat(miniBatch.rows()).isEqualTo(rows);
         assertThat(miniBatch.pieces()).hasSize(pieces).allSatisfy(piece -> {
             assertThat(piece.ids()).isNotEmpty();
@@ -45,6 +45,7 @@ class MiniBatchTest {
                 .filter(source -> source >= 0)
                 .toList();
         assertThat(predicted).doesNotHaveDuplicates().hasSize(sequences * length);
+        assertThat(MiniBatch.of(batch, chosen, shards, true).pieces()).hasSize(Math.min(shards, sequences));
         assertThat(miniBatch.tokens()).isGreaterThanOrEqualTo(miniBatch.pieces().getFirst().ids().length);
     }
 }

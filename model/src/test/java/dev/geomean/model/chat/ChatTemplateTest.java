@@ -72,7 +72,8 @@ class ChatTemplateTest {
 
     private static Map<String, Object> variables(JsonNode node) {
         var variables = new HashMap<String, Object>();
-        node.properties().forEach(member -> variables.put(member.getKey(), JSON.treeToValue(member.getValue(), Object.class)));
+        node.properties()
+                .forEach(member -> variables.put(member.getKey(), JSON.treeToValue(member.getValue(), Object.class)));
         return variables;
     }
 
@@ -158,7 +159,8 @@ class ChatTemplateTest {
                     .isThrownBy(() -> Template.parse(template))
                     .withMessageContaining("nested more than");
         }
-        for (String chain : new String[] {"{{ x" + ".a".repeat(5000), "{{ 1" + " + 1".repeat(5000), "{{ x" + "|trim".repeat(5000)}) {
+        for (String chain : new String[] {"{{ x" + ".a".repeat(5000), "{{ 1" + " + 1".repeat(5000),
+            "{{ x" + "|trim".repeat(5000)}) {
             assertThatExceptionOfType(TemplateException.class)
                     .isThrownBy(() -> Template.parse(chain + " }}"))
                     .withMessageContaining("more than 1000 parts");

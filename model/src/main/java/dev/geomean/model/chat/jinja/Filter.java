@@ -146,7 +146,7 @@ record Filter(String name, BiFunction<Object, Arguments, Object> function) {
 
     private static Object otherwise(Object input, Arguments arguments) {
         boolean falseToo = Values.isTrue(arguments.get(1, "boolean", false));
-        return input instanceof Undefined || falseToo && !Values.isTrue(input)
+        return input instanceof Undefined || (falseToo && !Values.isTrue(input))
                 ? arguments.get(0, "default_value", "")
                 : input;
     }

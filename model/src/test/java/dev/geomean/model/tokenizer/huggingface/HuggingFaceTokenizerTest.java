@@ -37,7 +37,7 @@ class HuggingFaceTokenizerTest {
     static Path goldenFolder(String name) {
         try {
             return Path.of(Objects.requireNonNull(
-                            HuggingFaceTokenizerTest.class.getResource("/golden/tokenizers/" + name))
+                    HuggingFaceTokenizerTest.class.getResource("/golden/tokenizers/" + name))
                     .toURI());
         } catch (URISyntaxException e) {
             throw new AssertionError(e);
@@ -94,7 +94,8 @@ class HuggingFaceTokenizerTest {
     void timeDoesNotGrowWithTheSquareOfAWord(String name) throws IOException {
         var tokenizer = golden(name);
         int length = 1 << 18;
-        for (String unit : new String[] {"a", " ", "\n", "\ud83d\ude00", "\u65e5", "7", "!", "aA", " \n", "\u0301\u0316", "<|im_start|"}) {
+        for (String unit : new String[] {"a", " ", "\n", "\ud83d\ude00", "\u65e5", "7", "!", "aA", " \n",
+            "\u0301\u0316", "<|im_start|"}) {
             int[] ids = tokenizer.encode(unit.repeat(length / unit.length()));
             assertThat(ids.length).isLessThanOrEqualTo(3 * length + 2);
         }
@@ -177,7 +178,8 @@ class HuggingFaceTokenizerTest {
             })
     void whatIsNotSupportedIsNamedInOneLine(String type, String model, String other, String message)
             throws IOException {
-        write(type, model.equals("ok") ? "\"merges\": [], \"vocab\": " + VOCABULARY : model, other == null ? "" : other);
+        write(type, model.equals("ok") ? "\"merges\": [], \"vocab\": " + VOCABULARY : model,
+                other == null ? "" : other);
         assertThatExceptionOfType(FileFormatException.class)
                 .isThrownBy(() -> Tokenizers.read(folder))
                 .withMessageStartingWith(folder.resolve("tokenizer.json") + ": ")
@@ -213,7 +215,8 @@ class HuggingFaceTokenizerTest {
     private void write(String type, String model, String other) throws IOException {
         Files.writeString(
                 folder.resolve("tokenizer.json"),
-                "{\"version\": \"1.0\", " + (other.isEmpty() ? "" : other + ", ") + "\"model\": {\"type\": \"" + type + "\", "
+                "{\"version\": \"1.0\", " + (other.isEmpty() ? "" : other + ", ") + "\"model\": {\"type\": \"" + type
+                        + "\", "
                         + model + "}}");
         Files.writeString(folder.resolve("tokenizer_config.json"), CONFIG);
     }
