@@ -217,9 +217,15 @@ sealed interface Expression {
                 case "*" -> a * b;
                 case "//" -> Math.floorDiv(a, b);
                 case "%" -> Math.floorMod(a, b);
-                case "**" -> b >= 0 ? (Object) (long) Math.pow(a, b) : (Object) Math.pow(a, b);
+                case "**" -> power(a, b);
                 default -> throw new IllegalStateException(operator);
             };
+        }
+
+        /** A whole number where the exponent is not negative, as in Python. */
+        private static Object power(long a, long b) {
+            double power = Math.pow((double) a, (double) b);
+            return b >= 0 ? (Object) (long) power : (Object) power;
         }
 
         private Object fraction(Object left, Object right) {

@@ -70,8 +70,8 @@ final class Lexer {
                 add(kind == '%' ? Kind.BLOCK_END : Kind.VARIABLE_END, kind == '%' ? "%}" : "}}");
             }
             // What is in front of the end of the tag was left at its sign.
-            stripNext = source.startsWith("-", at) || at > 0 && kind == '#' && source.charAt(at - 1) == '-';
-            boolean keep = source.startsWith("+", at) || at > 0 && kind == '#' && source.charAt(at - 1) == '+';
+            stripNext = source.startsWith("-", at) || (at > 0 && kind == '#' && source.charAt(at - 1) == '-');
+            boolean keep = source.startsWith("+", at) || (at > 0 && kind == '#' && source.charAt(at - 1) == '+');
             if (source.startsWith("-", at) || source.startsWith("+", at)) {
                 at++;
             }
@@ -159,8 +159,8 @@ final class Lexer {
             }
             if (depth == 0
                     && (source.startsWith(end, at)
-                            || (source.startsWith("-", at) || source.startsWith("+", at))
-                                    && source.startsWith(end, at + 1))) {
+                            || ((source.startsWith("-", at) || source.startsWith("+", at))
+                                    && source.startsWith(end, at + 1)))) {
                 return;
             }
             char character = source.charAt(at);
@@ -217,13 +217,15 @@ final class Lexer {
     private void string(char quote) {
         int begin = line;
         var text = new StringBuilder();
-        for (at++; at < source.length() && source.charAt(at) != quote; at++) {
+        at++;
+        while (at < source.length() && source.charAt(at) != quote) {
             char character = source.charAt(at);
             if (character == '\n') {
                 line++;
             }
             if (character != '\\' || at + 1 == source.length()) {
                 text.append(character);
+                at++;
                 continue;
             }
             at++;
@@ -239,6 +241,7 @@ final class Lexer {
                 case 'u' -> at = code(4, text);
                 default -> text.append('\\').append(source.charAt(at));
             }
+            at++;
         }
         if (at == source.length()) {
             throw error("a text does not end with " + quote);

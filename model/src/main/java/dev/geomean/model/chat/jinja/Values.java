@@ -146,8 +146,10 @@ final class Values {
         }
         if (left instanceof Map<?, ?> a && right instanceof Map<?, ?> b) {
             return a.size() == b.size()
-                    && a.entrySet().stream().allMatch(entry -> b.get(entry.getKey()) instanceof Object other
-                            && equal(Objects.requireNonNull(entry.getValue()), other));
+                    && a.entrySet().stream().allMatch(entry -> {
+                        Object other = b.get(entry.getKey());
+                        return other != null && equal(Objects.requireNonNull(entry.getValue()), other);
+                    });
         }
         return left instanceof Undefined ? right instanceof Undefined : left.equals(right);
     }

@@ -16,7 +16,7 @@ final class ByteAlphabet {
     private ByteAlphabet() {}
 
     private static boolean isItself(int value) {
-        return value >= '!' && value <= '~' || value >= 0xa1 && value <= 0xac || value >= 0xae;
+        return (value >= '!' && value <= '~') || (value >= 0xa1 && value <= 0xac) || value >= 0xae;
     }
 
     private static char[] characters() {

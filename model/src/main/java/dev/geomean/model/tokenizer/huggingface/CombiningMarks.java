@@ -57,7 +57,7 @@ final class CombiningMarks {
         int begin = 0;
         for (int i = 0; i <= marks.length; i++) {
             // Marks of class 0 stay where they are, and nothing moves past them.
-            if (i == marks.length || classes.get(marks[i]) == 0) {
+            if (i == marks.length || classes.getOrDefault(marks[i], 0) == 0) {
                 appendSorted(marks, begin, i, classes, out);
                 if (i < marks.length) {
                     out.appendCodePoint(marks[i]);
@@ -71,7 +71,7 @@ final class CombiningMarks {
             int[] marks, int from, int to, Map<Integer, Integer> classes, StringBuilder out) {
         var order = new long[to - from];
         for (int i = from; i < to; i++) {
-            order[i - from] = (long) classes.get(marks[i]) << 32 | i;
+            order[i - from] = ((long) classes.getOrDefault(marks[i], 0) << 32) | i;
         }
         Arrays.sort(order);
         for (long entry : order) {

@@ -54,7 +54,7 @@ final class MergeTable {
 
     /** Where a pair is, or an empty slot. */
     private int slot(long pair) {
-        int slot = (int) (pair * 0x9e3779b97f4a7c15L >>> shift);
+        int slot = (int) ((pair * 0x9e3779b97f4a7c15L) >>> shift);
         while (pairs[slot] != pair && pairs[slot] != EMPTY) {
             slot = (slot + 1) & (pairs.length - 1);
         }

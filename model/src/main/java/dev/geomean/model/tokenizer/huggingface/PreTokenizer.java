@@ -82,7 +82,7 @@ sealed interface PreTokenizer {
         public Pieces before(Pieces next) {
             return (text, from, to, first) -> {
                 String piece = text.substring(from, to).replace(' ', replacement);
-                boolean wanted = scheme == PrependScheme.ALWAYS || scheme == PrependScheme.FIRST && first;
+                boolean wanted = scheme == PrependScheme.ALWAYS || (scheme == PrependScheme.FIRST && first);
                 if (wanted && piece.charAt(0) != replacement) {
                     piece = replacement + piece;
                 }

@@ -12,7 +12,7 @@ final class UnicodeText {
 
     /** The property White_Space. {@link Character#isWhitespace(int)} is another. */
     static boolean isWhiteSpace(int character) {
-        return Character.isSpaceChar(character) || character >= '\t' && character <= '\r' || character == 0x85;
+        return Character.isSpaceChar(character) || (character >= '\t' && character <= '\r') || character == 0x85;
     }
 
     /** General category M. */
