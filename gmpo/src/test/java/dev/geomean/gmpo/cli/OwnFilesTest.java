@@ -268,8 +268,10 @@ class OwnFilesTest {
     void dataErrors() throws IOException {
         Path prompts = Files.writeString(folder.resolve("a.csv"), "question,target\n1+1=,2\n");
         String start = "train --out " + folder.resolve("run") + " --prompts-file " + prompts;
-        refused(run(start, "--columns prompt=qestion"), prompts + ":2: there is no column 'qestion'; did you mean question?");
-        refused(run(start, "--columns prompt=question,answr=target"), "unknown part of a problem 'answr'; did you mean answer?");
+        refused(run(start, "--columns prompt=qestion"),
+                prompts + ":2: there is no column 'qestion'; did you mean question?");
+        refused(run(start, "--columns prompt=question,answr=target"),
+                "unknown part of a problem 'answr'; did you mean answer?");
         refused(run(start), prompts + ":2: unknown field 'question'");
         refused(run(start, "--prompt-template {question}", "--filter", "target"), "filter 'target' is not of the form");
         refused(run(start, "--prompt-template question"), "the prompt template 'question' has no column in it");
@@ -310,9 +312,10 @@ class OwnFilesTest {
                                 throw new IllegalStateException("no more");
                             }
                         """.stripTrailing()));
-        Result result = run("train", TINY.replace("--rounds 2", "--rounds 400").replace("--prompts 4 ", "--prompts 64 "),
-                "--task-file", task, "--out",
-                folder.resolve("run"));
+        Result result =
+                run("train", TINY.replace("--rounds 2", "--rounds 400").replace("--prompts 4 ", "--prompts 64 "),
+                        "--task-file", task, "--out",
+                        folder.resolve("run"));
         assertThat(result.err()).contains("the run failed: " + task + ":6: IllegalStateException: no more")
                 .doesNotContain("\tat ");
         assertThat(result.code()).isEqualTo(1);

@@ -40,7 +40,7 @@ class RewardsTest {
         "numeric,3,-3,0",
         "numeric,42,none,0",
         "numeric,1.5,.5,0",
-        "numeric,12,\"1,2\",0"
+        "numeric,12,'1,2',0"
     })
     @DisplayName("compare completions with the answer")
     void built_in(String name, String answer, String completion, double score) {
@@ -114,7 +114,8 @@ class RewardsTest {
 
     @ParameterizedTest
     @ValueSource(strings = {
-        "9", "(", "\\boxed{", "####", "<think>", "<answer>", "</answer>", "\\", ",", " ", "1,", "\n", "-", "#### 1\n", "a"
+        "9", "(", "\\boxed{", "####", "<think>", "<answer>", "</answer>", "\\", ",", " ", "1,", "\n", "-", "#### 1\n",
+        "a"
     })
     @DisplayName("end soon on a million characters of anything")
     void long_completions(String part) {
@@ -226,7 +227,8 @@ class RewardsTest {
     }
 
     private static Judgement judged(Reward own, String expression) {
-        return RewardExpression.parse(expression).reward(name -> name.equals("Own") ? Optional.of(own) : Optional.empty())
+        return RewardExpression.parse(expression)
+                .reward(name -> name.equals("Own") ? Optional.of(own) : Optional.empty())
                 .judge(SUM, Attempt.of("42"));
     }
 

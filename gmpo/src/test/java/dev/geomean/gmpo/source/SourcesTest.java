@@ -250,7 +250,8 @@ class SourcesTest {
     @DisplayName("is a regular file that has an ending that is known")
     void kinds() throws IOException {
         Path text = Files.writeString(folder.resolve("task.txt"), "");
-        refused(() -> SourceFile.read(text), text, ": the name must end in .java, .jsonl, .json, .csv, .tsv or .parquet and hold no #");
+        refused(() -> SourceFile.read(text), text,
+                ": the name must end in .java, .jsonl, .json, .csv, .tsv or .parquet and hold no #");
         Path directory = Files.createDirectory(folder.resolve("d.java"));
         refused(() -> SourceFile.read(directory), directory, ": not a file");
         assertThatThrownBy(() -> SourceFile.read(folder.resolve("none.java"))).isInstanceOf(NoSuchFileException.class);
