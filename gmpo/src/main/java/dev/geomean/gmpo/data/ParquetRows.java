@@ -63,15 +63,23 @@ record ParquetRows(int patience) implements RowReader {
             try (var row = reader.buildRowReader()
                     .projection(ColumnProjection.columns(needed.toArray(String[]::new)))
                     .build()) {
-                read(file, row, columns, wanted, rows, watch);
+                long read = read(file, row, columns, wanted, rows, watch);
+                // The library takes an interruption, and some damage, for the end of the file.
+                if (watch.hasGivenUp()) {
+                    throw givenUp(file, null);
+                }
+                long claimed = reader.getFileMetaData().numRows();
+                if (read != claimed) {
+                    throw new SourceException(file + ": not a Parquet file that can be read: it has " + read
+                            + " rows, but claims to have " + claimed, null);
+                }
             }
         } catch (SourceException | FileSystemException e) {
             throw e;
         } catch (IOException | RuntimeException e) {
             // The library has no exception of its own for files that are not what they should be.
             if (watch.hasGivenUp()) {
-                throw new SourceException(
-                        file + ": not a Parquet file that can be read: no row came for " + patience + " s", e);
+                throw givenUp(file, e);
             }
             String message = e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
             throw new SourceException(file + ": not a Parquet file that can be read: "
@@ -79,7 +87,13 @@ record ParquetRows(int patience) implements RowReader {
         }
     }
 
-    private static void read(
+    private SourceException givenUp(SourceFile file, @Nullable Throwable cause) {
+        return new SourceException(
+                file + ": not a Parquet file that can be read: no row came for " + patience + " s", cause);
+    }
+
+    /** Gives all rows away, and says how many there were. */
+    private static long read(
             SourceFile file,
             dev.hardwood.reader.RowReader reader,
             Set<String> columns,
@@ -107,6 +121,7 @@ record ParquetRows(int patience) implements RowReader {
             }
             rows.accept(new Row(place, all, values));
         }
+        return number;
     }
 
     /** Every column of every group of rows must lie inside the file. */

@@ -256,7 +256,7 @@ class PromptDataTest {
             }
             SourceFile file = SourceFile.read(Files.write(folder.resolve("a.parquet"), bytes));
             try {
-                new ParquetRows(10).read(file, Set.of("question", "answer"), row -> {});
+                new ParquetRows(30).read(file, Set.of("question", "answer"), row -> {});
             } catch (SourceException | IOException e) {
                 assertThat(e.getMessage()).doesNotContain("\n").doesNotContain("no row came");
                 refused++;
@@ -274,8 +274,23 @@ class PromptDataTest {
         System.arraycopy(good, 0, cut, 0, 100);
         System.arraycopy(footer, 0, cut, 100, 1500);
         SourceFile file = SourceFile.read(Files.write(folder.resolve("cut.parquet"), cut));
-        assertThatThrownBy(() -> new ParquetRows(10).read(file, Set.of("question"), row -> {}))
+        assertThatThrownBy(() -> new ParquetRows(30).read(file, Set.of("question"), row -> {}))
                 .isInstanceOf(SourceException.class).message().contains("but the file has 1600");
+    }
+
+    @Test
+    @DisplayName("in Parquet that ends before it should is refused, not taken as it is")
+    void incomplete() throws IOException {
+        byte[] bytes = Files.readAllBytes(resource("gsm8k-excerpt-uncompressed.parquet"));
+        int at = bytes.length - 8 - 480;
+        // The footer's number of rows: a 64-bit field with the number 20, written as 40, before any other of that kind.
+        while (bytes[at] != 0x16 || bytes[at + 1] != 40) {
+            at++;
+        }
+        bytes[at + 1] = 42;
+        SourceFile file = SourceFile.read(Files.write(folder.resolve("short.parquet"), bytes));
+        assertThatThrownBy(() -> new ParquetRows(30).read(file, Set.of("question"), row -> {}))
+                .isInstanceOf(SourceException.class).hasMessageEndingWith("it has 20 rows, but claims to have 21");
     }
 
     @Test
