@@ -3,6 +3,9 @@ package dev.geomean.gmpo.data;
 import dev.geomean.gmpo.source.SourceException;
 import dev.geomean.gmpo.source.SourceFile;
 import dev.hardwood.InputFile;
+import dev.hardwood.metadata.ColumnChunk;
+import dev.hardwood.metadata.FileMetaData;
+import dev.hardwood.metadata.RowGroup;
 import dev.hardwood.reader.ParquetFileReader;
 import dev.hardwood.row.PqList;
 import dev.hardwood.row.PqMap;
@@ -15,22 +18,32 @@ import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystemException;
+import java.nio.file.Files;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A Parquet file, of which only the columns that are needed are read. A value inside of another has the name
  * {@code outer.inner}, one in a list the name {@code list.0}.
+ *
+ * <p>The library decodes on threads of its own, and one that meets sizes which make no sense may never come to an end. So
+ * the places that a file claims are compared with its length first, and reading is given up when no row comes for a while.
+ *
+ * @param patience seconds without a row after which reading is given up
  */
-record ParquetRows() implements RowReader {
+record ParquetRows(int patience) implements RowReader {
 
     @Override
     public void read(SourceFile file, Set<String> wanted, Consumer<Row> rows) throws IOException {
-        try (ParquetFileReader reader = ParquetFileReader.open(InputFile.of(file.path()))) {
+        var watch = new Watch(Thread.currentThread(), patience);
+        try (watch;
+                ParquetFileReader reader = ParquetFileReader.open(InputFile.of(file.path()))) {
+            checkPlaces(file, reader.getFileMetaData());
             Set<String> columns = new LinkedHashSet<>();
             Set<String> needed = new LinkedHashSet<>();
             for (SchemaNode node : reader.getFileSchema().getRootNode().children()) {
@@ -50,28 +63,48 @@ record ParquetRows() implements RowReader {
             try (var row = reader.buildRowReader()
                     .projection(ColumnProjection.columns(needed.toArray(String[]::new)))
                     .build()) {
-                read(file, row, columns, wanted, rows);
+                long read = read(file, row, columns, wanted, rows, watch);
+                // The library takes an interruption, and some damage, for the end of the file.
+                if (watch.hasGivenUp()) {
+                    throw givenUp(file, null);
+                }
+                long claimed = reader.getFileMetaData().numRows();
+                if (read != claimed) {
+                    throw new SourceException(file + ": not a Parquet file that can be read: it has " + read
+                            + " rows, but claims to have " + claimed, null);
+                }
             }
         } catch (SourceException | FileSystemException e) {
             throw e;
         } catch (IOException | RuntimeException e) {
             // The library has no exception of its own for files that are not what they should be.
+            if (watch.hasGivenUp()) {
+                throw givenUp(file, e);
+            }
             String message = e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
             throw new SourceException(file + ": not a Parquet file that can be read: "
                     + message.lines().findFirst().orElse(""), e);
         }
     }
 
-    private static void read(
+    private SourceException givenUp(SourceFile file, @Nullable Throwable cause) {
+        return new SourceException(
+                file + ": not a Parquet file that can be read: no row came for " + patience + " s", cause);
+    }
+
+    /** Gives all rows away, and says how many there were. */
+    private static long read(
             SourceFile file,
             dev.hardwood.reader.RowReader reader,
             Set<String> columns,
             Set<String> wanted,
-            Consumer<Row> rows) {
+            Consumer<Row> rows,
+            Watch watch) {
         long number = 0;
         Set<String> all = new LinkedHashSet<>(columns);
         while (reader.hasNext()) {
             reader.next();
+            watch.progress();
             number++;
             String place = file + ": row " + number;
             Map<String, String> values = new HashMap<>();
@@ -87,6 +120,70 @@ record ParquetRows() implements RowReader {
                 }
             }
             rows.accept(new Row(place, all, values));
+        }
+        return number;
+    }
+
+    /** Every column of every group of rows must lie inside the file. */
+    private static void checkPlaces(SourceFile file, FileMetaData metadata) throws IOException {
+        long size = Files.size(file.path());
+        for (RowGroup group : metadata.rowGroups()) {
+            for (ColumnChunk chunk : group.columns()) {
+                long start = chunk.metaData().dataPageOffset();
+                Long dictionary = chunk.metaData().dictionaryPageOffset();
+                if (dictionary != null && dictionary > 0) {
+                    start = Math.min(start, dictionary);
+                }
+                long length = chunk.metaData().totalCompressedSize();
+                if (start < 4 || length < 0 || start > size || length > size - start) {
+                    throw new SourceException(file + ": not a Parquet file that can be read: a column has " + length
+                            + " bytes at " + start + ", but the file has " + size, null);
+                }
+            }
+        }
+    }
+
+    /** Interrupts a thread that makes no progress. Counts its own naps, so that a process that was stopped has time left. */
+    private static final class Watch implements AutoCloseable {
+        private static final int NAP_MILLIS = 1000;
+
+        private final AtomicInteger left;
+        private final int patience;
+        private final Thread thread;
+        private volatile boolean hasGivenUp;
+
+        Watch(Thread watched, int patience) {
+            this.patience = patience;
+            this.left = new AtomicInteger(patience);
+            this.thread = Thread.ofVirtual().unstarted(() -> {
+                try {
+                    while (left.decrementAndGet() >= 0) {
+                        Thread.sleep(NAP_MILLIS);
+                    }
+                    hasGivenUp = true;
+                    watched.interrupt();
+                } catch (InterruptedException e) {
+                    // The file has been read.
+                }
+            });
+            thread.start();
+        }
+
+        void progress() {
+            left.set(patience);
+        }
+
+        boolean hasGivenUp() {
+            return hasGivenUp;
+        }
+
+        @Override
+        public void close() {
+            thread.interrupt();
+            if (hasGivenUp) {
+                // The interrupt was for the reading only.
+                Thread.interrupted();
+            }
         }
     }
 

@@ -16,6 +16,9 @@ sealed interface RowReader permits JsonRows, CsvRows, ParquetRows {
     /** Longest row, in bytes or characters. A file without line breaks must not fill the memory. */
     int LONGEST_ROW = 1 << 24;
 
+    /** Seconds after which a file that gives no row is given up. */
+    int PATIENCE = 60;
+
     /**
      * Reads all rows.
      *
@@ -36,7 +39,7 @@ sealed interface RowReader permits JsonRows, CsvRows, ParquetRows {
             case "json" -> new JsonRows(false);
             case "csv" -> new CsvRows(',');
             case "tsv" -> new CsvRows('\t');
-            case "parquet" -> new ParquetRows();
+            case "parquet" -> new ParquetRows(PATIENCE);
             default -> throw new SourceException(
                     file + ": prompts are read from .jsonl, .json, .csv, .tsv and .parquet files", null);
         };

@@ -40,7 +40,7 @@ class RewardsTest {
         "numeric,3,-3,0",
         "numeric,42,none,0",
         "numeric,1.5,.5,0",
-        "numeric,12,\"1,2\",0"
+        "numeric,12,'1,2',0"
     })
     @DisplayName("compare completions with the answer")
     void built_in(String name, String answer, String completion, double score) {
