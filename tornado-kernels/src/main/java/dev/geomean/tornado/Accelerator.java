@@ -299,6 +299,7 @@ final class Accelerator {
         @Nullable
         String message = thrown.getMessage();
         String text = message == null || message.isBlank() ? thrown.toString() : message;
-        return text.strip().lines().findFirst().orElse(thrown.toString());
+        // Colours are for terminals.
+        return text.replaceAll("\u001B\\[[0-9;]*m", "").strip().lines().findFirst().orElse(thrown.toString());
     }
 }

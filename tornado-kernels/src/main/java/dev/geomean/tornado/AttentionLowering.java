@@ -27,6 +27,7 @@ final class AttentionLowering {
                             k.positions(), k.inRowStride(), k.outRowStride(), at(k.in()), at(k.table()),
                             at(k.starts()), at(k.out()), flag(k.starts() != null), flag(k.inverse()),
                             flag(k.accumulate()))
+                    .floats(Float.NaN)
                     .on(k.in(), k.table())
                     .maybeInts(k.starts())
                     .on(k.out())

@@ -44,7 +44,10 @@ final class DeviceProgram implements Backend.Plan {
                 }
                 for (Buffer buffer : kernel.writes()) {
                     if (temporaries.of(buffer.storage()) == null) {
-                        written.add(memory.mirror(buffer.storage()));
+                        // What no launch writes, because there is nothing to compute, must be there all the same.
+                        DeviceMirror mirror = memory.mirror(buffer.storage());
+                        used.add(mirror);
+                        written.add(mirror);
                     }
                 }
             }

@@ -19,6 +19,7 @@ final class IndexLowering {
             case GatherRows k -> calls.call(Indexing.class, "gatherRows")
                     .ints(k.count() * k.cols(), k.cols(), k.tableRows(), k.tableRowStride(), at(k.table()),
                             at(k.indices()), at(k.out()))
+                    .floats(Float.NaN)
                     .on(k.table(), k.indices(), k.out())
                     .threads((long) k.count() * k.cols());
             case ScatterAddRows k -> {
@@ -39,6 +40,7 @@ final class IndexLowering {
             case Gather k -> calls.call(Indexing.class, "gather")
                     .ints(k.outer() * k.indexCount() * k.inner(), k.axisSize(), k.indexCount(), k.inner(), at(k.in()),
                             at(k.indices()), at(k.out()))
+                    .floats(Float.NaN)
                     .on(k.in(), k.indices(), k.out())
                     .threads((long) k.outer() * k.indexCount() * k.inner());
             case ScatterAdd k -> calls.call(Indexing.class, "scatterAdd")

@@ -20,7 +20,7 @@ final class LossLowering {
             case TokenLogProb k -> calls.call(Losses.class, "tokenLogProb")
                     .ints(k.vocab(), at(k.logits()), at(k.targets()), at(k.logProbs()), at(k.entropy()),
                             at(k.logSumExp()), flag(k.entropy() != null))
-                    .floats(k.inverseTemperature())
+                    .floats(k.inverseTemperature(), Float.NaN)
                     .on(k.logits(), k.targets(), k.logProbs())
                     .maybe(k.entropy())
                     .on(k.logSumExp())

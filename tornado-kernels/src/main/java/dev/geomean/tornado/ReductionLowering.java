@@ -35,20 +35,16 @@ final class ReductionLowering {
     }
 
     private static void reduce(Reduce k, Calls calls) {
-        int function =
-                switch (k.function()) {
-                    case SUM -> 0;
-                    case MEAN -> 1;
-                    case MAX -> 2;
-                };
+        boolean maximum = k.function() == ReductionKernel.ReduceFunction.MAX;
+        boolean mean = k.function() == ReductionKernel.ReduceFunction.MEAN;
         if (k.inner() == 1) {
-            calls.call(Reductions.class, "reduceRows")
-                    .ints(k.count(), at(k.in()), at(k.out()), function, flag(k.accumulate()))
+            calls.call(Reductions.class, maximum ? "maxRows" : "sumRows")
+                    .ints(k.count(), at(k.in()), at(k.out()), flag(mean), flag(k.accumulate()))
                     .on(k.in(), k.out())
                     .groups(k.outer(), Reductions.GROUP);
         } else {
-            calls.call(Reductions.class, "reduceColumns")
-                    .ints(k.outer() * k.inner(), k.count(), k.inner(), at(k.in()), at(k.out()), function,
+            calls.call(Reductions.class, maximum ? "maxColumns" : "sumColumns")
+                    .ints(k.outer() * k.inner(), k.count(), k.inner(), at(k.in()), at(k.out()), flag(mean),
                             flag(k.accumulate()))
                     .on(k.in(), k.out())
                     .threads((long) k.outer() * k.inner());

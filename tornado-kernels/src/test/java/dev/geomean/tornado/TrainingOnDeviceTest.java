@@ -86,7 +86,8 @@ class TrainingOnDeviceTest {
                 .isGreaterThan(STEPS * 100L);
         assertThat(expected[STEPS - 1]).isLessThan(0.7f * expected[0]);
         for (int step = 0; step < STEPS; step++) {
-            assertThat(actual[step]).as("loss of step %d", step).isCloseTo(expected[step], within(1e-3f * expected[step]));
+            assertThat(actual[step]).as("loss of step %d", step).isCloseTo(expected[step],
+                    within(1e-3f * expected[step]));
         }
     }
 

@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledIfSystemProperty;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -295,6 +296,7 @@ class CpuAttentionTest {
     }
 
     @Test
+    @DisabledIfSystemProperty(named = "geomean.test.device", matches = ".+", disabledReason = "a device does not check")
     void refusesWhatDoesNotFit() {
         var s = new AttentionShape(1, 4, 2, 2, 8, 16, 16, 16, 1);
         Buffer x = filled(64, 0);
@@ -324,6 +326,7 @@ class CpuAttentionTest {
         "2 2 -1 2, prefix of 2 tokens from -1",
         "2 2 0 -1, prefix of -1 tokens",
     })
+    @DisabledIfSystemProperty(named = "geomean.test.device", matches = ".+", disabledReason = "a device does not check")
     void refusesSegmentsThatDoNotFit(String segments, String message) {
         var s = new AttentionShape(1, 4, 2, 2, 8, 16, 16, 16, 1);
         Buffer x = filled(64, 0);

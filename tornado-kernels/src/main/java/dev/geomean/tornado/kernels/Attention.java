@@ -32,7 +32,7 @@ public final class Attention {
      * @param context a thread for each pair of elements of a head
      * @param p count, tokens of a batch element, heads, half of the head, positions, row strides of in and out, starts of in,
      *     table, starts and out, whether there are starts, inverse, accumulate
-     * @param s unused
+     * @param s NaN
      * @param in read
      * @param table read
      * @param starts read if there are any
@@ -52,8 +52,8 @@ public final class Attention {
             if (p.get(11) != 0) {
                 position += starts.get(p.get(9) + element);
             }
-            float cos = Float.NaN;
-            float sin = Float.NaN;
+            float cos = s.get(0);
+            float sin = s.get(0);
             if (position >= 0 && position < p.get(4)) {
                 cos = table.get(p.get(8) + position * 2 * half + d);
                 sin = table.get(p.get(8) + position * 2 * half + half + d);

@@ -153,6 +153,10 @@ public final class Elementwise {
             int to = p.get(4) + i;
             float slope = Functions.slope(p.get(5), in.get(p.get(1) + i), out.get(p.get(2) + i));
             float value = gradOut.get(p.get(3) + i) * slope;
+            // Nothing passes where a rectifier is closed, not even an infinity.
+            if (p.get(5) == Functions.RELU) {
+                value = slope == 0 ? 0 : value;
+            }
             if (p.get(6) != 0) {
                 value += gradIn.get(to);
             }

@@ -41,41 +41,38 @@ final class Functions {
     /** {@code 1 - erf(x)} for {@code x >= 0}, to some units in the last place also where it is small. */
     private static float erfcOfPositive(float x) {
         float square = x * x;
-        float decay = TornadoMath.exp(-square);
-        float result;
-        if (x < 2.0f) {
-            // erf(x) = 2/√π e^-x² Σ 2^n x^(2n+1) / (1·3·5···(2n+1))
-            float term = x;
-            float sum = x;
-            for (int n = 1; n < 28; n++) {
-                term = term * (2 * square) / (2 * n + 1);
-                sum += term;
-            }
-            result = 1 - 1.1283791670955126f * decay * sum;
-        } else {
-            // erfc(x) = e^-x²/√π · 1/(x + (1/2)/(x + (2/2)/(x + (3/2)/(x + …))))
-            float fraction = x;
-            for (int n = 24; n > 0; n--) {
-                fraction = x + 0.5f * n / fraction;
-            }
-            // The rounding of x² would be magnified by e^-x².
-            float high = TornadoMath.floor(x * 256) / 256;
-            float low = x - high;
-            float exact = TornadoMath.exp(-high * high) * TornadoMath.exp(-(2 * high + low) * low);
-            result = x > 15 ? 0 : 0.5641895835477563f * exact / fraction;
+        // erf(x) = 2/√π e^-x² Σ 2^n x^(2n+1) / (1·3·5···(2n+1)), for small x
+        float term = x;
+        float sum = x;
+        for (int n = 1; n < 20; n++) {
+            term = term * (2 * square) / (2 * n + 1);
+            sum += term;
+        }
+        float result = 1 - 1.1283792f * TornadoMath.exp(-square) * sum;
+        // erfc(x) = e^-x²/√π · 1/(x + (1/2)/(x + (2/2)/(x + (3/2)/(x + …)))), for the others
+        float fraction = x;
+        for (int n = 60; n > 0; n--) {
+            fraction = x + 0.5f * n / fraction;
+        }
+        // The rounding of x² would be magnified by e^-x².
+        float high = TornadoMath.floor(x * 256) / 256;
+        float low = x - high;
+        float decay = TornadoMath.exp(-high * high) * TornadoMath.exp(-(2 * high + low) * low);
+        if (x >= 1.0f) {
+            result = x > 15 ? 0 : 0.5641896f * decay / fraction;
         }
         return result;
     }
 
     /** The normal distribution's cumulative probability, {@code (1 + erf(x/√2)) / 2}. */
     static float normal(float x) {
-        float tail = 0.5f * erfcOfPositive(TornadoMath.abs(x) * 0.7071067811865476f);
+        float tail = 0.5f * erfcOfPositive(TornadoMath.abs(x) * 0.70710677f);
         return x < 0 ? tail : 1 - tail;
     }
 
     /** {@code √(2/π) (x + 0.044715 x³)}, doubled: the argument of the sigmoid that GELU's approximation amounts to. */
     private static float geluArgument(float x) {
-        return 1.5957691216057308f * (x + 0.044715f * x * x * x);
+        return 1.5957692f * (x + 0.044715f * x * x * x);
     }
 
     static float apply(int function, float x) {
@@ -127,9 +124,9 @@ final class Functions {
             float argument = geluArgument(x);
             float s = sigmoid(argument);
             float product = s * sigmoid(-argument);
-            slope = product == 0 ? s : s + x * product * 1.5957691216057308f * (1 + 0.134145f * x * x);
+            slope = product == 0 ? s : s + x * product * 1.5957692f * (1 + 0.134145f * x * x);
         } else if (function == GELU_ERF) {
-            float density = 0.3989422804014327f * TornadoMath.exp(-0.5f * x * x);
+            float density = 0.3989423f * TornadoMath.exp(-0.5f * x * x);
             slope = density == 0 ? normal(x) : normal(x) + x * density;
         } else {
             slope = siluSlope(x);

@@ -16,7 +16,7 @@ public final class Indexing {
      *
      * @param context a thread an element of out
      * @param p count, columns, rows and row stride of the table, starts of table, indices and out
-     * @param s unused
+     * @param s NaN
      * @param table read
      * @param indices read
      * @param out written
@@ -27,7 +27,7 @@ public final class Indexing {
         if (i < p.get(0)) {
             int row = i / p.get(1);
             int index = indices.get(p.get(5) + row);
-            float value = Float.NaN;
+            float value = s.get(0);
             if (index >= 0 && index < p.get(2)) {
                 value = table.get(p.get(4) + index * p.get(3) + i - row * p.get(1));
             }
@@ -105,7 +105,7 @@ public final class Indexing {
      *
      * @param context a thread an element of out
      * @param p count, size of the axis, number of indices along it, inner, starts of in, indices and out
-     * @param s unused
+     * @param s NaN
      * @param in read
      * @param indices read
      * @param out written
@@ -118,7 +118,7 @@ public final class Indexing {
             int line = element / inner;
             int outer = line / p.get(2);
             int index = indices.get(p.get(5) + element);
-            float value = Float.NaN;
+            float value = s.get(0);
             if (index >= 0 && index < p.get(1)) {
                 value = in.get(p.get(4) + (outer * p.get(1) + index) * inner + element - line * inner);
             }

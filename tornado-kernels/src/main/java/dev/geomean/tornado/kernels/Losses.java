@@ -10,6 +10,8 @@ public final class Losses {
     /** Threads of a group. */
     public static final int GROUP = 128;
 
+    private static final float LOWEST = -3.4028235e38f;
+
     private Losses() {}
 
     /**
@@ -17,7 +19,7 @@ public final class Losses {
      *
      * @param context a group a row
      * @param p vocabulary, starts of logits, targets, logProbs, entropy and logSumExp, whether there is an entropy
-     * @param s inverse temperature
+     * @param s inverse temperature, NaN
      * @param logits read
      * @param targets read
      * @param logProbs written
@@ -57,8 +59,13 @@ public final class Losses {
         float sum = 0;
         float weighted = 0;
         for (int c = local; c < vocab; c += GROUP) {
-            float distance = factor * logits.get(from + c) - max;
-            float w = TornadoMath.exp(distance);
+            float z = factor * logits.get(from + c);
+            float distance = z - max;
+            float w = 0;
+            // A token that is ruled out counts nothing, even where all are.
+            if (!(z < LOWEST)) {
+                w = TornadoMath.exp(distance);
+            }
             sum += w;
             // 0 · log 0 is 0
             if (w != 0) {
@@ -81,7 +88,7 @@ public final class Losses {
             float total = 0;
             if (target >= 0) {
                 total = max + logSum;
-                logProb = Float.NaN;
+                logProb = s.get(1);
                 if (target < vocab) {
                     logProb = factor * logits.get(from + target) - max - logSum;
                 }

@@ -19,7 +19,8 @@ public final class Norms {
     private Norms() {}
 
     /**
-     * {@link dev.geomean.engine.kernel.NormKernel.LayerNorm}.
+     * {@link dev.geomean.engine.kernel.NormKernel.LayerNorm}. Statistics are taken in double precision, for gradients magnify their
+     * error.
      *
      * @param context a group for each row
      * @param p columns, starts of in, weight, bias, out and statistics, whether there is a bias
@@ -34,10 +35,10 @@ public final class Norms {
             FloatArray bias, FloatArray out, FloatArray statistics) {
         int local = context.localIdx;
         int row = context.groupIdx;
-        float[] partial = context.allocateFloatLocalArray(GROUP);
+        double[] partial = context.allocateDoubleLocalArray(GROUP);
         int cols = p.get(0);
         int from = p.get(1) + row * cols;
-        float own = 0;
+        double own = 0;
         for (int c = local; c < cols; c += GROUP) {
             own += in.get(from + c);
         }
@@ -49,11 +50,12 @@ public final class Norms {
             }
         }
         context.localBarrier();
-        float mean = partial[0] / cols;
+        int divisor = cols < 1 ? 1 : cols;
+        double mean = partial[0] / divisor;
         context.localBarrier();
         own = 0;
         for (int c = local; c < cols; c += GROUP) {
-            float d = in.get(from + c) - mean;
+            double d = in.get(from + c) - mean;
             own += d * d;
         }
         partial[local] = own;
@@ -64,22 +66,23 @@ public final class Norms {
             }
         }
         context.localBarrier();
-        float inverse = 1 / TornadoMath.sqrt(partial[0] / cols + s.get(0));
+        double inverse = 1 / TornadoMath.sqrt(partial[0] / divisor + s.get(0));
         for (int c = local; c < cols; c += GROUP) {
-            float y = (in.get(from + c) - mean) * inverse * weight.get(p.get(2) + c);
+            float y = (float) ((in.get(from + c) - mean) * inverse) * weight.get(p.get(2) + c);
             if (p.get(6) != 0) {
                 y += bias.get(p.get(3) + c);
             }
             out.set(p.get(4) + row * cols + c, y);
         }
         if (local == 0) {
-            statistics.set(p.get(5) + 2 * row, mean);
-            statistics.set(p.get(5) + 2 * row + 1, inverse);
+            statistics.set(p.get(5) + 2 * row, (float) mean);
+            statistics.set(p.get(5) + 2 * row + 1, (float) inverse);
         }
     }
 
     /**
-     * Gradient with respect to the input of {@link #layerNorm} or {@link #rmsNorm}.
+     * Gradient with respect to the input of {@link #layerNorm} or {@link #rmsNorm}, in double precision: what is left of large
+     * terms that cancel is the result.
      *
      * @param context a group for each row
      * @param p columns, starts of in, weight, statistics, gradOut and gradIn, accumulate, whether means are subtracted (in
@@ -95,23 +98,24 @@ public final class Norms {
             FloatArray statistics, FloatArray gradOut, FloatArray gradIn) {
         int local = context.localIdx;
         int row = context.groupIdx;
-        float[] partial = context.allocateFloatLocalArray(GROUP);
-        float[] second = context.allocateFloatLocalArray(GROUP);
+        double[] partial = context.allocateDoubleLocalArray(GROUP);
+        double[] second = context.allocateDoubleLocalArray(GROUP);
         int cols = p.get(0);
         int start = row * cols;
         int centred = p.get(7);
-        float mean = 0;
-        float inverse;
+        double mean = 0;
+        double inverse;
         if (centred != 0) {
             mean = statistics.get(p.get(3) + 2 * row);
             inverse = statistics.get(p.get(3) + 2 * row + 1);
         } else {
             inverse = statistics.get(p.get(3) + row);
         }
-        float sum = 0;
-        float product = 0;
+        double sum = 0;
+        double product = 0;
         for (int c = local; c < cols; c += GROUP) {
-            float g = gradOut.get(p.get(4) + start + c) * weight.get(p.get(2) + c);
+            double g = gradOut.get(p.get(4) + start + c);
+            g *= weight.get(p.get(2) + c);
             sum += g;
             product += g * (in.get(p.get(1) + start + c) - mean) * inverse;
         }
@@ -125,12 +129,13 @@ public final class Norms {
             }
         }
         context.localBarrier();
-        float shift = centred != 0 ? partial[0] / cols : 0;
-        float slope = second[0] / cols;
+        double shift = centred != 0 ? partial[0] / cols : 0.0;
+        double slope = second[0] / cols;
         for (int c = local; c < cols; c += GROUP) {
-            float g = gradOut.get(p.get(4) + start + c) * weight.get(p.get(2) + c);
-            float normal = (in.get(p.get(1) + start + c) - mean) * inverse;
-            float gradient = inverse * (g - shift - normal * slope);
+            double g = gradOut.get(p.get(4) + start + c);
+            g *= weight.get(p.get(2) + c);
+            double normal = (in.get(p.get(1) + start + c) - mean) * inverse;
+            float gradient = (float) (inverse * (g - shift - normal * slope));
             int to = p.get(5) + start + c;
             if (p.get(6) != 0) {
                 gradient += gradIn.get(to);
@@ -230,7 +235,8 @@ public final class Norms {
             }
         }
         context.localBarrier();
-        float inverse = 1 / TornadoMath.sqrt(partial[0] / cols + s.get(0));
+        int divisor = cols < 1 ? 1 : cols;
+        float inverse = 1 / TornadoMath.sqrt(partial[0] / divisor + s.get(0));
         for (int c = local; c < cols; c += GROUP) {
             out.set(p.get(3) + row * cols + c, in.get(from + c) * inverse * weight.get(p.get(2) + c));
         }

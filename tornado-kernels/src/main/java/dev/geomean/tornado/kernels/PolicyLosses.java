@@ -317,7 +317,7 @@ public final class PolicyLosses {
                         ratio = TornadoMath.exp(product / root);
                         value = a * ratio * sequenceWeight / globalSequences;
                         common = -value / root;
-                    } else if (smallest == Double.NEGATIVE_INFINITY) {
+                    } else if (smallest < -1.0e300) {
                         // A ratio of 0 makes the mean 0.
                         live = 0;
                     } else {

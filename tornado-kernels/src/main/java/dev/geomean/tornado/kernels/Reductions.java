@@ -10,57 +10,37 @@ public final class Reductions {
     /** Threads of a group. */
     public static final int GROUP = 128;
 
-    private static final int SUM = 0;
-    private static final int MEAN = 1;
-
     private Reductions() {}
 
     /**
-     * {@code out[o] (+)= reduce over c of in[o, c]}.
+     * {@code out[o] (+)= Σ_c in[o, c]}, or the mean.
      *
      * @param context a group for each {@code o}
-     * @param p count, starts of in and out, function (0 sum, 1 mean, 2 maximum), accumulate
+     * @param p count, starts of in and out, whether it is a mean, accumulate
      * @param s unused
      * @param in read
      * @param out written
      */
-    public static void reduceRows(KernelContext context, IntArray p, FloatArray s, FloatArray in, FloatArray out) {
+    public static void sumRows(KernelContext context, IntArray p, FloatArray s, FloatArray in, FloatArray out) {
         int local = context.localIdx;
         int row = context.groupIdx;
         float[] partial = context.allocateFloatLocalArray(GROUP);
         int count = p.get(0);
-        int function = p.get(3);
         int from = p.get(1) + row * count;
         float own = 0;
-        if (function == SUM || function == MEAN) {
-            for (int c = local; c < count; c += GROUP) {
-                own += in.get(from + c);
-            }
-        } else {
-            own = Float.NEGATIVE_INFINITY;
-            for (int c = local; c < count; c += GROUP) {
-                float x = in.get(from + c);
-                if (x > own || x != x) {
-                    own = x;
-                }
-            }
+        for (int c = local; c < count; c += GROUP) {
+            own += in.get(from + c);
         }
         partial[local] = own;
         for (int stride = GROUP / 2; stride > 0; stride /= 2) {
             context.localBarrier();
             if (local < stride) {
-                float a = partial[local];
-                float b = partial[local + stride];
-                if (function == SUM || function == MEAN) {
-                    partial[local] = a + b;
-                } else if (b > a || b != b) {
-                    partial[local] = b;
-                }
+                partial[local] += partial[local + stride];
             }
         }
         if (local == 0) {
             float result = partial[0];
-            if (function == MEAN) {
+            if (p.get(3) != 0) {
                 result = result / count;
             }
             int to = p.get(2) + row;
@@ -72,49 +52,105 @@ public final class Reductions {
     }
 
     /**
-     * {@code out[o, i] (+)= reduce over c of in[o, c, i]}.
+     * {@code out[o] (+)= max_c in[o, c]}, NaN if any is.
      *
-     * @param context a thread for each {@code (o, i)}
-     * @param p number of results, count, inner, starts of in and out, function (0 sum, 1 mean, 2 maximum), accumulate
+     * @param context a group for each {@code o}
+     * @param p count, starts of in and out, unused, accumulate
      * @param s unused
      * @param in read
      * @param out written
      */
-    public static void reduceColumns(KernelContext context, IntArray p, FloatArray s, FloatArray in, FloatArray out) {
+    public static void maxRows(KernelContext context, IntArray p, FloatArray s, FloatArray in, FloatArray out) {
+        int local = context.localIdx;
+        int row = context.groupIdx;
+        float[] partial = context.allocateFloatLocalArray(GROUP);
+        int count = p.get(0);
+        int from = p.get(1) + row * count;
+        float own = Float.NEGATIVE_INFINITY;
+        for (int c = local; c < count; c += GROUP) {
+            float x = in.get(from + c);
+            if (x > own || x != x) {
+                own = x;
+            }
+        }
+        partial[local] = own;
+        for (int stride = GROUP / 2; stride > 0; stride /= 2) {
+            context.localBarrier();
+            if (local < stride) {
+                float b = partial[local + stride];
+                if (b > partial[local] || b != b) {
+                    partial[local] = b;
+                }
+            }
+        }
+        if (local == 0) {
+            float result = partial[0];
+            int to = p.get(2) + row;
+            if (p.get(4) != 0) {
+                result += out.get(to);
+            }
+            out.set(to, result);
+        }
+    }
+
+    /**
+     * {@code out[o, i] (+)= Σ_c in[o, c, i]}, or the mean.
+     *
+     * @param context a thread for each {@code (o, i)}
+     * @param p number of results, count, inner, starts of in and out, whether it is a mean, accumulate
+     * @param s unused
+     * @param in read
+     * @param out written
+     */
+    public static void sumColumns(KernelContext context, IntArray p, FloatArray s, FloatArray in, FloatArray out) {
         int index = context.globalIdx;
         if (index < p.get(0)) {
             int count = p.get(1);
             int inner = p.get(2);
-            int function = p.get(5);
             int outer = index / inner;
             int from = p.get(3) + outer * count * inner + index - outer * inner;
             float result = 0;
-            if (function == SUM || function == MEAN) {
-                // Four sums, for the rounding of one long one would grow with its length.
-                float sum1 = 0;
-                float sum2 = 0;
-                float sum3 = 0;
-                int c = 0;
-                for (; c < count - 3; c += 4) {
-                    result += in.get(from + c * inner);
-                    sum1 += in.get(from + (c + 1) * inner);
-                    sum2 += in.get(from + (c + 2) * inner);
-                    sum3 += in.get(from + (c + 3) * inner);
+            // Sums of stretches, for the rounding of one long sum would grow with its length.
+            for (int start = 0; start < count; start += 128) {
+                int end = start + 128 < count ? start + 128 : count;
+                float part = 0;
+                for (int c = start; c < end; c++) {
+                    part += in.get(from + c * inner);
                 }
-                for (; c < count; c++) {
-                    result += in.get(from + c * inner);
-                }
-                result = (result + sum1) + (sum2 + sum3);
-                if (function == MEAN) {
-                    result = result / count;
-                }
-            } else {
-                result = Float.NEGATIVE_INFINITY;
-                for (int c = 0; c < count; c++) {
-                    float x = in.get(from + c * inner);
-                    if (x > result || x != x) {
-                        result = x;
-                    }
+                result += part;
+            }
+            if (p.get(5) != 0) {
+                result = result / count;
+            }
+            int to = p.get(4) + index;
+            if (p.get(6) != 0) {
+                result += out.get(to);
+            }
+            out.set(to, result);
+        }
+    }
+
+    /**
+     * {@code out[o, i] (+)= max_c in[o, c, i]}, NaN if any is.
+     *
+     * @param context a thread for each {@code (o, i)}
+     * @param p number of results, count, inner, starts of in and out, unused, accumulate
+     * @param s unused
+     * @param in read
+     * @param out written
+     */
+    public static void maxColumns(KernelContext context, IntArray p, FloatArray s, FloatArray in, FloatArray out) {
+        int index = context.globalIdx;
+        if (index < p.get(0)) {
+            int count = p.get(1);
+            int inner = p.get(2);
+            int outer = index / inner;
+            int from = p.get(3) + outer * count * inner + index - outer * inner;
+            float result = Float.NEGATIVE_INFINITY;
+            for (int c = 0; c < count; c++) {
+                float x = in.get(from + c * inner);
+                if (x > result || x != x) {
+                    result = x;
                 }
             }
             int to = p.get(4) + index;

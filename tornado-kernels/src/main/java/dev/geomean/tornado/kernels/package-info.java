@@ -9,8 +9,11 @@
  * <p>What TornadoVM gets wrong or cannot do, and these methods therefore avoid:
  * <ul>
  *   <li>{@code >>>} becomes a signed shift on OpenCL and CUDA, and {@code >>} an unsigned one on PTX: shifts are masked;
+ *   <li>of two loops in the two branches of one {@code if}, both begin with the first values of one of them: there is one loop, or
+ *       there are two methods;
  *   <li>{@code simdSum}, {@code @Reduce} and atomic additions of floats: sums over threads are trees in local memory;
- *   <li>{@code Math.fma} and {@code floatToRawIntBits} do not compile;
+ *   <li>{@code Math.fma}, {@code floatToRawIntBits} and a constant NaN do not compile: where one is needed it is an argument;
+ *   <li>a method named like a function of OpenCL, such as {@code select}, crashes the driver;
  *   <li>no objects, exceptions or recursion, and at most 20 arguments.
  * </ul>
  *
