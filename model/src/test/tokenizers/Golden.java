@@ -118,7 +118,7 @@ final class Golden {
                 int character = random.nextInt(3) == 0 ? random.nextInt(0x20000) : random.nextInt(0x3000);
                 int type = Character.getType(character);
                 // The original knows the normalization of Unicode 9 only.
-                boolean young = character >= 0x08d3 && character <= 0x08e2 || character >= 0x1c80 && type == Character.NON_SPACING_MARK;
+                boolean young = character >= 0x08d3 && character <= 0x08e2 || character == 0x0b55 || character >= 0x1c80 && type == Character.NON_SPACING_MARK;
                 if (Character.isDefined(character) && type != Character.SURROGATE && type != Character.PRIVATE_USE && !young) {
                     text.appendCodePoint(character);
                     length--;

@@ -152,8 +152,9 @@ class ChatTemplateTest {
     @Test
     void deepTemplatesAreRefused() {
         for (String template : new String[] {
-            "{{ " + "(".repeat(100_000) + " }}", "{{ " + "-".repeat(100_000) + "1 }}", "{% if 1 %}".repeat(100_000),
-            "{{ " + "[".repeat(100_000) + " }}"
+            "{{ " + "(".repeat(100_000) + ")".repeat(100_000) + " }}", "{{ " + "-".repeat(100_000) + "1 }}",
+            "{% if 1 %}".repeat(100_000),
+            "{{ " + "[".repeat(100_000) + "]".repeat(100_000) + " }}"
         }) {
             assertThatExceptionOfType(TemplateException.class)
                     .isThrownBy(() -> Template.parse(template))

@@ -217,15 +217,14 @@ sealed interface Expression {
                 case "*" -> a * b;
                 case "//" -> Math.floorDiv(a, b);
                 case "%" -> Math.floorMod(a, b);
-                case "**" -> power(a, b);
+                case "**" -> power((double) a, (double) b);
                 default -> throw new IllegalStateException(operator);
             };
         }
 
-        /** A whole number where the exponent is not negative, as in Python. */
-        private static Object power(long a, long b) {
-            double power = Math.pow((double) a, (double) b);
-            return b >= 0 ? (Object) (long) power : (Object) power;
+        private static Object power(double base, double exponent) {
+            double power = Math.pow(base, exponent);
+            return exponent >= 0 ? (Object) Math.round(power) : (Object) power;
         }
 
         private Object fraction(Object left, Object right) {

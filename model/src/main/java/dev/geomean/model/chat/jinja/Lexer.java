@@ -70,8 +70,9 @@ final class Lexer {
                 add(kind == '%' ? Kind.BLOCK_END : Kind.VARIABLE_END, kind == '%' ? "%}" : "}}");
             }
             // What is in front of the end of the tag was left at its sign.
-            stripNext = source.startsWith("-", at) || (at > 0 && kind == '#' && source.charAt(at - 1) == '-');
-            boolean keep = source.startsWith("+", at) || (at > 0 && kind == '#' && source.charAt(at - 1) == '+');
+            char before = source.charAt(at - 1);
+            stripNext = source.startsWith("-", at) || (kind == '#' && before == '-');
+            boolean keep = source.startsWith("+", at) || (kind == '#' && before == '+');
             if (source.startsWith("-", at) || source.startsWith("+", at)) {
                 at++;
             }
@@ -157,10 +158,8 @@ final class Lexer {
             if (at == source.length()) {
                 throw error("a tag does not end with '" + end + "'");
             }
-            if (depth == 0
-                    && (source.startsWith(end, at)
-                            || ((source.startsWith("-", at) || source.startsWith("+", at))
-                                    && source.startsWith(end, at + 1)))) {
+            boolean signed = source.startsWith("-", at) || source.startsWith("+", at);
+            if (depth == 0 && source.startsWith(end, signed ? at + 1 : at)) {
                 return;
             }
             char character = source.charAt(at);

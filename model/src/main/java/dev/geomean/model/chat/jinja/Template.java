@@ -50,7 +50,12 @@ public final class Template {
         scope.set("strftime_now", (Function) arguments -> date(clock.get(), arguments.text(0, "format", "")));
         variables.forEach((name, value) -> scope.set(name, Values.of(value)));
         var out = new StringBuilder();
-        body.render(scope, out);
+        try {
+            body.render(scope, out);
+        } catch (StackOverflowError e) {
+            // A macro that calls itself: the depth at which the stack ends depends on the macro.
+            throw new TemplateException("macros are nested too deep");
+        }
         return out.toString();
     }
 
@@ -76,13 +81,14 @@ public final class Template {
     /** A time in the notation of C's {@code strftime}. */
     private static String date(LocalDateTime time, String format) {
         var out = new StringBuilder();
-        for (int i = 0; i < format.length(); i++) {
-            char character = format.charAt(i);
-            if (character != '%' || i + 1 == format.length()) {
+        int at = 0;
+        while (at < format.length()) {
+            char character = format.charAt(at++);
+            if (character != '%' || at == format.length()) {
                 out.append(character);
                 continue;
             }
-            char field = format.charAt(++i);
+            char field = format.charAt(at++);
             out.append(switch (field) {
                 case '%' -> "%";
                 case 'd' -> pattern(time, "dd");

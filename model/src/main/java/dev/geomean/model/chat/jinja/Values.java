@@ -146,10 +146,10 @@ final class Values {
         }
         if (left instanceof Map<?, ?> a && right instanceof Map<?, ?> b) {
             return a.size() == b.size()
-                    && a.entrySet().stream().allMatch(entry -> {
-                        Object other = b.get(entry.getKey());
-                        return other != null && equal(Objects.requireNonNull(entry.getValue()), other);
-                    });
+                    && a.entrySet().stream().allMatch(entry -> b.containsKey(entry.getKey())
+                            && equal(
+                                    Objects.requireNonNull(entry.getValue()),
+                                    Objects.requireNonNull(b.get(entry.getKey()))));
         }
         return left instanceof Undefined ? right instanceof Undefined : left.equals(right);
     }

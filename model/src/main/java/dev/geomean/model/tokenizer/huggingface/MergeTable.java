@@ -49,7 +49,7 @@ final class MergeTable {
     }
 
     private static long pair(int left, int right) {
-        return (long) left << 32 | right;
+        return ((long) left << 32) | right;
     }
 
     /** Where a pair is, or an empty slot. */

@@ -14,8 +14,8 @@ final class OnigurumaPattern {
     /** Escapes that mean something else in Java, or nothing. */
     private static final String REFUSED_ESCAPES = "hHKgyYONXRZGkQEV";
 
-    /** Java's {@code \w} also has the two characters that join words. */
-    private static final String WORD = "\\p{IsAlphabetic}\\p{M}\\p{Nd}\\p{Pc}";
+    /** Java's {@code \w} also has the two characters that join words, and not the superscripts and fractions of Latin-1. */
+    private static final String WORD = "\\p{IsAlphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}";
 
     private final String pattern;
     private final StringBuilder out = new StringBuilder();

@@ -31,7 +31,7 @@ final class SymbolChain {
         for (int i = 0; i + 1 < size; i++) {
             int rank = merges.rank(symbols[i], symbols[i + 1]);
             if (rank != MergeTable.NONE) {
-                heap[pending++] = (long) rank << 32 | i;
+                heap[pending++] = ((long) rank << 32) | i;
             }
         }
         for (int i = pending / 2 - 1; i >= 0; i--) {
@@ -90,7 +90,7 @@ final class SymbolChain {
         if (rank == MergeTable.NONE) {
             return;
         }
-        long entry = (long) rank << 32 | place;
+        long entry = ((long) rank << 32) | place;
         if (pending == heap.length) {
             heap = Arrays.copyOf(heap, 2 * pending);
         }

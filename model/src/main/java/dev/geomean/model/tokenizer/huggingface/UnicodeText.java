@@ -3,10 +3,11 @@ package dev.geomean.model.tokenizer.huggingface;
 /** Classes of characters by their Unicode properties, and text that UTF-8 can hold. */
 final class UnicodeText {
     private static final char REPLACEMENT = '\ufffd';
-    private static final int MARKS = 1 << Character.NON_SPACING_MARK
-            | 1 << Character.COMBINING_SPACING_MARK
-            | 1 << Character.ENCLOSING_MARK;
-    private static final int WORD = MARKS | 1 << Character.DECIMAL_DIGIT_NUMBER | 1 << Character.CONNECTOR_PUNCTUATION;
+    private static final int MARKS = (1 << Character.NON_SPACING_MARK)
+            | (1 << Character.COMBINING_SPACING_MARK)
+            | (1 << Character.ENCLOSING_MARK);
+    private static final int WORD =
+            MARKS | (1 << Character.DECIMAL_DIGIT_NUMBER) | (1 << Character.CONNECTOR_PUNCTUATION);
 
     private UnicodeText() {}
 
@@ -17,45 +18,50 @@ final class UnicodeText {
 
     /** General category M. */
     static boolean isMark(int character) {
-        return (MARKS >> Character.getType(character) & 1) != 0;
+        return ((MARKS >> Character.getType(character)) & 1) != 0;
     }
 
-    /** A character of words: {@code \w} of Unicode Technical Standard 18, annex C. */
+    /**
+     * A character of words: {@code \w} of Unicode Technical Standard 18, annex C, and the superscripts and fractions of Latin-1,
+     * which Oniguruma counts among them.
+     */
     static boolean isWord(int character) {
         return Character.isAlphabetic(character)
-                || (WORD >> Character.getType(character) & 1) != 0
+                || (character >= 0xb2 && character <= 0xbe && Character.getType(character) == Character.OTHER_NUMBER)
+                || ((WORD >> Character.getType(character)) & 1) != 0
                 || character == 0x200c
                 || character == 0x200d;
     }
 
     /** A text in which each half of a surrogate pair is U+FFFD, as encoding it in UTF-8 would make of it. */
     static String wellFormed(String text) {
-        int length = text.length();
-        for (int i = 0; i < length; i++) {
-            if (Character.isSurrogate(text.charAt(i))) {
-                if (isPair(text, i)) {
-                    i++;
-                } else {
-                    return replaceHalves(text, i);
-                }
-            }
+        int at = firstHalf(text, 0);
+        if (at == text.length()) {
+            return text;
         }
-        return text;
+        var out = new StringBuilder(text.length());
+        int copied = 0;
+        while (at < text.length()) {
+            out.append(text, copied, at).append(REPLACEMENT);
+            copied = at + 1;
+            at = firstHalf(text, copied);
+        }
+        return out.append(text, copied, at).toString();
     }
 
-    private static String replaceHalves(String text, int first) {
-        var out = new StringBuilder(text.length()).append(text, 0, first);
-        for (int i = first; i < text.length(); i++) {
-            char unit = text.charAt(i);
-            if (!Character.isSurrogate(unit)) {
-                out.append(unit);
-            } else if (isPair(text, i)) {
-                out.append(unit).append(text.charAt(++i));
+    /** Index of the next surrogate that is not part of a pair, or the length of the text. */
+    private static int firstHalf(String text, int from) {
+        int at = from;
+        while (at < text.length()) {
+            if (isPair(text, at)) {
+                at += 2;
+            } else if (Character.isSurrogate(text.charAt(at))) {
+                return at;
             } else {
-                out.append(REPLACEMENT);
+                at++;
             }
         }
-        return out.toString();
+        return text.length();
     }
 
     private static boolean isPair(String text, int i) {
