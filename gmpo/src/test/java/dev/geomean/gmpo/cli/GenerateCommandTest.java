@@ -103,6 +103,6 @@ class GenerateCommandTest {
         assertThat(alone.err()).contains("--system needs --chat").hasLineCount(1);
         Result refused = run("no", "--chat");
         assertThat(refused.code()).isEqualTo(2);
-        assertThat(refused.err()).contains("--chat: the chat template: line 1: not that").hasLineCount(1);
+        assertThat(refused.err()).contains("--chat: the chat template: line 2: not that").hasLineCount(1);
     }
 }
