@@ -21,13 +21,9 @@ final class UnicodeText {
         return ((MARKS >> Character.getType(character)) & 1) != 0;
     }
 
-    /**
-     * A character of words: {@code \w} of Unicode Technical Standard 18, annex C, and the superscripts and fractions of Latin-1,
-     * which Oniguruma counts among them.
-     */
+    /** A character of words: {@code \w} of Unicode Technical Standard 18, annex C. */
     static boolean isWord(int character) {
         return Character.isAlphabetic(character)
-                || (character >= 0xb2 && character <= 0xbe && Character.getType(character) == Character.OTHER_NUMBER)
                 || ((WORD >> Character.getType(character)) & 1) != 0
                 || character == 0x200c
                 || character == 0x200d;
