@@ -1,7 +1,6 @@
 package dev.geomean.gmpo.train;
 
 import java.util.List;
-import java.util.stream.IntStream;
 
 /**
  * Sequences of one update as they go through the network: cut into pieces, of which shard {@code s} takes the pieces {@code s},
@@ -36,11 +35,7 @@ record MiniBatch(int[] chosen, int rows, List<PackedBatch> pieces) {
 
     private static MiniBatch cut(SequenceBatch batch, int[] chosen, int rows) {
         return new MiniBatch(
-                chosen,
-                rows,
-                IntStream.range(0, Math.ceilDiv(chosen.length, rows))
-                        .mapToObj(piece -> PackedBatch.of(batch, chosen, piece * rows, rows))
-                        .toList());
+                chosen, rows, PackedBatch.shards(batch, chosen, rows, Math.ceilDiv(chosen.length, rows)));
     }
 
     /** Rows of a piece, if a shard's share has so many tokens. Whole numbers, of any size. */
