@@ -112,12 +112,14 @@ final class CommandReward implements Reward {
             CompletableFuture<String> out = read(process.getInputStream());
             CompletableFuture<String> err = readEnd(process.getErrorStream());
             boolean hasEnded = await(process, out, children);
-            kill(process, children);
             if (!hasEnded) {
                 return Judgement.failed(isTooLong(out)
                         ? "printed more than " + MOST_OUTPUT + " bytes"
                         : "took longer than " + LimitedReward.seconds(limit) + " s");
             }
+            // They may hold the other end of what is read. The program itself is left alone until all is read, because
+            // Process.destroy closes its streams with what it has printed.
+            kill(children);
             String printed = text(out);
             return isTooLong(out)
                     ? Judgement.failed("printed more than " + MOST_OUTPUT + " bytes")
@@ -126,7 +128,9 @@ final class CommandReward implements Reward {
             Thread.currentThread().interrupt();
             return Judgement.failed("interrupted");
         } finally {
-            kill(process, children);
+            process.descendants().forEach(children::add);
+            process.destroyForcibly();
+            kill(children);
         }
     }
 
@@ -193,9 +197,7 @@ final class CommandReward implements Reward {
         }
     }
 
-    private static void kill(Process process, Set<ProcessHandle> children) {
-        process.descendants().forEach(children::add);
-        process.destroyForcibly();
+    private static void kill(Set<ProcessHandle> children) {
         for (ProcessHandle child : children) {
             child.descendants().forEach(ProcessHandle::destroyForcibly);
             child.destroyForcibly();

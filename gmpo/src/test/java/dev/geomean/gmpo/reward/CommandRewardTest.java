@@ -9,6 +9,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
@@ -78,6 +80,17 @@ class CommandRewardTest {
         Judgement judgement = judge("sleep 1000 > /dev/null 2>&1 & echo $! > '" + child + "'; sleep 0.5; echo 1");
         assertThat(judgement.reward()).isEqualTo(1);
         awaitEnd(Long.parseLong(Files.readString(child).strip()));
+    }
+
+    @Test
+    @DisplayName("is heard to its end, however late the reader of what it prints gets to run")
+    void heard() throws IOException {
+        Path file = Files.writeString(folder.resolve("score.sh"), "echo 1 >&2; echo 0.5");
+        var reward = new CommandReward("sh '" + file + "'", Duration.ofSeconds(60));
+        List<Judgement> judgements = IntStream.range(0, 400).parallel()
+                .mapToObj(i -> reward.judge(new Problem("?", null, null), Attempt.of("")))
+                .toList();
+        assertThat(judgements).containsOnly(Judgement.of(0.5));
     }
 
     /** A process that was killed is there until it is waited for, by whoever has inherited it. */
