@@ -7,6 +7,7 @@
     requires dev.hardwood.core;
     requires info.picocli;
     requires java.compiler;
+    requires java.logging;
     requires jdk.httpserver;
     requires jdk.management;
     requires jdk.unsupported;

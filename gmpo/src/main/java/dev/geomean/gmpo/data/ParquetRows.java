@@ -25,6 +25,8 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -37,6 +39,15 @@ import org.jspecify.annotations.Nullable;
  * @param patience seconds without a row after which reading is given up
  */
 record ParquetRows(int patience) implements RowReader {
+    /** Held, because a logger that nobody holds forgets its level. */
+    private static final Logger LIBRARY = Logger.getLogger("dev.hardwood");
+
+    static {
+        // The library tells at every start which vectors it uses, on standard error.
+        if (LIBRARY.getLevel() == null) {
+            LIBRARY.setLevel(Level.WARNING);
+        }
+    }
 
     @Override
     public void read(SourceFile file, Set<String> wanted, Consumer<Row> rows) throws IOException {
