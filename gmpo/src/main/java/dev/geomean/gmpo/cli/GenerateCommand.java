@@ -92,6 +92,11 @@ final class GenerateCommand implements Callable<Integer> {
             description = "Random seed. Default: ${DEFAULT-VALUE}.")
     private long seed;
 
+    @Option(names = "--weights-dtype", paramLabel = "TYPE", defaultValue = "auto",
+            description = "How weights are held: auto as they are stored, in the mapped files where that is faster; float32 in a"
+                    + " copy; bfloat16, rounded where they are stored otherwise. Default: ${DEFAULT-VALUE}.")
+    private String weightsDtype;
+
     @Option(names = "--json", description = "Prints each completion as a JSON object.")
     private boolean json;
 
@@ -110,6 +115,14 @@ final class GenerateCommand implements Callable<Integer> {
         } catch (IllegalArgumentException e) {
             throw bad(ConfigOptions.asOptions(String.valueOf(e.getMessage())), e);
         }
+        Policy.WeightType weights =
+                switch (weightsDtype) {
+                    case "auto" -> Policy.WeightType.AUTO;
+                    case "float32" -> Policy.WeightType.FLOAT32;
+                    case "bfloat16" -> Policy.WeightType.BFLOAT16;
+                    default -> throw bad(
+                            "--weights-dtype must be auto, float32 or bfloat16, not '" + weightsDtype + "'", null);
+                };
         if (system != null && !chat) {
             throw bad("--system needs --chat", null);
         }
@@ -117,7 +130,7 @@ final class GenerateCommand implements Callable<Integer> {
         String text = chat ? conversation(model) : prompt;
         checkMemory(model, text, workers);
         try (Engine engine = common.engine();
-                var policy = Policy.load(engine, model)) {
+                var policy = Policy.loadForSampling(engine, model, weights)) {
             Tokenizer tokenizer = policy.tokenizer();
             Decoder decoder = policy.decoder();
             int[] tokens = encode(tokenizer, text);

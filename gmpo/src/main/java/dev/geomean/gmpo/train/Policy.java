@@ -2,6 +2,7 @@ package dev.geomean.gmpo.train;
 
 import dev.geomean.engine.Engine;
 import dev.geomean.engine.io.FileFormatException;
+import dev.geomean.engine.memory.DType;
 import dev.geomean.gmpo.task.Task;
 import dev.geomean.model.Decoder;
 import dev.geomean.model.ModelFolder;
@@ -50,13 +51,50 @@ public record Policy(Decoder decoder, Tokenizer tokenizer) implements AutoClosea
      * @throws IOException if a file is missing or cannot be read
      */
     public static Policy load(Engine engine, Path folder) throws IOException {
+        return read(folder, () -> ModelFolder.load(engine, folder));
+    }
+
+    /**
+     * Reads a policy that is sampled from and not trained, so its weights may stay in the files.
+     *
+     * @param engine where it will run
+     * @param folder network, weights and tokenizer
+     * @param type how matrices are held
+     * @return the policy
+     * @throws FileFormatException as {@link #load}
+     * @throws IOException if a file is missing or cannot be read
+     */
+    public static Policy loadForSampling(Engine engine, Path folder, WeightType type) throws IOException {
+        return read(folder, () -> switch (type) {
+            case AUTO -> ModelFolder.loadForSampling(engine, folder);
+            case FLOAT32 -> ModelFolder.load(engine, folder);
+            case BFLOAT16 -> ModelFolder.loadFrozen(engine, folder, DType.BFLOAT16);
+        });
+    }
+
+    /** How the matrices of a policy are held that is not trained. */
+    public enum WeightType {
+        /** As they are stored, in the mapped files; a small model in float32 is copied. */
+        AUTO,
+        /** A copy in float32. */
+        FLOAT32,
+        /** In the mapped files where they are stored in bfloat16, else a rounded copy. */
+        BFLOAT16
+    }
+
+    @FunctionalInterface
+    private interface Reader {
+        Decoder read() throws IOException;
+    }
+
+    private static Policy read(Path folder, Reader reader) throws IOException {
         Tokenizer tokenizer = Tokenizers.read(folder);
         int vocabSize = HuggingFaceConfig.read(folder).decoder().vocabSize();
         if (!tokenizer.fits(vocabSize)) {
             throw new FileFormatException(folder, "the model has " + vocabSize + " tokens, but its tokenizer "
                     + tokenizer.vocabSize());
         }
-        return new Policy(ModelFolder.load(engine, folder), tokenizer);
+        return new Policy(reader.read(), tokenizer);
     }
 
     /**
