@@ -10,7 +10,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A decoder-only transformer whose configuration covers GPT-2, Llama, Qwen2 and Qwen3 shapes.
+ * A decoder-only transformer whose configuration covers GPT-2, Llama, Mistral, Qwen2 and Qwen3 shapes.
  *
  * <p>One method, {@link #hidden}, is the whole network; training and cached generation differ only in how a layer's
  * queries meet keys and values, which is the {@link Attention} they pass in. The decoder knows nothing about tokenizers,
@@ -63,7 +63,9 @@ public final class Decoder implements AutoCloseable {
         this.parameters = declare(config).build(engine);
         this.constants = engine.persistent("decoder constants");
         this.rotaryTable = config.positions() == DecoderConfig.Positions.ROTARY
-                ? RotaryOp.table(constants, config.maxPositions(), config.headDim(), config.ropeTheta())
+                ? RotaryOp.table(
+                        constants, config.maxPositions(),
+                        config.ropeScaling().frequencies(config.headDim(), config.ropeTheta()))
                 : null;
     }
 
@@ -264,7 +266,8 @@ public final class Decoder implements AutoCloseable {
         return hidden(
                 scope, scope.use(packed.ids()), positions,
                 (layer, query, key, value, table) -> rotated(query, table, positions)
-                        .segmentedAttention(rotated(key, table, positions), value, segments));
+                        .segmentedAttention(
+                                rotated(key, table, positions), value, segments, config.slidingWindow().of(layer)));
     }
 
     /** Applies the positions of packed tokens. */
@@ -372,9 +375,10 @@ public final class Decoder implements AutoCloseable {
     }
 
     private Tensor attendToAll(int layer, Tensor query, Tensor key, Tensor value, @Nullable Tensor table) {
+        int window = config.slidingWindow().of(layer);
         return table == null
-                ? query.causalAttention(key, value, null)
-                : query.rotary(table, null).causalAttention(key.rotary(table, null), value, null);
+                ? query.causalAttention(key, value, null, window)
+                : query.rotary(table, null).causalAttention(key.rotary(table, null), value, null, window);
     }
 
     private Tensor attentionBlock(
