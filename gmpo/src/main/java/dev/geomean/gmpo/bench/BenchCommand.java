@@ -17,7 +17,9 @@ import picocli.CommandLine.Spec;
             BenchTrainCommand.class,
             BenchGenerateCommand.class,
             BenchRoundCommand.class,
-            BenchPeakCommand.class
+            BenchPeakCommand.class,
+            BenchTokenizerCommand.class,
+            BenchCheckpointCommand.class
         },
         footer = {"", "Examples:", "  geomean bench train --config micro", "  geomean bench gemm --threads 1,2 --json"})
 public final class BenchCommand implements Runnable {
