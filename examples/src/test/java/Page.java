@@ -13,7 +13,8 @@ import java.util.regex.Pattern;
  *   <li>{@code <!-- from examples/Tour.java -->}: the code is part of that file
  *   <li>{@code <!-- output of Tour -->}: what that example prints
  *   <li>{@code <!-- takes minutes; quick tests set: --rounds 1 -->}: the commands run as they are in the slow tests; the
- *       quick ones set these options in every {@code ./geomean train} and {@code ./geomean compare} that starts something
+ *       quick ones set these options in every {@code ./geomean train}, {@code ./geomean compare} that starts something and
+ *       {@code ./geomean bench checkpoint}
  *   <li>{@code <!-- slow tests only -->}: the commands need Maven, or a build of their own
  *   <li>{@code <!-- not run: reason -->}
  * </ul>
@@ -22,7 +23,7 @@ record Page(String name, List<Block> blocks) {
     private static final Pattern BLOCK =
             Pattern.compile("(?m)(?:^<!-- (?<note>.*) -->\\R)?^```(?<language>\\w+)\\R(?<code>(?s:.*?))^```$");
     private static final Pattern OPTION = Pattern.compile("--[a-z-]+");
-    private static final Pattern START = Pattern.compile("(?m)^(\\./geomean (?:train|compare)(?: [^\\s#]+)*)");
+    private static final Pattern START = Pattern.compile("(?m)^(\\./geomean (?:train|compare|bench checkpoint)(?: [^\\s#]+)*)");
 
     /**
      * One code block.

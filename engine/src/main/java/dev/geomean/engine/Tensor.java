@@ -626,7 +626,20 @@ public final class Tensor {
      * @return {@code [batch, time, heads, headDim]}, 0 at padding
      */
     public Tensor causalAttention(Tensor key, Tensor value, @Nullable Tensor lengths) {
-        return CausalAttentionOp.apply(this, key, value, lengths, null);
+        return CausalAttentionOp.apply(this, key, value, lengths, null, 0);
+    }
+
+    /**
+     * As {@link #causalAttention(Tensor, Tensor, Tensor)}, with a sliding window (Jiang et al., arXiv:2310.06825).
+     *
+     * @param key {@code [batch, time, kvHeads, headDim]}
+     * @param value {@code [batch, time, kvHeads, headDim]}
+     * @param lengths int32 {@code [batch]}: tokens from this index on are padding; null for none
+     * @param window tokens that a token attends to, itself and those just before it; 0 for all
+     * @return {@code [batch, time, heads, headDim]}, 0 at padding
+     */
+    public Tensor causalAttention(Tensor key, Tensor value, @Nullable Tensor lengths, int window) {
+        return CausalAttentionOp.apply(this, key, value, lengths, null, window);
     }
 
     /**
@@ -642,7 +655,20 @@ public final class Tensor {
      * @return {@code [1, tokens, heads, headDim]}, 0 outside all sequences
      */
     public Tensor segmentedAttention(Tensor key, Tensor value, Tensor segments) {
-        return CausalAttentionOp.apply(this, key, value, null, segments);
+        return CausalAttentionOp.apply(this, key, value, null, segments, 0);
+    }
+
+    /**
+     * As {@link #segmentedAttention(Tensor, Tensor, Tensor)}, with a sliding window.
+     *
+     * @param key {@code [1, tokens, kvHeads, headDim]}
+     * @param value {@code [1, tokens, kvHeads, headDim]}
+     * @param segments int32 {@code [count, 4]}
+     * @param window tokens that a token attends to, itself and those just before it; 0 for all
+     * @return {@code [1, tokens, heads, headDim]}, 0 outside all sequences
+     */
+    public Tensor segmentedAttention(Tensor key, Tensor value, Tensor segments, int window) {
+        return CausalAttentionOp.apply(this, key, value, null, segments, window);
     }
 
     /**

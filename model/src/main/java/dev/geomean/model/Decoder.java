@@ -11,7 +11,7 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A decoder-only transformer whose configuration covers GPT-2, Llama, Qwen2 and Qwen3 shapes.
+ * A decoder-only transformer whose configuration covers GPT-2, Llama, Mistral, Qwen2 and Qwen3 shapes.
  *
  * <p>One method, {@link #hidden}, is the whole network; training and cached generation differ only in how a layer's
  * queries meet keys and values, which is the {@link Attention} they pass in. The decoder knows nothing about tokenizers,
@@ -66,7 +66,9 @@ public final class Decoder implements AutoCloseable {
         this.parameters = declare(config, frozen == null).build(engine);
         this.constants = engine.persistent("decoder constants");
         this.rotaryTable = config.positions() == DecoderConfig.Positions.ROTARY
-                ? RotaryOp.table(constants, config.maxPositions(), config.headDim(), config.ropeTheta())
+                ? RotaryOp.table(
+                        constants, config.maxPositions(),
+                        config.ropeScaling().frequencies(config.headDim(), config.ropeTheta()))
                 : null;
     }
 
@@ -300,7 +302,8 @@ public final class Decoder implements AutoCloseable {
         return hidden(
                 scope, scope.use(packed.ids()), positions,
                 (layer, query, key, value, table) -> rotated(query, table, positions)
-                        .segmentedAttention(rotated(key, table, positions), value, segments));
+                        .segmentedAttention(
+                                rotated(key, table, positions), value, segments, config.slidingWindow().of(layer)));
     }
 
     /** Applies the positions of packed tokens. */
@@ -409,9 +412,10 @@ public final class Decoder implements AutoCloseable {
     }
 
     private Tensor attendToAll(int layer, Tensor query, Tensor key, Tensor value, @Nullable Tensor table) {
+        int window = config.slidingWindow().of(layer);
         return table == null
-                ? query.causalAttention(key, value, null)
-                : query.rotary(table, null).causalAttention(key.rotary(table, null), value, null);
+                ? query.causalAttention(key, value, null, window)
+                : query.rotary(table, null).causalAttention(key.rotary(table, null), value, null, window);
     }
 
     private Tensor attentionBlock(

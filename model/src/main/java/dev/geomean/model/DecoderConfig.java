@@ -25,6 +25,8 @@ import java.util.List;
  * @param tiedEmbeddings whether the output projection is the embedding table
  * @param bosTokenId token that begins a text, or -1
  * @param eosTokenIds tokens that end a text
+ * @param ropeScaling change of the rotary frequencies; ignored with learned positions
+ * @param slidingWindow layers that attend to few tokens
  */
 public record DecoderConfig(
         int vocabSize,
@@ -46,7 +48,60 @@ public record DecoderConfig(
         boolean queryKeyNorm,
         boolean tiedEmbeddings,
         int bosTokenId,
-        List<Integer> eosTokenIds) {
+        List<Integer> eosTokenIds,
+        RopeScaling ropeScaling,
+        SlidingWindow slidingWindow) {
+
+    /**
+     * A shape without scaled frequencies and sliding windows.
+     *
+     * @param vocabSize tokens in the vocabulary
+     * @param dim width of the residual stream
+     * @param layers number of layers
+     * @param heads query heads
+     * @param kvHeads key/value heads, a divisor of {@code heads}
+     * @param headDim size of a head; even with rotary positions
+     * @param ffnDim inner width of the feed-forward part
+     * @param maxPositions longest sequence
+     * @param norm kind of normalisation
+     * @param normEpsilon added to the variance or mean square, greater than 0
+     * @param positions kind of position information
+     * @param ropeTheta base of the rotary frequencies, greater than 0; ignored with learned positions
+     * @param activation feed-forward activation
+     * @param attentionBias whether queries, keys and values have biases
+     * @param outputBias whether the attention's output projection has a bias
+     * @param mlpBias whether the feed-forward projections have biases
+     * @param queryKeyNorm whether queries and keys are normalised per head
+     * @param tiedEmbeddings whether the output projection is the embedding table
+     * @param bosTokenId token that begins a text, or -1
+     * @param eosTokenIds tokens that end a text
+     * @throws IllegalArgumentException if a value is out of range
+     */
+    public DecoderConfig(
+            int vocabSize,
+            int dim,
+            int layers,
+            int heads,
+            int kvHeads,
+            int headDim,
+            int ffnDim,
+            int maxPositions,
+            Norm norm,
+            float normEpsilon,
+            Positions positions,
+            double ropeTheta,
+            Activation activation,
+            boolean attentionBias,
+            boolean outputBias,
+            boolean mlpBias,
+            boolean queryKeyNorm,
+            boolean tiedEmbeddings,
+            int bosTokenId,
+            List<Integer> eosTokenIds) {
+        this(vocabSize, dim, layers, heads, kvHeads, headDim, ffnDim, maxPositions, norm, normEpsilon, positions,
+                ropeTheta, activation, attentionBias, outputBias, mlpBias, queryKeyNorm, tiedEmbeddings, bosTokenId,
+                eosTokenIds, RopeScaling.NONE, SlidingWindow.NONE);
+    }
 
     /** Kind of normalisation. */
     public enum Norm {
@@ -106,6 +161,10 @@ public record DecoderConfig(
         if (positions == Positions.ROTARY && !(ropeTheta > 0)) {
             throw new IllegalArgumentException("ropeTheta must be positive, not " + ropeTheta);
         }
+        if (!slidingWindow.layers().isEmpty() && slidingWindow.layers().getLast() >= layers) {
+            throw new IllegalArgumentException(
+                    "sliding window of layer " + slidingWindow.layers().getLast() + " of " + layers + " layers");
+        }
         if (bosTokenId < -1 || bosTokenId >= vocabSize) {
             throw new IllegalArgumentException(
                     "bosTokenId " + bosTokenId + " is outside the vocabulary of " + vocabSize);
@@ -116,6 +175,33 @@ public record DecoderConfig(
                 throw new IllegalArgumentException("eosTokenId " + id + " is outside the vocabulary of " + vocabSize);
             }
         }
+    }
+
+    /**
+     * The same shape with other rotary frequencies.
+     *
+     * @param scaling change of the frequencies
+     * @return a new shape
+     */
+    public DecoderConfig withRopeScaling(RopeScaling scaling) {
+        return with(scaling, slidingWindow);
+    }
+
+    /**
+     * The same shape with other sliding windows.
+     *
+     * @param window layers that attend to few tokens
+     * @return a new shape
+     * @throws IllegalArgumentException if there is no such layer
+     */
+    public DecoderConfig withSlidingWindow(SlidingWindow window) {
+        return with(ropeScaling, window);
+    }
+
+    private DecoderConfig with(RopeScaling scaling, SlidingWindow window) {
+        return new DecoderConfig(vocabSize, dim, layers, heads, kvHeads, headDim, ffnDim, maxPositions, norm,
+                normEpsilon, positions, ropeTheta, activation, attentionBias, outputBias, mlpBias, queryKeyNorm,
+                tiedEmbeddings, bosTokenId, eosTokenIds, scaling, window);
     }
 
     private static void positive(String name, int value) {

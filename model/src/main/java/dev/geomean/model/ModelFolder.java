@@ -6,6 +6,7 @@ import dev.geomean.engine.io.Safetensors;
 import dev.geomean.engine.io.TensorType;
 import dev.geomean.engine.memory.DType;
 import dev.geomean.model.huggingface.HuggingFaceConfig;
+import dev.geomean.model.huggingface.ModelDescription;
 import dev.geomean.model.huggingface.WeightMapping;
 import dev.geomean.model.tokenizer.Tokenizer;
 import java.io.IOException;
@@ -15,6 +16,9 @@ import org.jspecify.annotations.Nullable;
 
 /** Decoders on disk, in the folder layout of the Hugging Face hub: {@code config.json} and {@code model.safetensors}. */
 public final class ModelFolder {
+    /** Most bytes of weights in one file: five gigabytes, as the Python tools have it. */
+    public static final long MAX_FILE_BYTES = 5_000_000_000L;
+
     /** Decoders with more parameters are not copied for sampling. */
     private static final int LARGE = 1 << 26;
 
@@ -124,10 +128,12 @@ public final class ModelFolder {
     /** What the sizes of the parameters do not tell. */
     private static String computation(DecoderConfig config) {
         String positions = config.positions() == DecoderConfig.Positions.ROTARY
-                ? "rotary positions of base " + config.ropeTheta()
+                ? "rotary positions of base " + config.ropeTheta() + " scaled by " + config.ropeScaling()
                 : "learned positions";
         return config.heads() + " heads, " + config.kvHeads() + " key/value heads, " + config.norm() + " norm with "
-                + config.normEpsilon() + ", " + positions + ", activation " + config.activation();
+                + config.normEpsilon() + ", " + positions + ", sliding window " + config.slidingWindow()
+                + ", activation "
+                + config.activation();
     }
 
     /**
@@ -139,10 +145,27 @@ public final class ModelFolder {
      * @throws IOException if a file cannot be written
      */
     public static void save(Decoder decoder, Tokenizer tokenizer, Path folder) throws IOException {
+        save(decoder, tokenizer, ModelDescription.of(decoder.config()), TensorType.F32, folder);
+    }
+
+    /**
+     * Writes a decoder as other programs read it, with what is known of the model that it comes from. A checkpoint of more
+     * than 5 GB is cut into several files.
+     *
+     * @param decoder the decoder
+     * @param tokenizer its tokenizer
+     * @param description what to say about it, for a decoder of this shape
+     * @param type type of the weights: F32, BF16 or F16; narrower types round to nearest
+     * @param folder created if missing; a new one, or one that a model of the same size and type is replaced in
+     * @throws IOException if a file cannot be written
+     * @throws IllegalArgumentException if the type is another
+     */
+    public static void save(
+            Decoder decoder, Tokenizer tokenizer, ModelDescription description, TensorType type, Path folder)
+            throws IOException {
         Files.createDirectories(folder);
-        HuggingFaceConfig.of(decoder.config(), TensorType.F32).write(folder);
+        description.write(folder, type);
         tokenizer.write(folder);
-        WeightMapping.save(decoder.config(), decoder.parameters(), TensorType.F32)
-                .write(folder.resolve(Safetensors.FILE_NAME));
+        WeightMapping.save(decoder.config(), decoder.parameters(), type).writeFolder(folder, MAX_FILE_BYTES);
     }
 }

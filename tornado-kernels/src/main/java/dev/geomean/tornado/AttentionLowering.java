@@ -51,6 +51,12 @@ final class AttentionLowering {
                             + shape.headDim() + ": " + kernel,
                     null);
         }
+        if (shape.window() != 0) {
+            throw new DeviceException(
+                    "attention on " + device + " has no sliding window, and this one is of " + shape.window()
+                            + " tokens: " + kernel,
+                    null);
+        }
     }
 
     private static int tokens(AttentionShape shape) {

@@ -142,6 +142,9 @@ final class AttentionBackward {
         probabilities.multiply(queries, keyColumns, headDim, rows, first);
         gradScores.multiply(gradOuts, valueColumns, headDim, rows, first);
         for (int r = 0; r < rows; r++) {
+            if (s.window() > 0) {
+                probabilities.hide(r, first + r + 1 - s.window());
+            }
             softmaxBackward(r, first + r + 1, first + rows, Native.get(logSumExp + 4L * r), deltas[r]);
         }
         probabilities.weighTransposed(gradOutPanels, headDim, rows, first, gradValues);

@@ -54,6 +54,7 @@ final class AttentionForward {
      * @param first position of the first token
      * @param rows tokens
      * @param scale factor on the scores
+     * @param window keys that a token attends to, 0 for all
      */
     void run(
             long query,
@@ -73,7 +74,8 @@ final class AttentionForward {
             int prefix,
             int first,
             int rows,
-            float scale) {
+            float scale,
+            int window) {
         if (rows == 0) {
             return;
         }
@@ -81,7 +83,8 @@ final class AttentionForward {
         grow(keys, headDim);
         transposer.pack(prefixKey, prefix, key, 4L * keyStride, keyPanels, headDim, keys);
         Scores.packByChunk(prefixValue, prefix, value, valueStride, valuePanels, keys, headDim);
-        attend(query, queryStride, out, outStride, logSumExp, logSumExpStride, group, headDim, first, rows, scale);
+        attend(query, queryStride, out, outStride, logSumExp, logSumExpStride, group, headDim, first, rows, scale,
+                window);
     }
 
     /**
@@ -100,6 +103,7 @@ final class AttentionForward {
      * @param first position of the first token
      * @param rows tokens
      * @param scale factor on the scores
+     * @param window keys that a token attends to, 0 for all
      */
     void runCached(
             long query,
@@ -114,12 +118,14 @@ final class AttentionForward {
             int headDim,
             int first,
             int rows,
-            float scale) {
+            float scale,
+            int window) {
         int keys = first + rows;
         grow(keys, headDim);
         Panels.right(key, 4L * capacity, keyPanels, 0, headDim, keys);
         Scores.packByChunk(value, keys, value, valueStride, valuePanels, keys, headDim);
-        attend(query, queryStride, out, outStride, 0, 0, group, headDim, first, rows, scale);
+        attend(query, queryStride, out, outStride, 0, 0, group, headDim, first, rows, scale,
+                window);
     }
 
     private void grow(int keys, int headDim) {
@@ -140,7 +146,8 @@ final class AttentionForward {
             int headDim,
             int first,
             int rows,
-            float scale) {
+            float scale,
+            int window) {
         int keys = first + rows;
         int width = Scores.roundUp(headDim, Tiles.WIDTH);
         for (int h = 0; h < group; h++) {
@@ -151,6 +158,9 @@ final class AttentionForward {
                 Scores.packScaled(headRow, queryStride, queries, block, headDim, scale);
                 scores.multiply(queries, keyPanels, headDim, block, first + i);
                 for (int r = 0; r < block; r++) {
+                    if (window > 0) {
+                        scores.hide(r, first + i + r + 1 - window);
+                    }
                     softmax(r, first + i + r + 1, visible);
                 }
                 if (logSumExp != 0) {

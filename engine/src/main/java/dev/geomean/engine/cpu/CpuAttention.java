@@ -120,7 +120,8 @@ final class CpuAttention {
                     prefixLength,
                     prefixLength,
                     length,
-                    s.scale());
+                    s.scale(),
+                    s.window());
         }
     }
 
@@ -216,16 +217,17 @@ final class CpuAttention {
                 long kvOffset = 4L * h * s.headDim();
                 long headOffset = 4L * h * group * s.headDim();
                 if (s.time() == 1) {
+                    int from = s.firstVisible(start);
                     decode.run(
                             query + 4 * row * s.queryRowStride() + headOffset,
-                            keys + 4 * (slotRow * s.kvHeads() + (long) h * k.capacity()) * s.headDim(),
+                            keys + 4 * ((slotRow * s.kvHeads() + (long) h * k.capacity()) * s.headDim() + from),
                             k.capacity(),
-                            values + 4 * slotRow * kvWidth + kvOffset,
+                            values + 4 * (slotRow + from) * kvWidth + kvOffset,
                             kvWidth,
                             out + 4 * row * queryWidth + headOffset,
                             group,
                             s.headDim(),
-                            start + 1,
+                            start + 1 - from,
                             s.scale());
                     continue;
                 }
@@ -242,7 +244,8 @@ final class CpuAttention {
                         s.headDim(),
                         start,
                         s.time(),
-                        s.scale());
+                        s.scale(),
+                        s.window());
             }
         }
     }
@@ -313,7 +316,8 @@ final class CpuAttention {
     }
 
     private static void checkShape(String what, AttentionShape s) {
-        boolean sizes = s.batch() >= 0 && s.time() >= 0 && s.heads() >= 0 && s.headDim() >= 0;
+        boolean sizes =
+                s.batch() >= 0 && s.time() >= 0 && s.heads() >= 0 && s.headDim() >= 0 && s.window() >= 0;
         boolean heads = s.kvHeads() > 0 ? s.heads() % s.kvHeads() == 0 : s.heads() == 0 && s.kvHeads() == 0;
         if (!sizes || !heads || s.headDim() > Tiles.DEPTH) {
             throw new IllegalArgumentException(what + ": needs sizes >= 0, heads a multiple of kvHeads and headDim <= "

@@ -5,6 +5,7 @@ import static dev.geomean.engine.cpu.Native.FLOATS;
 import static dev.geomean.engine.cpu.Native.ORDER;
 import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 
@@ -57,6 +58,19 @@ final class Scores {
         VectorMask<Float> keep = FLOATS.indexInRange(0, used);
         FloatVector filler = FloatVector.broadcast(FLOATS, value);
         filler.blend(FloatVector.fromArray(FLOATS, values, at), keep).intoArray(values, at);
+    }
+
+    /**
+     * Takes keys out of what a row attends to: their scores become negative infinity, and their probabilities 0.
+     *
+     * @param row query of the block
+     * @param count the first key that stays
+     */
+    void hide(int row, int count) {
+        for (int key = 0; key < count; key += DEPTH) {
+            int at = at(row, key);
+            Arrays.fill(values, at, at + Math.min(DEPTH, count - key), Float.NEGATIVE_INFINITY);
+        }
     }
 
     /**

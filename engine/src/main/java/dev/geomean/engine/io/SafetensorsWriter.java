@@ -10,9 +10,12 @@ import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.Supplier;
 
@@ -29,8 +32,31 @@ public final class SafetensorsWriter {
     private final Map<String, Pending> tensors = new LinkedHashMap<>();
     private final Map<String, String> metadata = new LinkedHashMap<>(Map.of("format", "pt"));
 
-    /** A tensor and where its values come from: float32 to be converted, or bytes of the file. */
-    private record Pending(TensorInfo info, boolean floats, Supplier<MemorySegment> values) {}
+    /** Makes the values of a tensor piece by piece. */
+    @FunctionalInterface
+    public interface Values {
+
+        /**
+         * Makes some values.
+         *
+         * @param from index of the first, in row-major order
+         * @param to receives them from index 0 on
+         * @param count how many
+         */
+        void read(long from, float[] to, int count);
+    }
+
+    /** A tensor and where its values come from. */
+    private record Pending(TensorInfo info, Source source) {}
+
+    /** Float32 to be converted, pieces of that, or bytes of the file. */
+    private sealed interface Source {
+        record Floats(Supplier<MemorySegment> values) implements Source {}
+
+        record Pieces(Values values) implements Source {}
+
+        record Bytes(MemorySegment values) implements Source {}
+    }
 
     /** Starts without tensors, with the metadata {@code format = pt} that other readers ask for. */
     public SafetensorsWriter() {}
@@ -76,7 +102,7 @@ public final class SafetensorsWriter {
     public SafetensorsWriter add(String name, TensorType type, List<Long> shape, MemorySegment values) {
         TensorInfo info = floatInfo(name, type, shape);
         checkSize(info, Float.BYTES * info.elementCount(), values);
-        return put(new Pending(info, true, () -> values));
+        return put(new Pending(info, new Source.Floats(() -> values)));
     }
 
     /**
@@ -91,7 +117,21 @@ public final class SafetensorsWriter {
      * @throws IllegalArgumentException if the name is taken or the type cannot be written from float32
      */
     public SafetensorsWriter add(String name, TensorType type, List<Long> shape, Supplier<MemorySegment> values) {
-        return put(new Pending(floatInfo(name, type, shape), true, values));
+        return put(new Pending(floatInfo(name, type, shape), new Source.Floats(values)));
+    }
+
+    /**
+     * Adds a tensor whose float32 values are made piece by piece when the file is written.
+     *
+     * @param name name of the tensor
+     * @param type F32, BF16 or F16; narrower types round to nearest, ties to even, and overflow to infinity
+     * @param shape size of each axis
+     * @param values makes the elements, in ascending order at each {@link #write}
+     * @return this
+     * @throws IllegalArgumentException if the name is taken or the type cannot be written from float32
+     */
+    public SafetensorsWriter add(String name, TensorType type, List<Long> shape, Values values) {
+        return put(new Pending(floatInfo(name, type, shape), new Source.Pieces(values)));
     }
 
     /**
@@ -107,7 +147,7 @@ public final class SafetensorsWriter {
     public SafetensorsWriter addBytes(String name, TensorType type, List<Long> shape, MemorySegment bytes) {
         var info = new TensorInfo(name, type, shape);
         checkSize(info, info.byteSize(), bytes);
-        return put(new Pending(info, false, () -> bytes));
+        return put(new Pending(info, new Source.Bytes(bytes)));
     }
 
     /**
@@ -119,7 +159,60 @@ public final class SafetensorsWriter {
      *     or too many values; the file is as it was before
      */
     public void write(Path file) throws IOException {
-        List<Pending> ordered = tensors.values().stream()
+        write(file, tensors.values());
+    }
+
+    /**
+     * Writes the checkpoint of a model folder as {@link Safetensors#openFolder} reads it: one file
+     * {@value Safetensors#FILE_NAME}, or if that would be too long several files
+     * {@code model-00001-of-00002.safetensors}, in the order of the calls, and their index
+     * {@value Safetensors#INDEX_NAME}. The index, or the only file, comes last.
+     *
+     * @param folder an existing folder without another checkpoint
+     * @param maxBytes most bytes of data in a file, at least 1; a tensor that is longer has a file of its own
+     * @throws IOException if writing fails; files that are whole stay
+     * @throws IllegalArgumentException as {@link #write(Path)}, or if {@code maxBytes} is out of range
+     */
+    public void writeFolder(Path folder, long maxBytes) throws IOException {
+        if (maxBytes < 1) {
+            throw new IllegalArgumentException("maxBytes must be at least 1, not " + maxBytes);
+        }
+        var shards = new ArrayList<List<Pending>>();
+        long room = 0;
+        long total = 0;
+        for (Pending tensor : tensors.values()) {
+            long bytes = tensor.info().byteSize();
+            if (shards.isEmpty() || bytes > room) {
+                shards.add(new ArrayList<>());
+                room = maxBytes;
+            }
+            shards.getLast().add(tensor);
+            room -= bytes;
+            total = Math.addExact(total, bytes);
+        }
+        if (shards.size() <= 1) {
+            write(folder.resolve(Safetensors.FILE_NAME));
+            return;
+        }
+        var index = new StringBuilder("{\n  \"metadata\": {\n    \"total_size\": ").append(total)
+                .append("\n  },\n  \"weight_map\": {");
+        String separator = "\n    ";
+        for (int i = 0; i < shards.size(); i++) {
+            String name = String.format(Locale.ROOT, "model-%05d-of-%05d.safetensors", i + 1, shards.size());
+            write(folder.resolve(name), shards.get(i));
+            for (Pending tensor : shards.get(i)) {
+                quote(index.append(separator), tensor.info().name()).append(": ");
+                quote(index, name);
+                separator = ",\n    ";
+            }
+        }
+        AtomicFile.write(
+                folder.resolve(Safetensors.INDEX_NAME),
+                index.append("\n  }\n}\n").toString().getBytes(StandardCharsets.UTF_8));
+    }
+
+    private void write(Path file, Collection<Pending> chosen) throws IOException {
+        List<Pending> ordered = chosen.stream()
                 .sorted(Comparator.comparingInt((Pending tensor) -> tensor.info().type().bits()).reversed())
                 .toList();
         byte[] header = header(ordered);
@@ -136,25 +229,54 @@ public final class SafetensorsWriter {
 
     private static void writeTensor(FileChannel channel, ByteBuffer chunk, Pending tensor) throws IOException {
         TensorInfo info = tensor.info();
-        MemorySegment values = tensor.values().get();
-        checkSize(info, tensor.floats() ? Float.BYTES * info.elementCount() : info.byteSize(), values);
-        boolean littleEndian = ByteOrder.nativeOrder() == ByteOrder.LITTLE_ENDIAN;
-        MemorySegment out = MemorySegment.ofBuffer(chunk.clear());
-        if (!tensor.floats() || (info.type() == TensorType.F32 && littleEndian)) {
-            for (long from = 0; from < values.byteSize(); from += CHUNK) {
-                int bytes = (int) Math.min(CHUNK, values.byteSize() - from);
-                MemorySegment.copy(values, from, out, 0, bytes);
-                AtomicFile.writeFully(channel, chunk.clear().limit(bytes));
+        switch (tensor.source()) {
+            case Source.Bytes bytes -> writeBytes(channel, chunk, bytes.values());
+            case Source.Floats floats -> {
+                MemorySegment values = floats.values().get();
+                checkSize(info, Float.BYTES * info.elementCount(), values);
+                if (info.type() == TensorType.F32 && ByteOrder.nativeOrder() == ByteOrder.LITTLE_ENDIAN) {
+                    writeBytes(channel, chunk, values);
+                } else {
+                    writeFloats(channel, chunk, info, (from, to, count) -> MemorySegment.copy(
+                            values, ValueLayout.JAVA_INT_UNALIGNED, from * Float.BYTES, to, 0, count));
+                }
             }
-            return;
+            case Source.Pieces pieces -> {
+                var piece = new float[CHUNK / Float.BYTES];
+                writeFloats(channel, chunk, info, (from, to, count) -> {
+                    pieces.values().read(from, piece, count);
+                    for (int i = 0; i < count; i++) {
+                        to[i] = Float.floatToRawIntBits(piece[i]);
+                    }
+                });
+            }
         }
+    }
+
+    private static void writeBytes(FileChannel channel, ByteBuffer chunk, MemorySegment values) throws IOException {
+        MemorySegment out = MemorySegment.ofBuffer(chunk.clear());
+        for (long from = 0; from < values.byteSize(); from += CHUNK) {
+            int bytes = (int) Math.min(CHUNK, values.byteSize() - from);
+            MemorySegment.copy(values, from, out, 0, bytes);
+            AtomicFile.writeFully(channel, chunk.clear().limit(bytes));
+        }
+    }
+
+    /** Gives the bits of float32 values. */
+    @FunctionalInterface
+    private interface Bits {
+        void read(long from, int[] to, int count);
+    }
+
+    private static void writeFloats(FileChannel channel, ByteBuffer chunk, TensorInfo info, Bits bits)
+            throws IOException {
         long count = info.elementCount();
         int step = CHUNK / Float.BYTES;
         var floats = new int[step];
         var halves = new short[step];
         for (long from = 0; from < count; from += step) {
             int length = (int) Math.min(step, count - from);
-            MemorySegment.copy(values, ValueLayout.JAVA_INT_UNALIGNED, from * Float.BYTES, floats, 0, length);
+            bits.read(from, floats, length);
             chunk.clear();
             if (info.type() == TensorType.F32) {
                 chunk.asIntBuffer().put(floats, 0, length);

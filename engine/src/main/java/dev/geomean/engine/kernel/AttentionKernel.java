@@ -73,6 +73,8 @@ public sealed interface AttentionKernel extends Kernel {
      * @param keyRowStride row stride of the keys
      * @param valueRowStride row stride of the values
      * @param scale factor on the scores, usually {@code 1/√headDim}
+     * @param window tokens that a token may attend to, itself and those just before it (sliding window, Jiang et al.,
+     *     arXiv:2310.06825); 0 for all
      */
     record AttentionShape(
             int batch,
@@ -83,11 +85,49 @@ public sealed interface AttentionKernel extends Kernel {
             int queryRowStride,
             int keyRowStride,
             int valueRowStride,
-            float scale) {
+            float scale,
+            int window) {
+
+        /**
+         * Sizes of attention without a window.
+         *
+         * @param batch batch size
+         * @param time tokens per batch element
+         * @param heads query heads
+         * @param kvHeads key/value heads, a divisor of {@code heads}
+         * @param headDim size of a head
+         * @param queryRowStride row stride of the queries
+         * @param keyRowStride row stride of the keys
+         * @param valueRowStride row stride of the values
+         * @param scale factor on the scores
+         */
+        public AttentionShape(
+                int batch,
+                int time,
+                int heads,
+                int kvHeads,
+                int headDim,
+                int queryRowStride,
+                int keyRowStride,
+                int valueRowStride,
+                float scale) {
+            this(batch, time, heads, kvHeads, headDim, queryRowStride, keyRowStride, valueRowStride, scale, 0);
+        }
+
+        /**
+         * The first token that one may attend to.
+         *
+         * @param last position of the token, which is the last that it may attend to
+         * @return position, at least 0
+         */
+        public int firstVisible(int last) {
+            return window == 0 ? 0 : Math.max(0, last + 1 - window);
+        }
 
         private AttentionShape withBatch(int count) {
             return new AttentionShape(
-                    count, time, heads, kvHeads, headDim, queryRowStride, keyRowStride, valueRowStride, scale);
+                    count, time, heads, kvHeads, headDim, queryRowStride, keyRowStride, valueRowStride, scale,
+                    window);
         }
     }
 
@@ -101,6 +141,8 @@ public sealed interface AttentionKernel extends Kernel {
      * prefixLength}}, and its token {@code t} attends to the tokens {@code prefixFirst .. prefixFirst + prefixLength - 1} and
      * {@code first .. first + t}. Segments come in ascending order without overlap, and after their prefixes; those of length
      * 0 are ignored. Tokens outside all segments are padding.
+     *
+     * <p>With a window, a token attends only to the last of these tokens, as many as the window has.
      *
      * @param query {@code [batch, time, heads, headDim]}
      * @param key {@code [batch, time, kvHeads, headDim]}
@@ -261,7 +303,8 @@ public sealed interface AttentionKernel extends Kernel {
 
     /**
      * Attention of new tokens over a cache that already holds their own keys and values: query {@code (b, t)} at
-     * position {@code p = starts[b] + t} attends to {@code cache[slots[b], 0..p]}. The keys of one element of a head lie
+     * position {@code p = starts[b] + t} attends to {@code cache[slots[b], 0..p]}, of which with a window only the last. The
+     * keys of one element of a head lie
      * side by side, so that the scores of many positions are sums of whole vectors.
      *
      * @param query {@code [batch, time, heads, headDim]} with row stride {@code shape.queryRowStride}

@@ -25,6 +25,7 @@ import org.jspecify.annotations.Nullable;
  * @param value V, {@code [batch, time, kvHeads, headDim]}
  * @param lengths int32 {@code [batch]}, or null
  * @param segments int32 {@code [count, 4]}, or null
+ * @param window tokens that a token attends to, 0 for all
  * @param out O, {@code [batch, time, heads, headDim]}
  * @param logSumExp {@code [batch, heads, time]}
  */
@@ -34,6 +35,7 @@ public record CausalAttentionOp(
         Tensor value,
         @Nullable Tensor lengths,
         @Nullable Tensor segments,
+        int window,
         Tensor out,
         Tensor logSumExp)
         implements
@@ -47,11 +49,13 @@ public record CausalAttentionOp(
      * @param v {@code [batch, time, kvHeads, headDim]}
      * @param lengths int32 {@code [batch]}: tokens from this index on are padding; or null
      * @param segments int32 {@code [count, 4]}: sequences in a batch of 1, see {@link CausalAttention}; or null
+     * @param window tokens that a token attends to, itself and those just before it; 0 for all
      * @return {@code [batch, time, heads, headDim]}, contiguous
-     * @throws IllegalArgumentException if the shapes do not fit, or there are lengths and segments
+     * @throws IllegalArgumentException if the shapes do not fit, there are lengths and segments, or the window is negative
      */
     public static Tensor apply(
-            Tensor q, Tensor k, Tensor v, @Nullable Tensor lengths, @Nullable Tensor segments) {
+            Tensor q, Tensor k, Tensor v, @Nullable Tensor lengths, @Nullable Tensor segments, int window) {
+        Checks.that(window >= 0, "attention", "window must not be negative", window);
         Checks.floats("attention", q);
         Checks.floats("attention", k);
         Checks.floats("attention", v);
@@ -102,8 +106,8 @@ public record CausalAttentionOp(
                 sequences == null ? null : sequences.buffer(),
                 out.buffer(),
                 logSumExp.buffer(),
-                sizes(query, key, value)));
-        scope.record(new CausalAttentionOp(query, key, value, valid, sequences, out, logSumExp), out);
+                sizes(query, key, value, window)));
+        scope.record(new CausalAttentionOp(query, key, value, valid, sequences, window, out, logSumExp), out);
         return out;
     }
 
@@ -111,7 +115,7 @@ public record CausalAttentionOp(
         return tensor.rowStride(2) >= 0 ? tensor : Checks.contiguousIn(scope, tensor);
     }
 
-    private static AttentionShape sizes(Tensor query, Tensor key, Tensor value) {
+    private static AttentionShape sizes(Tensor query, Tensor key, Tensor value, int window) {
         Shape shape = query.shape();
         return new AttentionShape(
                 shape.dim(0),
@@ -122,7 +126,8 @@ public record CausalAttentionOp(
                 query.rowStride(2),
                 key.rowStride(2),
                 value.rowStride(2),
-                (float) (1 / Math.sqrt(shape.dim(3))));
+                (float) (1 / Math.sqrt(shape.dim(3))),
+                window);
     }
 
     @Override
@@ -155,7 +160,7 @@ public record CausalAttentionOp(
                 gradQuery.buffer(),
                 writtenKey.buffer(),
                 writtenValue.buffer(),
-                sizes(query, key, value),
+                sizes(query, key, value, window),
                 gradQuery.rowStride(),
                 writtenKey.rowStride(),
                 writtenValue.rowStride(),

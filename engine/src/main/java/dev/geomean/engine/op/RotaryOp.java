@@ -37,13 +37,40 @@ public record RotaryOp(Tensor in, Tensor table, @Nullable Tensor starts, Tensor 
         Checks.that(positions >= 1, "rotary", "positions must be at least 1", positions);
         Checks.that(headDim >= 2 && headDim % 2 == 0, "rotary", "head size must be even", headDim);
         Checks.that(theta > 0, "rotary", "theta must be positive", theta);
-        int half = headDim / 2;
-        Tensor table = scope.zeros(positions, headDim);
-        float[] row = new float[headDim];
-        double[] frequencies = new double[half];
-        for (int i = 0; i < half; i++) {
+        return table(scope, positions, frequencies(headDim, theta));
+    }
+
+    /**
+     * The frequencies of the paper: {@code theta^(-2i/headDim)}.
+     *
+     * @param headDim even size of a head
+     * @param theta base, greater than 0
+     * @return {@code headDim/2} frequencies in radians per position
+     */
+    public static double[] frequencies(int headDim, double theta) {
+        double[] frequencies = new double[headDim / 2];
+        for (int i = 0; i < frequencies.length; i++) {
             frequencies[i] = Math.pow(theta, -2.0 * i / headDim);
         }
+        return frequencies;
+    }
+
+    /**
+     * Angles for all positions: frequency {@code i} turns by {@code position · frequencies[i]}.
+     *
+     * @param scope where the table lives, usually beside the parameters
+     * @param positions number of positions, at least 1
+     * @param frequencies one for each two elements of a head, in radians per position
+     * @return {@code [positions, headDim]}: in each row the cosines, then the sines
+     * @throws IllegalArgumentException if there are no positions or frequencies
+     */
+    public static Tensor table(Scope scope, int positions, double[] frequencies) {
+        Checks.that(positions >= 1, "rotary", "positions must be at least 1", positions);
+        Checks.that(frequencies.length >= 1, "rotary", "there must be at least one frequency", frequencies.length);
+        int half = frequencies.length;
+        int headDim = 2 * half;
+        Tensor table = scope.zeros(positions, headDim);
+        float[] row = new float[headDim];
         for (int position = 0; position < positions; position++) {
             for (int i = 0; i < half; i++) {
                 double angle = position * frequencies[i];

@@ -93,22 +93,25 @@ final class ReferenceAttention {
         if (segments != null) {
             Values numbers = Values.of(segments);
             for (int i = 0; i < segments.length() / 4; i++) {
-                see(visible, numbers.getInt(4L * i), numbers.getInt(4L * i + 1), numbers.getInt(4L * i + 2),
+                see(shape, visible, numbers.getInt(4L * i), numbers.getInt(4L * i + 1), numbers.getInt(4L * i + 2),
                         numbers.getInt(4L * i + 3));
             }
             return visible;
         }
         for (int b = 0; b < shape.batch(); b++) {
-            see(visible, b * shape.time(), length(lengths, b, shape.time()), 0, 0);
+            see(shape, visible, b * shape.time(), length(lengths, b, shape.time()), 0, 0);
         }
         return visible;
     }
 
-    private static void see(int[][] visible, int first, int length, int prefixFirst, int prefixLength) {
+    private static void see(
+            AttentionShape shape, int[][] visible, int first, int length, int prefixFirst, int prefixLength) {
         for (int t = 0; t < length; t++) {
             visible[first + t] = IntStream.concat(
                     IntStream.range(prefixFirst, prefixFirst + prefixLength),
-                    IntStream.rangeClosed(first, first + t)).toArray();
+                    IntStream.rangeClosed(first, first + t))
+                    .skip(shape.firstVisible(prefixLength + t))
+                    .toArray();
         }
     }
 
@@ -129,7 +132,8 @@ final class ReferenceAttention {
         for (int b = 0; b < shape.batch(); b++) {
             long slot = slots.getIndex(b, kernel.slotCount());
             for (int t = 0; t < shape.time(); t++) {
-                int[] tokens = IntStream.rangeClosed(0, starts.getIndex(b, kernel.capacity()) + t).toArray();
+                int last = starts.getIndex(b, kernel.capacity()) + t;
+                int[] tokens = IntStream.rangeClosed(shape.firstVisible(last), last).toArray();
                 for (int h = 0; h < shape.heads(); h++) {
                     int kvHead = h / (shape.heads() / shape.kvHeads());
                     long head = slot * shape.kvHeads() + kvHead;

@@ -3,6 +3,7 @@ package dev.geomean.engine.cpu;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.geomean.engine.kernel.AttentionKernel;
 import dev.geomean.engine.kernel.AttentionKernel.AttentionShape;
 import dev.geomean.engine.kernel.AttentionKernel.CacheWrite;
 import dev.geomean.engine.kernel.AttentionKernel.CachedAttention;
@@ -12,9 +13,13 @@ import dev.geomean.engine.kernel.AttentionKernel.Rotary;
 import dev.geomean.engine.memory.Buffer;
 import dev.geomean.engine.memory.DType;
 import dev.geomean.engine.memory.Region;
+import dev.geomean.engine.reference.ReferenceBackend;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import java.util.stream.Stream;
+import org.assertj.core.data.Offset;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Nested;
@@ -276,6 +281,106 @@ class CpuAttentionTest {
         attention.run(new CacheWrite(
                 buffer(in), slots, buffer(new int[] {t0, t1}), cache, 2, step, width, width, 4, cap,
                 transposed));
+    }
+
+    /** Sequences and, with segments, prefixes, with windows shorter and longer than a block, a tile and the sequence. */
+    @ParameterizedTest(name = "{0} tokens, window {1}, heads {2}/{3} of {4}")
+    @CsvSource({
+        "1, 1, 1, 1, 4", "9, 1, 2, 1, 8", "17, 3, 4, 2, 12", "40, 33, 2, 2, 16", "70, 5, 2, 1, 20", "70, 69, 1, 1, 8",
+        "70, 70, 1, 1, 8", "70, 1000, 1, 1, 8", "300, 20, 2, 1, 16", "300, 270, 1, 1, 16"
+    })
+    @DisabledIfSystemProperty(named = "geomean.test.device", matches = ".+", disabledReason = "a device has no windows")
+    void windowsEqualThoseOfTheReference(int time, int window, int heads, int kvHeads, int headDim) {
+        var c = new Case(1, time, heads, kvHeads, headDim, 0, null);
+        AttentionShape all = c.shape();
+        var shape = new AttentionShape(1, time, heads, kvHeads, headDim, heads * headDim, kvHeads * headDim,
+                kvHeads * headDim, all.scale(), window);
+        var random = new Random(11);
+        Buffer query = buffer(rows(random, c, heads * headDim, heads * headDim, 0));
+        Buffer key = buffer(rows(random, c, kvHeads * headDim, kvHeads * headDim, 0));
+        Buffer value = buffer(rows(random, c, kvHeads * headDim, kvHeads * headDim, 0));
+        Buffer gradOut = buffer(rows(random, c, heads * headDim, heads * headDim, 0));
+        int third = time / 3;
+        Buffer segments =
+                buffer(new int[] {0, third, 0, 0, third, third, 0, third, 2 * third, time - 2 * third, 0, third});
+        for (Buffer sequences : new Buffer[] {null, segments}) {
+            var results = new ArrayList<float[]>();
+            for (boolean isReference : new boolean[] {true, false}) {
+                Buffer out = filled(time * heads * headDim, 0);
+                Buffer logSumExp = filled(time * heads, 0);
+                Buffer gradQuery = filled(time * heads * headDim, 0);
+                Buffer gradKey = filled(time * kvHeads * headDim, 0);
+                Buffer gradValue = filled(time * kvHeads * headDim, 0);
+                run(isReference, new CausalAttention(query, key, value, null, sequences, out, logSumExp, shape));
+                run(isReference,
+                        new CausalAttentionBackward(query, key, value, null, sequences, out, logSumExp, gradOut,
+                                gradQuery, gradKey, gradValue, shape, heads * headDim, kvHeads * headDim,
+                                kvHeads * headDim,
+                                false, false, false));
+                for (Buffer buffer : List.of(out, logSumExp, gradQuery, gradKey, gradValue)) {
+                    results.add(buffer.toFloats());
+                }
+            }
+            for (int i = 0; i < results.size() / 2; i++) {
+                assertThat(results.get(i + results.size() / 2))
+                        .as("buffer %d, segments %s", i, sequences != null)
+                        .containsExactly(results.get(i), Offset.offset(5e-5f));
+            }
+        }
+    }
+
+    private void run(boolean isReference, AttentionKernel kernel) {
+        if (isReference) {
+            try (var lane = new ReferenceBackend().openLane()) {
+                lane.run(kernel);
+            }
+        } else {
+            attention.run(kernel);
+        }
+    }
+
+    @ParameterizedTest(name = "{0} tokens, window {1}, steps of {2}")
+    @CsvSource({"9, 1, 1", "20, 3, 1", "40, 17, 1", "20, 30, 1", "21, 4, 3", "70, 33, 35"})
+    @DisabledIfSystemProperty(named = "geomean.test.device", matches = ".+", disabledReason = "a device has no windows")
+    void cachedEqualsFullWithAWindow(int time, int window, int step) {
+        int heads = 4;
+        int kvHeads = 2;
+        int headDim = 12;
+        var c = new Case(2, time, heads, kvHeads, headDim, 0, null);
+        int qWidth = heads * headDim;
+        int kvWidth = kvHeads * headDim;
+        var shape = new AttentionShape(
+                2, time, heads, kvHeads, headDim, qWidth, kvWidth, kvWidth, c.shape().scale(), window);
+        var random = new Random(7);
+        float[] q = rows(random, c, qWidth, qWidth, 0);
+        float[] k = rows(random, c, kvWidth, kvWidth, 0);
+        float[] v = rows(random, c, kvWidth, kvWidth, 0);
+        Buffer full = filled(2 * time * qWidth, 0);
+        attention.run(new CausalAttention(
+                buffer(q), buffer(k), buffer(v), null, null, full, filled(2 * heads * time, 0), shape));
+        float[] expected = full.toFloats();
+        Buffer keyCache = filled(4 * time * kvWidth, Float.NaN);
+        Buffer valueCache = filled(4 * time * kvWidth, Float.NaN);
+        Buffer slots = buffer(new int[] {3, 1});
+        for (int t = 0; t + step <= time; t += step) {
+            var in = new float[2 * step * qWidth];
+            for (int b = 0; b < 2; b++) {
+                System.arraycopy(q, (b * time + t) * qWidth, in, b * step * qWidth, step * qWidth);
+            }
+            write(keyCache, k, slots, t, t, step, c, kvWidth, time, true);
+            write(valueCache, v, slots, t, t, step, c, kvWidth, time, false);
+            Buffer out = filled(in.length, Float.NaN);
+            var now = new AttentionShape(
+                    2, step, heads, kvHeads, headDim, qWidth, kvWidth, kvWidth, shape.scale(), window);
+            attention.run(new CachedAttention(
+                    buffer(in), keyCache, valueCache, slots, buffer(new int[] {t, t}), out, now, 4, time));
+            for (int b = 0; b < 2; b++) {
+                int from = (b * time + t) * qWidth;
+                assertThat(Arrays.copyOfRange(out.toFloats(), b * step * qWidth, (b + 1) * step * qWidth))
+                        .containsExactly(Arrays.copyOfRange(expected, from, from + step * qWidth),
+                                Offset.offset(1e-5f));
+            }
+        }
     }
 
     @Test

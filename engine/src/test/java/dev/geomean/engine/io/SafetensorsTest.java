@@ -395,6 +395,59 @@ class SafetensorsTest {
         }
 
         @Test
+        void aFolderHasOneFileOrSeveralWithAnIndex() throws IOException {
+            var writer = new SafetensorsWriter()
+                    .add("a", TensorType.F32, List.of(3L), segment(1, 2, 3))
+                    .add("b", TensorType.BF16, List.of(2L), segment(4, 5))
+                    .add("c", TensorType.F32, List.of(5L), segment(6, 7, 8, 9, 10))
+                    .add("d", TensorType.F32, List.of(1L), segment(11));
+            for (long maxBytes : new long[] {40, 16, 1}) {
+                Path target = Files.createDirectory(folder.resolve("of-" + maxBytes));
+                writer.writeFolder(target, maxBytes);
+                try (var tensors = Safetensors.openFolder(target); var files = Files.list(target)) {
+                    assertThat(tensors.tensors()).hasSize(4);
+                    assertThat(tensors.metadata()).containsEntry("format", "pt");
+                    assertThat(tensors.readFloats("a")).containsExactly(1, 2, 3);
+                    assertThat(tensors.readFloats("b")).containsExactly(4, 5);
+                    assertThat(tensors.readFloats("c")).containsExactly(6, 7, 8, 9, 10);
+                    assertThat(tensors.readFloats("d")).containsExactly(11);
+                    assertThat(files).hasSize(maxBytes == 40 ? 1 : maxBytes == 16 ? 4 : 5);
+                }
+            }
+            assertThat(folder.resolve("of-16/model-00002-of-00003.safetensors")).exists();
+            assertThat(folder.resolve("of-16/model.safetensors.index.json")).hasContent("""
+                    {
+                      "metadata": {
+                        "total_size": 40
+                      },
+                      "weight_map": {
+                        "a": "model-00001-of-00003.safetensors",
+                        "b": "model-00001-of-00003.safetensors",
+                        "c": "model-00002-of-00003.safetensors",
+                        "d": "model-00003-of-00003.safetensors"
+                      }
+                    }
+                    """);
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> writer.writeFolder(folder, 0))
+                    .withMessage("maxBytes must be at least 1, not 0");
+        }
+
+        @ParameterizedTest
+        @EnumSource(names = {"F32", "BF16", "F16"})
+        void piecesAreTheSameAsTheWhole(TensorType type) throws IOException {
+            float[] values = gaussians(100_003, 6);
+            new SafetensorsWriter()
+                    .add("x", type, List.of(100_003L),
+                            (from, to, count) -> System.arraycopy(values, (int) from, to, 0, count))
+                    .add("y", type, List.of(100_003L), segment(values))
+                    .write(file);
+            try (var tensors = Safetensors.open(file)) {
+                assertThat(tensors.bytes("x").mismatch(tensors.bytes("y"))).isEqualTo(-1);
+            }
+        }
+
+        @Test
         void anOpenFileCanBeReplaced() throws IOException {
             new SafetensorsWriter().add("x", TensorType.F32, List.of(1L), segment(1)).write(file);
             try (var tensors = Safetensors.open(file)) {

@@ -18,7 +18,9 @@ import picocli.CommandLine.Spec;
             BenchGenerateCommand.class,
             BenchDecodeCommand.class,
             BenchRoundCommand.class,
-            BenchPeakCommand.class
+            BenchPeakCommand.class,
+            BenchTokenizerCommand.class,
+            BenchCheckpointCommand.class
         },
         footer = {"", "Examples:", "  geomean bench train --config micro", "  geomean bench gemm --threads 1,2 --json"})
 public final class BenchCommand implements Runnable {

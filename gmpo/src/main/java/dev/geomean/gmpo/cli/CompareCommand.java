@@ -12,10 +12,10 @@ import dev.geomean.gmpo.report.SummaryTable;
 import dev.geomean.gmpo.run.Definitions;
 import dev.geomean.gmpo.run.FolderLock;
 import dev.geomean.gmpo.run.RunFolder;
-import dev.geomean.gmpo.task.Task;
 import dev.geomean.gmpo.train.MemoryEstimate;
 import dev.geomean.gmpo.train.NumericalFaultException;
 import dev.geomean.gmpo.train.RunConfig;
+import dev.geomean.gmpo.train.RunSizes;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -98,7 +98,7 @@ final class CompareCommand implements Callable<Integer> {
         Path resumed = resume;
         Comparison.Plan plan = resumed == null ? plan(workers) : resumable(resumed).plan();
         if (resumed != null) {
-            checkMemory(plan.config(), OwnFiles.taskOf(plan.config(), resumed), workers);
+            checkMemory(plan.config(), OwnFiles.sizesOf(plan.config(), resumed), workers);
         }
         Path folder = resumed == null
                 ? Folders.fresh(spec, out, "compare-" + Folders.name(plan.config().task()))
@@ -166,8 +166,8 @@ final class CompareCommand implements Callable<Integer> {
         return finish(folder, comparison);
     }
 
-    private void checkMemory(RunConfig config, Task task, int workers) {
-        common.checkMemory(MemoryEstimate.of(config, task, workers));
+    private void checkMemory(RunConfig config, RunSizes sizes, int workers) {
+        common.checkMemory(MemoryEstimate.of(config, sizes, workers));
     }
 
     private Comparison.Plan plan(int workers) {
@@ -177,9 +177,9 @@ final class CompareCommand implements Callable<Integer> {
         for (String objective : names) {
             // All need the same memory: shown once.
             boolean isFirst = base == null;
-            RunConfig config = ConfigOptions.resolve(spec, configFile, objective, own, (run, task) -> {
+            RunConfig config = ConfigOptions.resolve(spec, configFile, objective, own, (run, sizes) -> {
                 if (isFirst) {
-                    checkMemory(run, task, workers);
+                    checkMemory(run, sizes, workers);
                 }
             });
             base = base == null ? config : base;

@@ -7,7 +7,7 @@ import dev.geomean.gmpo.source.SourceException;
 import dev.geomean.gmpo.task.Task;
 import dev.geomean.gmpo.task.TaskSplit;
 import dev.geomean.gmpo.train.RunConfig;
-import dev.geomean.model.tokenizer.CharacterTokenizer;
+import dev.geomean.gmpo.train.RunSizes;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -15,6 +15,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Help;
 import picocli.CommandLine.Model.CommandSpec;
@@ -32,11 +33,10 @@ final class ConfigOptions {
     /** Adds the options, but some, to a command and lists them under headings in its help. */
     static void addTo(CommandSpec spec, String... without) {
         Map<String, @Nullable Object> defaults = Settings.values(RunConfig.defaults(DEFAULT_OBJECTIVE));
+        Map<String, @Nullable Object> published = Settings.values(RunConfig.defaults(DEFAULT_OBJECTIVE, ""));
         for (Setting setting : Settings.all()) {
             if (!List.of(without).contains(setting.option())) {
-                String standard = Settings.isNullable(setting)
-                        ? " Default: the preset's."
-                        : " Default: " + Settings.text(defaults.get(setting.path())) + ".";
+                String standard = standard(setting, defaults.get(setting.path()), published.get(setting.path()));
                 spec.addOption(OptionSpec.builder("--" + setting.option())
                         .type(String.class)
                         .paramLabel(label(setting))
@@ -49,10 +49,31 @@ final class ConfigOptions {
                 .put(UsageMessageSpec.SECTION_KEY_OPTION_LIST, help -> listBySection(spec, help));
     }
 
+    private static String standard(Setting setting, @Nullable Object value, @Nullable Object published) {
+        if (Settings.isOptional(setting)) {
+            return " Default: none.";
+        }
+        if (Settings.isNullable(setting)) {
+            return " Default: the preset's.";
+        }
+        String other = Objects.equals(value, published) ? "" : " With --model: " + Settings.text(published) + ".";
+        return " Default: " + Settings.text(value) + "." + other;
+    }
+
     private static String label(Setting setting) {
         Class<?> type = Settings.type(setting);
-        if (setting.option().equals("task")) {
-            return "TASK";
+        switch (setting.option()) {
+            case "task" -> {
+                return "TASK";
+            }
+            case "model" -> {
+                return "FOLDER";
+            }
+            case "system" -> {
+                return "TEXT";
+            }
+            default -> {
+            }
         }
         return type == String.class ? "NAME" : type == int.class || type == long.class ? "N" : "X";
     }
@@ -94,7 +115,7 @@ final class ConfigOptions {
 
     /** Finds out whether a run fits in memory, before anything is made whose size the options choose. */
     interface MemoryCheck {
-        void check(RunConfig config, Task task);
+        void check(RunConfig config, RunSizes sizes);
     }
 
     /**
@@ -132,16 +153,14 @@ final class ConfigOptions {
         if (objective != null) {
             given.put("objective.preset", objective);
         }
-        Object preset = given.get("objective.preset");
         try {
-            Map<String, @Nullable Object> values = Settings.values(
-                    RunConfig.defaults(preset == null ? DEFAULT_OBJECTIVE : preset.toString()));
-            values.putAll(given);
-            RunConfig config = Settings.config(values);
+            RunConfig config = Settings.completed(given, DEFAULT_OBJECTIVE);
             own.addFilesOf(config, file);
-            check(config, own.definitions().task(config), memory);
             checkUsed(config, parsed);
+            check(config, own.definitions().task(config), memory);
             return config;
+        } catch (IOException e) {
+            throw new ParameterException(spec.commandLine(), Main.describe(e), e);
         } catch (SourceException e) {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
         } catch (IllegalArgumentException e) {
@@ -162,12 +181,11 @@ final class ConfigOptions {
     }
 
     /** What a run would refuse only after it has started. */
-    private static void check(RunConfig config, Task task, MemoryCheck memory) {
-        var tokenizer = new CharacterTokenizer(task.alphabet());
-        int positions = task.maxPromptLength() + task.maxCompletionLength() + 8;
-        config.model().decoder(tokenizer.vocabSize(), positions, tokenizer.eosId());
+    private static void check(RunConfig config, Task task, MemoryCheck memory) throws IOException {
+        String base = config.base().folder();
+        RunSizes sizes = RunSizes.of(config, task, base == null ? null : Path.of(base));
         config.update().learningRateSchedule(config.totalUpdates());
-        memory.check(config, task);
+        memory.check(config, sizes);
         try {
             new TaskSplit(task, config.evaluation().heldOutFraction())
                     .heldOutSet(config.seed(), config.evaluation().prompts());
@@ -179,6 +197,15 @@ final class ConfigOptions {
     /** Options that would change nothing. */
     private static void checkUsed(RunConfig config, ParseResult parsed) {
         RunConfig.Model model = config.model();
+        if (config.base().isPresent()) {
+            for (Setting setting : Settings.all()) {
+                if (setting.path().startsWith("model.") && parsed.hasMatchedOption("--" + setting.option())) {
+                    throw new IllegalArgumentException(
+                            "--model has a shape of its own; leave out --" + setting.option());
+                }
+            }
+            return;
+        }
         if (model.architecture().equals("gpt2")) {
             if (parsed.hasMatchedOption("--kv-heads") && model.kvHeads() != model.heads()) {
                 throw new IllegalArgumentException("gpt2 has as many key/value heads as heads, " + model.heads()

@@ -10,10 +10,13 @@ import dev.geomean.gmpo.task.TaskSplit;
 import dev.geomean.gmpo.train.Evaluator;
 import dev.geomean.gmpo.train.MemoryEstimate;
 import dev.geomean.gmpo.train.Policy;
+import dev.geomean.gmpo.train.PromptEncoder;
 import dev.geomean.gmpo.train.RoundMetrics.HeldOut;
 import dev.geomean.gmpo.train.RunConfig;
+import dev.geomean.gmpo.train.TokenLimits;
 import dev.geomean.model.generate.SamplingOptions;
 import dev.geomean.model.huggingface.HuggingFaceConfig;
+import dev.geomean.model.tokenizer.Tokenizer;
 import dev.geomean.model.tokenizer.Tokenizers;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -52,9 +55,12 @@ final class EvalCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Parameters(paramLabel = "FOLDER",
+    @Parameters(arity = "0..1", paramLabel = "FOLDER",
             description = "A model, or a run: its final model, or its last checkpoint if it has not ended.")
-    private Path folder;
+    private @Nullable Path folder;
+
+    @Option(names = "--model", paramLabel = "FOLDER", description = "The model or run, in place of FOLDER.")
+    private @Nullable Path modelFolder;
 
     @Option(names = "--prompts", paramLabel = "N", description = "Held-out prompts.")
     private @Nullable Integer prompts;
@@ -78,6 +84,18 @@ final class EvalCommand implements Callable<Integer> {
     @Option(names = "--temperature", paramLabel = "X", description = "Temperature of the samples for pass@k.")
     private @Nullable Float temperature;
 
+    @Option(names = "--prompt-format", paramLabel = "NAME",
+            description = "How a published model gets a prompt: text as it is, or chat in its chat template.")
+    private @Nullable String promptFormat;
+
+    @Option(names = "--system", paramLabel = "TEXT",
+            description = "What the chat template has as the system's message.")
+    private @Nullable String system;
+
+    @Option(names = "--max-new-tokens", paramLabel = "N",
+            description = "Longest completion in tokens. Default: as many as the task's longest completion has characters.")
+    private @Nullable Integer maxNewTokens;
+
     @Option(names = "--json", description = "Prints one JSON object.")
     private boolean json;
 
@@ -85,18 +103,31 @@ final class EvalCommand implements Callable<Integer> {
     private Common common;
 
     private record Setup(
-            Task task, List<Problem> problems, RunConfig.Evaluation evaluation, SamplingOptions sampling, long seed) {}
+            Task task,
+            List<Problem> problems,
+            RunConfig.Evaluation evaluation,
+            SamplingOptions sampling,
+            long seed,
+            RunConfig.Base base,
+            TokenLimits limits) {}
 
     @Override
     public Integer call() throws IOException {
-        Path model = Folders.model(spec, folder);
+        Path named = folder == null ? modelFolder : folder;
+        if (named == null || (folder != null && modelFolder != null)) {
+            throw new ParameterException(spec.commandLine(), named == null
+                    ? "name a model or a run: FOLDER or --model"
+                    : "there is one model; leave out " + folder + " or --model");
+        }
+        Path model = Folders.model(spec, named);
         Setup setup = setup(model);
         long started = System.nanoTime();
         HeldOut heldOut;
         try (Engine engine = common.engine();
-                var policy = Policy.load(engine, model);
+                var policy = Policy.load(engine, model, setup.base());
                 var evaluator = new Evaluator(
-                        setup.task(), policy, setup.problems(), setup.evaluation(), setup.sampling(), setup.seed())) {
+                        setup.task(), policy, setup.problems(), setup.evaluation(), setup.sampling(), setup.seed(),
+                        setup.limits())) {
             heldOut = evaluator.evaluate();
         }
         print(model, setup, heldOut, (System.nanoTime() - started) * 1e-9);
@@ -123,29 +154,48 @@ final class EvalCommand implements Callable<Integer> {
                     trained.topK(),
                     trained.topP(),
                     trained.minP());
-            checkFits(model, subject);
+            RunConfig.Base base = base(model, config.base());
+            TokenLimits limits = limits(model, subject, base);
             long number = seed == null ? config.seed() : seed;
             common.checkMemory(MemoryEstimate.ofEvaluation(
-                    HuggingFaceConfig.read(model).decoder(), subject.maxPromptLength(),
-                    subject.maxCompletionLength() + 1, count, perPrompt, common.workers()));
+                    HuggingFaceConfig.read(model).decoder(), limits.prompt(), limits.completion(), count, perPrompt,
+                    common.workers()));
             List<Problem> problems =
                     new TaskSplit(subject, standard.heldOutFraction()).heldOutSet(number, count);
-            return new Setup(subject, problems, evaluation, sampling, number);
+            return new Setup(subject, problems, evaluation, sampling, number, base, limits);
         } catch (IllegalArgumentException | IllegalStateException e) {
-            String message = String.valueOf(e.getMessage()).replaceFirst("^evaluation ", "--");
+            String message = String.valueOf(e.getMessage())
+                    .replaceFirst("^evaluation ", "--")
+                    .replace("base system", "--system")
+                    .replace("base promptFormat", "--prompt-format")
+                    .replace("base maxNewTokens", "--max-new-tokens");
             throw new ParameterException(spec.commandLine(), message, e);
         }
     }
 
+    /** How the model gets its prompts: what is not given is as in the run. */
+    private RunConfig.Base base(Path model, RunConfig.Base run) {
+        return new RunConfig.Base(
+                model.toString(),
+                promptFormat == null ? run.promptFormat() : promptFormat,
+                system == null ? run.system() : system,
+                maxNewTokens == null ? run.maxNewTokens() : maxNewTokens,
+                run.saveType());
+    }
+
     /** A model can be measured on another task than it was trained on, if it has the characters and the room. */
-    private static void checkFits(Path model, Task task) throws IOException {
-        Tokenizers.read(model).encode(task.alphabet());
+    private static TokenLimits limits(Path model, Task task, RunConfig.Base base) throws IOException {
+        Tokenizer tokenizer = Tokenizers.read(model);
+        tokenizer.encode(task.alphabet());
+        TokenLimits limits =
+                TokenLimits.of(task, PromptEncoder.read(model, tokenizer, base), base.maxNewTokens());
         int positions = HuggingFaceConfig.read(model).decoder().maxPositions();
-        int needed = task.maxPromptLength() + task.maxCompletionLength() + 1;
+        int needed = Math.addExact(limits.prompt(), limits.completion());
         if (needed > positions) {
             throw new IllegalArgumentException(
                     "task " + task.name() + " needs " + needed + " positions, but the model has " + positions);
         }
+        return limits;
     }
 
     /** The task that an option names, or that of the run. */

@@ -3,6 +3,7 @@ package dev.geomean.gmpo.cli;
 import dev.geomean.engine.Engine;
 import dev.geomean.gmpo.train.MemoryEstimate;
 import dev.geomean.gmpo.train.Policy;
+import dev.geomean.gmpo.train.RunConfig;
 import dev.geomean.model.Decoder;
 import dev.geomean.model.DecoderConfig;
 import dev.geomean.model.chat.ChatMessage;
@@ -11,6 +12,7 @@ import dev.geomean.model.generate.Completion;
 import dev.geomean.model.generate.Generator;
 import dev.geomean.model.generate.Prompt;
 import dev.geomean.model.generate.SamplingOptions;
+import dev.geomean.model.huggingface.GenerationConfig;
 import dev.geomean.model.huggingface.HuggingFaceConfig;
 import dev.geomean.model.tokenizer.TextStream;
 import dev.geomean.model.tokenizer.Tokenizer;
@@ -20,7 +22,6 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -42,19 +43,20 @@ import tools.jackson.databind.json.JsonMapper;
         sortOptions = false,
         abbreviateSynopsis = true,
         footer = {"", "Examples:", "  geomean generate runs/addition-gmpo-seed0 123+456= --count 4",
-            "  geomean generate Qwen2.5-0.5B-Instruct 'Why is the sky blue?' --chat --temperature 0.7"})
+            "  geomean generate --model Qwen2.5-0.5B-Instruct 'Why is the sky blue?' --chat --temperature 0.7"})
 final class GenerateCommand implements Callable<Integer> {
     private static final int DEFAULT_MAX_TOKENS = 256;
 
     @Spec
     private CommandSpec spec;
 
-    @Parameters(index = "0", paramLabel = "FOLDER",
-            description = "A model, or a run: its final model, or its last checkpoint if it has not ended.")
-    private Path folder;
+    @Parameters(arity = "1..2", paramLabel = "[FOLDER] PROMPT",
+            description = "A model, or a run (its final model, or its last checkpoint if it has not ended), unless --model"
+                    + " names it, and the prompt.")
+    private List<String> words = List.of();
 
-    @Parameters(index = "1", paramLabel = "PROMPT", description = "The prompt.")
-    private String prompt;
+    @Option(names = "--model", paramLabel = "FOLDER", description = "The model or run, in place of FOLDER.")
+    private @Nullable Path folder;
 
     @Option(names = "--chat",
             description = "Takes the prompt as what a user says, and puts it into the model's chat template.")
@@ -72,21 +74,20 @@ final class GenerateCommand implements Callable<Integer> {
             description = "Longest completion. Default: what the model has room for, at most 256.")
     private @Nullable Integer maxTokens;
 
-    @Option(names = "--temperature", paramLabel = "X", defaultValue = "1",
-            description = "Sampling temperature; 0 takes the most probable token. Default: ${DEFAULT-VALUE}.")
-    private float temperature;
+    @Option(names = "--temperature", paramLabel = "X",
+            description = "Sampling temperature; 0 takes the most probable token. Default, as of --top-k, --top-p and --min-p:"
+                    + " what the model's generation_config.json says, or 1 without that file.")
+    private @Nullable Float temperature;
 
-    @Option(names = "--top-k", paramLabel = "N", defaultValue = "0",
-            description = "Most probable tokens kept; 0 keeps all. Default: ${DEFAULT-VALUE}.")
-    private int topK;
+    @Option(names = "--top-k", paramLabel = "N", description = "Most probable tokens kept; 0 keeps all. Default: 0.")
+    private @Nullable Integer topK;
 
-    @Option(names = "--top-p", paramLabel = "X", defaultValue = "1",
-            description = "Probability mass kept. Default: ${DEFAULT-VALUE}.")
-    private float topP;
+    @Option(names = "--top-p", paramLabel = "X", description = "Probability mass kept. Default: 1.")
+    private @Nullable Float topP;
 
-    @Option(names = "--min-p", paramLabel = "X", defaultValue = "0",
-            description = "Smallest kept ratio to the most probable token. Default: ${DEFAULT-VALUE}.")
-    private float minP;
+    @Option(names = "--min-p", paramLabel = "X",
+            description = "Smallest kept ratio to the most probable token. Default: 0.")
+    private @Nullable Float minP;
 
     @Option(names = "--seed", paramLabel = "N", defaultValue = "0",
             description = "Random seed. Default: ${DEFAULT-VALUE}.")
@@ -109,11 +110,9 @@ final class GenerateCommand implements Callable<Integer> {
         if (count < 1) {
             throw bad("--count must be at least 1, not " + count, null);
         }
-        SamplingOptions sampling;
-        try {
-            sampling = new SamplingOptions(temperature, topK, topP, minP);
-        } catch (IllegalArgumentException e) {
-            throw bad(ConfigOptions.asOptions(String.valueOf(e.getMessage())), e);
+        if (words.size() != (folder == null ? 2 : 1)) {
+            throw bad(folder == null ? "expected a folder and a prompt; the folder may also be given with --model"
+                    : "expected only a prompt, as --model names the folder", null);
         }
         Policy.WeightType weights =
                 switch (weightsDtype) {
@@ -123,14 +122,18 @@ final class GenerateCommand implements Callable<Integer> {
                     default -> throw bad(
                             "--weights-dtype must be auto, float32 or bfloat16, not '" + weightsDtype + "'", null);
                 };
+        String prompt = words.getLast();
+        // Options that are wrong whatever the model says.
+        sampling(null);
         if (system != null && !chat) {
             throw bad("--system needs --chat", null);
         }
-        Path model = Folders.model(spec, folder);
-        String text = chat ? conversation(model) : prompt;
+        Path model = Folders.model(spec, folder == null ? Path.of(words.getFirst()) : folder);
+        SamplingOptions sampling = sampling(generationConfig(model));
+        String text = chat ? conversation(model, prompt) : prompt;
         checkMemory(model, text, workers);
         try (Engine engine = common.engine();
-                var policy = Policy.loadForSampling(engine, model, weights)) {
+                var policy = Policy.loadForSampling(engine, model, RunConfig.Base.NONE, weights)) {
             Tokenizer tokenizer = policy.tokenizer();
             Decoder decoder = policy.decoder();
             int[] tokens = encode(tokenizer, text);
@@ -145,16 +148,41 @@ final class GenerateCommand implements Callable<Integer> {
             for (int i = 0; i < count; i++) {
                 prompts.add(new Prompt(tokens, i));
             }
-            var limits = new Generator.Limits(tokens.length, longest, sampling, stopTokens(policy));
+            var limits = new Generator.Limits(tokens.length, longest, sampling, policy.stopTokens());
             try (var generator = new Generator(decoder, limits)) {
                 if (count == 1 && !json) {
                     printAsItComes(tokenizer, generator, prompts);
                 } else {
-                    print(tokenizer, generator.generate(prompts, seed));
+                    print(prompt, tokenizer, generator.generate(prompts, seed));
                 }
             }
         }
         return 0;
+    }
+
+    /** What the model's files ask for, with a line about what of it there is not. */
+    private @Nullable GenerationConfig generationConfig(Path model) throws IOException {
+        GenerationConfig config = GenerationConfig.read(model, HuggingFaceConfig.read(model).decoder().vocabSize())
+                .orElse(null);
+        if (config != null && !config.notApplied().isEmpty()) {
+            spec.commandLine().getErr().println("geomean: " + GenerationConfig.FILE_NAME + " asks for "
+                    + String.join(", ", config.notApplied()) + ", which is not applied");
+        }
+        return config;
+    }
+
+    private SamplingOptions sampling(@Nullable GenerationConfig config) {
+        GenerationConfig.Sampling standard =
+                config == null ? new GenerationConfig.Sampling(1, 0, 1, 0) : config.sampling();
+        try {
+            return new SamplingOptions(
+                    temperature == null ? standard.temperature() : temperature,
+                    topK == null ? standard.topK() : topK,
+                    topP == null ? standard.topP() : topP,
+                    minP == null ? standard.minP() : minP);
+        } catch (IllegalArgumentException e) {
+            throw bad(ConfigOptions.asOptions(String.valueOf(e.getMessage())), e);
+        }
     }
 
     /** Before the weights are read: for the longest completion that may be asked for. */
@@ -168,7 +196,7 @@ final class GenerateCommand implements Callable<Integer> {
     }
 
     /** The prompt in the model's chat template. */
-    private String conversation(Path model) throws IOException {
+    private String conversation(Path model, String prompt) throws IOException {
         ChatTemplate template = ChatTemplate.read(model)
                 .orElseThrow(() -> bad("--chat: " + model + " has no chat template", null));
         var messages = new ArrayList<ChatMessage>();
@@ -181,14 +209,6 @@ final class GenerateCommand implements Callable<Integer> {
         } catch (IllegalArgumentException e) {
             throw bad("--chat: " + e.getMessage(), e);
         }
-    }
-
-    /** Of the tokenizer and of the model's configuration: chat models end an answer with one and a text with another. */
-    private static List<Integer> stopTokens(Policy policy) {
-        var tokens = new LinkedHashSet<Integer>();
-        tokens.add(policy.tokenizer().eosId());
-        tokens.addAll(policy.decoder().config().eosTokenIds());
-        return List.copyOf(tokens);
     }
 
     /** A template writes its special tokens itself. */
@@ -220,7 +240,7 @@ final class GenerateCommand implements Callable<Integer> {
         out.flush();
     }
 
-    private void print(Tokenizer tokenizer, List<Completion> completions) {
+    private void print(String prompt, Tokenizer tokenizer, List<Completion> completions) {
         PrintWriter out = spec.commandLine().getOut();
         var mapper = json ? new JsonMapper() : null;
         for (Completion completion : completions) {

@@ -11,6 +11,7 @@ import dev.geomean.gmpo.source.SourceException;
 import dev.geomean.gmpo.source.SourceFile;
 import dev.geomean.gmpo.task.Task;
 import dev.geomean.gmpo.train.RunConfig;
+import dev.geomean.gmpo.train.RunSizes;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -96,6 +97,19 @@ final class OwnFiles {
     static Task taskOf(RunConfig config, Path folder) throws IOException {
         try {
             return Definitions.BUILT_IN.withTaskOf(config, new RunFolder(folder).sources()).task(config);
+        } catch (SourceException e) {
+            throw e;
+        } catch (IllegalArgumentException e) {
+            throw new FileFormatException(folder, String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    /** The sizes of a run that exists, or of a comparison, whose folder has no copy of the published model. */
+    static RunSizes sizesOf(RunConfig config, Path folder) throws IOException {
+        String base = config.base().folder();
+        Path model = base == null ? null : new RunFolder(folder).published().orElse(Path.of(base));
+        try {
+            return RunSizes.of(config, taskOf(config, folder), model);
         } catch (SourceException e) {
             throw e;
         } catch (IllegalArgumentException e) {

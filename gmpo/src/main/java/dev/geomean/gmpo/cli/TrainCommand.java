@@ -42,6 +42,8 @@ import picocli.CommandLine.Spec;
             "Examples:",
             "  geomean train --task countdown --objective gmpo",
             "  geomean train --task-file examples/Brackets.java",
+            "  geomean train --model Qwen2.5-0.5B-Instruct --prompt-format chat --prompts-file gsm8k.jsonl"
+                    + " --reward math",
             "  geomean train --config runs/addition-gmpo-seed0/run.json --seed 1",
             "  geomean train --resume runs/addition-gmpo-seed0"
         })
@@ -87,11 +89,11 @@ final class TrainCommand implements Callable<Integer> {
         Path resumed = resume;
         if (resumed != null) {
             config = resumable(resumed);
-            common.checkMemory(MemoryEstimate.of(config, OwnFiles.taskOf(config, resumed), workers));
+            common.checkMemory(MemoryEstimate.of(config, OwnFiles.sizesOf(config, resumed), workers));
             folder = resumed;
         } else {
             config = ConfigOptions.resolve(spec, configFile, own.objective(), own,
-                    (run, task) -> common.checkMemory(MemoryEstimate.of(run, task, workers)));
+                    (run, sizes) -> common.checkMemory(MemoryEstimate.of(run, sizes, workers)));
             folder = Folders.fresh(spec, out, Folders.name(config.task()) + "-"
                     + Folders.name(config.objective().preset()) + "-seed" + config.seed());
         }

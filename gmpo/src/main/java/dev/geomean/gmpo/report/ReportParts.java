@@ -158,7 +158,7 @@ final class ReportParts {
         List<Map<String, @Nullable Object>> values = groups.stream()
                 .map(group -> Settings.values(group.runs().getFirst().config()))
                 .toList();
-        Map<String, @Nullable Object> defaults = Settings.values(RunConfig.defaults("gmpo"));
+        Map<String, @Nullable Object> defaults = defaults(groups.getFirst().runs().getFirst().config());
         var html = new StringBuilder("<p class=\"note\">These commands repeat the runs:</p><pre>");
         for (RunGroup group : groups) {
             for (RunLog run : group.runs()) {
@@ -189,10 +189,18 @@ final class ReportParts {
         return html.append("</tbody></table></div></details>").toString();
     }
 
+    /** The usual settings of a run with such a start. */
+    private static Map<String, @Nullable Object> defaults(RunConfig config) {
+        Map<String, @Nullable Object> defaults =
+                Settings.values(RunConfig.defaults("gmpo", config.base().folder()));
+        defaults.put("base.folder", null);
+        return defaults;
+    }
+
     /** The command that repeats a run. */
     static String command(RunConfig config) {
         Map<String, @Nullable Object> values = Settings.values(config);
-        Map<String, @Nullable Object> defaults = Settings.values(RunConfig.defaults("gmpo"));
+        Map<String, @Nullable Object> defaults = defaults(config);
         var command = new StringBuilder("geomean train");
         for (Setting setting : Settings.all()) {
             Object value = values.get(setting.path());

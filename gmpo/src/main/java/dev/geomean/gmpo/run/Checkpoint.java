@@ -112,7 +112,8 @@ record Checkpoint(Path folder, State state) {
             throws IOException {
         Files.createDirectories(parent);
         AtomicFolder.write(parent.resolve(state.name()), folder -> {
-            ModelFolder.save(policy.decoder(), policy.tokenizer(), folder);
+            // Training goes on in float32, so anything narrower would change the run.
+            ModelFolder.save(policy.decoder(), policy.tokenizer(), policy.description(), TensorType.F32, folder);
             var writer = new SafetensorsWriter();
             for (Map.Entry<String, Tensor> entry : optimizer.state().entrySet()) {
                 Tensor tensor = entry.getValue();

@@ -16,8 +16,8 @@ import tools.jackson.databind.json.JsonMapper;
 
 /**
  * Where a run keeps its files: {@code run.json} (configuration), {@code metrics.jsonl}, {@code samples.jsonl},
- * {@code timings.jsonl}, {@code checkpoints/}, {@code source/} (files of the user's), {@code reference/} (the policy at
- * the start) and {@code final/} (the policy at the end).
+ * {@code timings.jsonl}, {@code checkpoints/}, {@code source/} (files of the user's), {@code base/} (the published
+ * model), {@code reference/} (the policy at the start) and {@code final/} (the policy at the end).
  *
  * @param path the folder
  */
@@ -70,6 +70,26 @@ public record RunFolder(Path path) {
      */
     public Path checkpoints() {
         return path.resolve("checkpoints");
+    }
+
+    /**
+     * The published model that the run started from, as a model folder; only where a warm-up changes it before the first
+     * round.
+     *
+     * @return {@code base}
+     */
+    public Path base() {
+        return path.resolve("base");
+    }
+
+    /**
+     * The run's own copy of the network, tokenizer and other files of the published model that it started from. The weights
+     * are those of the model unless a warm-up has changed them.
+     *
+     * @return {@link #base} or {@link #reference}, or empty if there is neither
+     */
+    public Optional<Path> published() {
+        return Stream.of(base(), reference()).filter(Files::isDirectory).findFirst();
     }
 
     /**
@@ -138,6 +158,7 @@ public record RunFolder(Path path) {
                             || file.endsWith(FolderLock.FILE_NAME)
                             || file.endsWith(Environment.FILE_NAME)
                             || file.endsWith(sources().getFileName())
+                            || file.endsWith(base().getFileName())
                             || file.endsWith(reference().getFileName())));
         }
     }

@@ -2,7 +2,7 @@ package dev.geomean.gmpo.run;
 
 import dev.geomean.engine.Engine;
 import dev.geomean.engine.io.AtomicFolder;
-import dev.geomean.engine.io.Safetensors;
+import dev.geomean.engine.io.TensorType;
 import dev.geomean.engine.optim.Optimizer;
 import dev.geomean.gmpo.objective.PolicyObjective;
 import dev.geomean.gmpo.run.Checkpoint.Phase;
@@ -22,6 +22,7 @@ import dev.geomean.model.ModelFolder;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -117,25 +118,58 @@ public final class TrainingRun {
         checkUnused(folder);
         FolderLock.checkWritable(path);
         run.checkTask(warmStart == null);
-        try (Policy policy = Policy.create(engine, run.task, config.model(), config.seed())) {
-            if (warmStart != null) {
-                ModelFolder.restore(policy.decoder(), new RunFolder(warmStart).result());
-            }
+        try (Policy policy = run.startingPolicy(warmStart)) {
             Files.createDirectories(path);
             try (var _ = FolderLock.acquire(path)) {
                 checkUnused(folder);
                 AtomicFolder.remove(folder.reference());
+                AtomicFolder.remove(folder.base());
                 AtomicFolder.deleteLeftovers(path);
-                if (warmStart != null) {
-                    // Before there is a configuration to resume: a reference without a checkpoint marks a warm start.
-                    save(policy, folder.reference());
+                boolean isPublished = config.base().isPresent();
+                boolean warm = warmStart != null || (isPublished && config.warmup().steps() == 0);
+                // Before there is a configuration to resume: a reference without a checkpoint marks a warm start.
+                if (warm) {
+                    save(policy, policy.description().storedType(), folder.reference());
+                } else if (isPublished) {
+                    save(policy, policy.description().storedType(), folder.base());
                 }
                 Environment.of(engine).write(folder);
                 definitions.saveFilesOf(config, folder.sources());
                 folder.writeConfig(config);
-                return run.execute(policy, Optional.empty(), warmStart != null);
+                return run.execute(policy, Optional.empty(), warm);
             }
         }
+    }
+
+    /** The policy as it is before anything else. */
+    private Policy startingPolicy(@Nullable Path warmStart) throws IOException {
+        String base = config.base().folder();
+        if (base != null) {
+            return Policy.load(
+                    engine, warmStart == null ? Path.of(base) : new RunFolder(warmStart).result(), config.base());
+        }
+        Policy policy = Policy.create(engine, task, config.model(), config.seed());
+        if (warmStart != null) {
+            try {
+                ModelFolder.restore(policy.decoder(), new RunFolder(warmStart).result());
+            } catch (IOException | RuntimeException e) {
+                policy.close();
+                throw e;
+            }
+        }
+        return policy;
+    }
+
+    /** The policy of a run that goes on, before the weights of a checkpoint take the place of its own. */
+    private Policy resumedPolicy() throws IOException {
+        if (!config.base().isPresent()) {
+            return Policy.create(engine, task, config.model(), config.seed());
+        }
+        Path published = folder.published()
+                .orElseThrow(() -> new NoSuchFileException(
+                        folder.base().toString(), null, "the run's copy of the model is missing"));
+        Checksums.check(published);
+        return Policy.load(engine, published, config.base());
     }
 
     private static void checkUnused(RunFolder folder) throws IOException {
@@ -181,7 +215,7 @@ public final class TrainingRun {
         Definitions definitions = given.withFilesOf(config, folder.sources());
         var run = new TrainingRun(engine, config, definitions, folder, listener);
         try (var _ = FolderLock.acquire(path);
-                Policy policy = Policy.create(engine, run.task, config.model(), config.seed())) {
+                Policy policy = run.resumedPolicy()) {
             Optional<Checkpoint> from = Checkpoint.latest(folder.checkpoints(), listener::warned);
             if (from.isPresent()) {
                 from.get().checkBelongsTo(config);
@@ -189,8 +223,8 @@ public final class TrainingRun {
             Environment.difference(folder, engine).ifPresent(listener::warned);
             AtomicFolder.deleteLeftovers(path);
             AtomicFolder.deleteLeftovers(folder.checkpoints());
-            boolean warm = from.isEmpty() && Files.exists(folder.reference().resolve(Safetensors.FILE_NAME));
-            if (warm) {
+            boolean warm = from.isEmpty() && Files.isDirectory(folder.reference());
+            if (warm && !config.base().isPresent()) {
                 Checksums.check(folder.reference());
                 ModelFolder.restore(policy.decoder(), folder.reference());
             }
@@ -207,7 +241,8 @@ public final class TrainingRun {
                 if (!warmUp(policy, from, journal)) {
                     return false;
                 }
-                save(policy, folder.reference());
+                // Exactly as it is now, and as a run that goes on will find it.
+                save(policy, TensorType.F32, folder.reference());
             }
             Checksums.check(folder.reference());
             try (Decoder reference = ModelFolder.load(engine, folder.reference());
@@ -218,7 +253,7 @@ public final class TrainingRun {
             }
             journal.force();
         }
-        save(policy, folder.result());
+        save(policy, config.base().saveType(policy.description().storedType()), folder.result());
         return true;
     }
 
@@ -318,9 +353,9 @@ public final class TrainingRun {
     }
 
     /** Writes a model folder with checksums, as a whole. */
-    private static void save(Policy policy, Path target) throws IOException {
+    private static void save(Policy policy, TensorType type, Path target) throws IOException {
         AtomicFolder.write(target, temporary -> {
-            ModelFolder.save(policy.decoder(), policy.tokenizer(), temporary);
+            ModelFolder.save(policy.decoder(), policy.tokenizer(), policy.description(), type, temporary);
             Checksums.write(temporary);
         });
     }

@@ -1,8 +1,10 @@
 package dev.geomean.gmpo.run;
 
 import dev.geomean.engine.Engine;
+import dev.geomean.engine.io.HalfPrecision;
 import dev.geomean.engine.io.Safetensors;
 import dev.geomean.engine.io.TensorInfo;
+import dev.geomean.engine.io.TensorType;
 import dev.geomean.gmpo.run.Checkpoint.Phase;
 import dev.geomean.gmpo.train.RunConfig;
 import dev.geomean.gmpo.train.TrainingListener;
@@ -122,6 +124,9 @@ public record Verification(int firstRound, List<Part> parts, Optional<String> ot
             Files.createDirectories(scratch.checkpoints());
             copyFolder(folder, scratch.checkpoints().resolve(folder.getFileName().toString()));
         }
+        if (Files.isDirectory(run.base())) {
+            copyFolder(run.base(), scratch.base());
+        }
         if (from.isPresent() || isWarmStart(run)) {
             copyFolder(run.reference(), scratch.reference());
         }
@@ -148,13 +153,12 @@ public record Verification(int firstRound, List<Part> parts, Optional<String> ot
         List<Part> parts = new ArrayList<>();
         parts.add(lines("metrics", run.metricsFile(), repeated.metricsFile(), from.metrics().length()));
         parts.add(lines("samples", run.samplesFile(), repeated.samplesFile(), from.samples().length()));
-        String weights = Safetensors.FILE_NAME;
-        parts.add(tensors("weights", run.result().resolve(weights), repeated.result().resolve(weights)));
+        parts.add(tensors("weights", Safetensors.openFolder(run.result()), Safetensors.openFolder(repeated.result())));
         Path last = Path.of(Checkpoint.name(Phase.POLICY, config.rounds()), Checkpoint.OPTIMIZER);
         parts.add(tensors(
                 "optimizer",
-                run.checkpoints().resolve(last.toString()),
-                repeated.checkpoints().resolve(last.toString())));
+                Safetensors.open(run.checkpoints().resolve(last.toString())),
+                Safetensors.open(repeated.checkpoints().resolve(last.toString()))));
         return parts;
     }
 
@@ -201,24 +205,25 @@ public record Verification(int firstRound, List<Part> parts, Optional<String> ot
         return "a line is " + actual + " and was " + expected;
     }
 
-    private static Part tensors(String name, Path expected, Path actual) throws IOException {
-        try (var before = Safetensors.open(expected);
-                var after = Safetensors.open(actual)) {
+    /** Compares two files of tensors, and closes them. */
+    private static Part tensors(String name, Safetensors expected, Safetensors actual) throws IOException {
+        try (expected;
+                actual) {
             long values = 0;
             long different = 0;
             double largest = 0;
             String first = null;
-            for (TensorInfo tensor : before.tensors()) {
-                MemorySegment one = before.bytes(tensor.name());
-                MemorySegment other = after.bytes(tensor.name());
+            for (TensorInfo tensor : expected.tensors()) {
+                MemorySegment one = expected.bytes(tensor.name());
+                MemorySegment other = actual.bytes(tensor.name());
                 values += tensor.elementCount();
                 if (one.mismatch(other) < 0) {
                     continue;
                 }
                 first = first == null ? tensor.name() : first;
                 for (long i = 0; i < tensor.elementCount(); i++) {
-                    float was = one.getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, i);
-                    float is = other.getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, i);
+                    float was = value(tensor.type(), one, i);
+                    float is = value(tensor.type(), other, i);
                     if (Float.floatToRawIntBits(was) != Float.floatToRawIntBits(is)) {
                         different++;
                         largest = Math.max(largest, Math.abs((double) was - is));
@@ -230,5 +235,13 @@ public record Verification(int firstRound, List<Part> parts, Optional<String> ot
                     : different + " values differ, by up to " + (float) largest + ", first in " + first;
             return new Part(name, values + " values", difference);
         }
+    }
+
+    private static float value(TensorType type, MemorySegment values, long index) {
+        return switch (type) {
+            case BF16 -> HalfPrecision.bfloat16ToFloat(values.getAtIndex(ValueLayout.JAVA_SHORT_UNALIGNED, index));
+            case F16 -> Float.float16ToFloat(values.getAtIndex(ValueLayout.JAVA_SHORT_UNALIGNED, index));
+            default -> values.getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, index);
+        };
     }
 }

@@ -29,12 +29,8 @@ public final class ConfigFile {
      */
     public static RunConfig read(Path file) throws IOException {
         Map<String, @Nullable Object> given = readValues(file);
-        Object preset = given.get("objective.preset");
         try {
-            Map<String, @Nullable Object> values =
-                    Settings.values(RunConfig.defaults(preset == null ? "gmpo" : preset.toString()));
-            values.putAll(given);
-            return Settings.config(values);
+            return Settings.completed(given, "gmpo");
         } catch (IllegalArgumentException e) {
             throw new FileFormatException(file, String.valueOf(e.getMessage()), e);
         }

@@ -84,6 +84,19 @@ public final class Settings {
                     "Steps over which the learning rate rises."),
             new Setting("warmup-target-accuracy", "warmup.targetAccuracy", "Warm-up",
                     "Sampled accuracy at which the warm-up ends early; 1 to take all steps."),
+            // Published model
+            new Setting("model", "base.folder", "Published model",
+                    "Folder of a published model to start from, in place of a new network: config.json, safetensors and"
+                            + " tokenizer."),
+            new Setting("prompt-format", "base.promptFormat", "Published model",
+                    "How the model gets a prompt: text as it is, or chat in its chat template."),
+            new Setting("system", "base.system", "Published model",
+                    "What the chat template has as the system's message."),
+            new Setting("max-new-tokens", "base.maxNewTokens", "Published model",
+                    "Longest completion in tokens; 0 for as many as the task's longest completion has characters."),
+            new Setting("save-dtype", "base.saveType", "Published model",
+                    "Type of the trained model's weights: float32, bfloat16, float16, or auto for that of the published"
+                            + " one."),
             // Model
             new Setting("architecture", "model.architecture", "Model", "Shape of the network: llama or gpt2."),
             new Setting("layers", "model.layers", "Model", "Layers."),
@@ -170,6 +183,23 @@ public final class Settings {
     }
 
     /**
+     * The configuration with some values, and the usual ones where there are none.
+     *
+     * @param given values for some paths, as {@link #values} gives them
+     * @param preset name of the objective, if there is none among the values
+     * @return the configuration
+     * @throws IllegalArgumentException if a value is out of range or they do not fit together
+     */
+    public static RunConfig completed(Map<String, @Nullable Object> given, String preset) {
+        Object objective = given.get("objective.preset");
+        Object folder = given.get("base.folder");
+        Map<String, @Nullable Object> values = values(RunConfig.defaults(
+                objective == null ? preset : objective.toString(), folder == null ? null : folder.toString()));
+        values.putAll(given);
+        return config(values);
+    }
+
+    /**
      * The configuration with given values.
      *
      * @param values a value for every path, as {@link #values} gives them
@@ -229,7 +259,7 @@ public final class Settings {
     }
 
     /**
-     * Whether a setting may be null, which keeps what the objective's preset has.
+     * Whether a setting may be null, which keeps what the objective's preset has, or stands for none.
      *
      * @param setting the setting
      * @return true for most settings of the objective
@@ -237,7 +267,18 @@ public final class Settings {
     public static boolean isNullable(Setting setting) {
         return type(setting) == Double.class
                 || setting.path().equals("objective.aggregation")
-                || setting.path().equals("objective.advantages");
+                || setting.path().equals("objective.advantages")
+                || isOptional(setting);
+    }
+
+    /**
+     * Whether null stands for none, not for a value of the objective's preset.
+     *
+     * @param setting the setting
+     * @return true for two of the settings of a published model
+     */
+    public static boolean isOptional(Setting setting) {
+        return setting.path().equals("base.folder") || setting.path().equals("base.system");
     }
 
     /**

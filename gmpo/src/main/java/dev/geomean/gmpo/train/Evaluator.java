@@ -26,6 +26,7 @@ public final class Evaluator implements AutoCloseable {
      * @param config number of samples and k
      * @param sampling how samples for pass@k are drawn
      * @param seed random seed of the samples
+     * @param limits lengths of prompts and completions
      */
     public Evaluator(
             Task task,
@@ -33,12 +34,13 @@ public final class Evaluator implements AutoCloseable {
             List<Problem> problems,
             RunConfig.Evaluation config,
             SamplingOptions sampling,
-            long seed) {
+            long seed,
+            TokenLimits limits) {
         this.config = config;
         this.seed = seed ^ SEED_SALT;
         this.problems = List.copyOf(problems);
-        this.greedy = new Rollouts(task, policy, SamplingOptions.GREEDY);
-        this.sampled = new Rollouts(task, policy, sampling);
+        this.greedy = new Rollouts(task, policy, SamplingOptions.GREEDY, limits);
+        this.sampled = new Rollouts(task, policy, sampling, limits);
     }
 
     /**

@@ -5,7 +5,6 @@ import dev.geomean.model.DecoderConfig;
 import dev.geomean.model.DecoderConfig.Activation;
 import dev.geomean.model.DecoderConfig.Positions;
 import dev.geomean.model.generate.Generator;
-import dev.geomean.model.tokenizer.CharacterTokenizer;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -47,7 +46,7 @@ public record MemoryEstimate(List<Part> parts) {
     }
 
     /**
-     * The memory of a whole run, at its peak.
+     * The memory of a whole run of a new network, at its peak.
      *
      * @param config the run
      * @param task its task
@@ -56,20 +55,30 @@ public record MemoryEstimate(List<Part> parts) {
      * @throws IllegalArgumentException if the sizes of the network do not fit together
      */
     public static MemoryEstimate of(RunConfig config, Task task, int workers) {
-        // As Policy.create has it.
-        int positions = task.maxPromptLength() + task.maxCompletionLength() + 8;
-        var tokenizer = new CharacterTokenizer(task.alphabet());
-        var network =
-                new Network(config.model().decoder(tokenizer.vocabSize(), positions, tokenizer.eosId()));
-        double prompt = task.maxPromptLength();
-        double answer = task.maxCompletionLength() + 1.0;
+        return of(config, RunSizes.of(config, task), workers);
+    }
+
+    /**
+     * The memory of a whole run, at its peak.
+     *
+     * @param config the run
+     * @param sizes its sizes
+     * @param workers threads that compute
+     * @return the estimate
+     */
+    public static MemoryEstimate of(RunConfig config, RunSizes sizes, int workers) {
+        var network = new Network(sizes.decoder());
+        double prompt = sizes.tokens().prompt();
+        double answer = sizes.tokens().completion();
         double time = prompt + answer - 1;
         double responses = (double) config.rollout().prompts() * config.rollout().samples();
         double shards = config.shards();
         boolean warmsUp = config.warmup().steps() > 0;
 
         List<Part> parts = new ArrayList<>();
-        String model = "a smaller --dim or --ffn-dim, or fewer --layers";
+        String model = config.base().isPresent()
+                ? "a smaller model, fewer --max-new-tokens or more --mini-batches"
+                : "a smaller --dim or --ffn-dim, or fewer --layers";
         parts.add(part("parameters of policy and reference", 2 * network.constants(), network.count(), model));
         // Moments and gradients of the warm-up live as long as the parameters.
         double optimizers = warmsUp ? 2 : 1;

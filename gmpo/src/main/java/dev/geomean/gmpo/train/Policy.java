@@ -5,22 +5,41 @@ import dev.geomean.engine.io.FileFormatException;
 import dev.geomean.engine.memory.DType;
 import dev.geomean.gmpo.task.Task;
 import dev.geomean.model.Decoder;
+import dev.geomean.model.DecoderConfig;
 import dev.geomean.model.ModelFolder;
-import dev.geomean.model.huggingface.HuggingFaceConfig;
+import dev.geomean.model.huggingface.ModelDescription;
 import dev.geomean.model.tokenizer.CharacterTokenizer;
 import dev.geomean.model.tokenizer.Tokenizer;
 import dev.geomean.model.tokenizer.Tokenizers;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
 
 /**
  * A network with the tokenizer that feeds it.
  *
  * @param decoder the network
  * @param tokenizer text to tokens and back
+ * @param prompts how prompts become tokens
+ * @param description what is known of the model otherwise, to be saved with it
  */
-public record Policy(Decoder decoder, Tokenizer tokenizer) implements AutoCloseable {
+public record Policy(Decoder decoder, Tokenizer tokenizer, PromptEncoder prompts, ModelDescription description)
+        implements
+            AutoCloseable {
+
+    /**
+     * A policy that gets its prompts as they are.
+     *
+     * @param decoder the network
+     * @param tokenizer text to tokens and back
+     * @throws IllegalArgumentException if no published architecture has this shape, so that it could not be saved
+     */
+    public Policy(Decoder decoder, Tokenizer tokenizer) {
+        this(decoder, tokenizer, PromptEncoder.text(tokenizer), ModelDescription.of(decoder.config()));
+    }
 
     /**
      * A new policy for a task, with random parameters and one token per character.
@@ -33,15 +52,19 @@ public record Policy(Decoder decoder, Tokenizer tokenizer) implements AutoClosea
      */
     public static Policy create(Engine engine, Task task, RunConfig.Model model, long seed) {
         var tokenizer = new CharacterTokenizer(task.alphabet());
-        int positions = task.maxPromptLength() + task.maxCompletionLength() + 8;
         return new Policy(
                 Decoder.random(
-                        engine, model.decoder(tokenizer.vocabSize(), positions, tokenizer.eosId()), seed),
+                        engine, model.decoder(tokenizer.vocabSize(), positions(task), tokenizer.eosId()), seed),
                 tokenizer);
     }
 
+    /** Positions of a new network for a task. */
+    static int positions(Task task) {
+        return task.maxPromptLength() + task.maxCompletionLength() + 8;
+    }
+
     /**
-     * Reads a policy from a model folder.
+     * Reads a policy from a model folder. It gets its prompts as they are.
      *
      * @param engine where it will run
      * @param folder network, weights and tokenizer
@@ -51,7 +74,22 @@ public record Policy(Decoder decoder, Tokenizer tokenizer) implements AutoClosea
      * @throws IOException if a file is missing or cannot be read
      */
     public static Policy load(Engine engine, Path folder) throws IOException {
-        return read(folder, () -> ModelFolder.load(engine, folder));
+        return load(engine, folder, RunConfig.Base.NONE);
+    }
+
+    /**
+     * Reads a policy from a model folder.
+     *
+     * @param engine where it will run
+     * @param folder network, weights and tokenizer
+     * @param base how it gets its prompts
+     * @return the policy
+     * @throws FileFormatException if a file is damaged, a weight is not finite, network and tokenizer do not belong
+     *     together, or there is no chat template and one is needed
+     * @throws IOException if a file is missing or cannot be read
+     */
+    public static Policy load(Engine engine, Path folder, RunConfig.Base base) throws IOException {
+        return read(folder, base, () -> ModelFolder.load(engine, folder));
     }
 
     /**
@@ -59,13 +97,15 @@ public record Policy(Decoder decoder, Tokenizer tokenizer) implements AutoClosea
      *
      * @param engine where it will run
      * @param folder network, weights and tokenizer
+     * @param base how it gets its prompts
      * @param type how matrices are held
      * @return the policy
-     * @throws FileFormatException as {@link #load}
+     * @throws FileFormatException as {@link #load(Engine, Path, RunConfig.Base)}
      * @throws IOException if a file is missing or cannot be read
      */
-    public static Policy loadForSampling(Engine engine, Path folder, WeightType type) throws IOException {
-        return read(folder, () -> switch (type) {
+    public static Policy loadForSampling(Engine engine, Path folder, RunConfig.Base base, WeightType type)
+            throws IOException {
+        return read(folder, base, () -> switch (type) {
             case AUTO -> ModelFolder.loadForSampling(engine, folder);
             case FLOAT32 -> ModelFolder.load(engine, folder);
             case BFLOAT16 -> ModelFolder.loadFrozen(engine, folder, DType.BFLOAT16);
@@ -87,25 +127,44 @@ public record Policy(Decoder decoder, Tokenizer tokenizer) implements AutoClosea
         Decoder read() throws IOException;
     }
 
-    private static Policy read(Path folder, Reader reader) throws IOException {
+    private static Policy read(Path folder, RunConfig.Base base, Reader reader) throws IOException {
         Tokenizer tokenizer = Tokenizers.read(folder);
-        int vocabSize = HuggingFaceConfig.read(folder).decoder().vocabSize();
-        if (!tokenizer.fits(vocabSize)) {
-            throw new FileFormatException(folder, "the model has " + vocabSize + " tokens, but its tokenizer "
-                    + tokenizer.vocabSize());
+        ModelDescription description = ModelDescription.read(folder);
+        checkFits(folder, tokenizer, description.config().decoder());
+        PromptEncoder prompts = PromptEncoder.read(folder, tokenizer, base);
+        return new Policy(reader.read(), tokenizer, prompts, description);
+    }
+
+    /** Finds out whether a network and a tokenizer belong together. */
+    static void checkFits(Path folder, Tokenizer tokenizer, DecoderConfig decoder) throws FileFormatException {
+        if (!tokenizer.fits(decoder.vocabSize())) {
+            throw new FileFormatException(folder, "the model has " + decoder.vocabSize()
+                    + " tokens, but its tokenizer " + tokenizer.vocabSize());
         }
-        return new Policy(reader.read(), tokenizer);
+    }
+
+    /**
+     * The tokens that end a completion: those of the tokenizer and of the model's files.
+     *
+     * @return token ids, each once; the tokenizer's own comes first
+     */
+    public List<Integer> stopTokens() {
+        Set<Integer> tokens = new LinkedHashSet<>();
+        tokens.add(tokenizer.eosId());
+        tokens.addAll(description.eosTokenIds());
+        return List.copyOf(tokens);
     }
 
     /**
      * The text of a completion.
      *
      * @param tokens generated tokens
-     * @return the text before the end token
+     * @return the text before the first end token
      */
     public String text(int[] tokens) {
+        List<Integer> ends = stopTokens();
         int length = 0;
-        while (length < tokens.length && tokens[length] != tokenizer.eosId()) {
+        while (length < tokens.length && !ends.contains(tokens[length])) {
             length++;
         }
         return tokenizer.decode(Arrays.copyOf(tokens, length));

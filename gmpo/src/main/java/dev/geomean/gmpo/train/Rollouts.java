@@ -15,6 +15,7 @@ import java.util.List;
 public final class Rollouts implements AutoCloseable {
     private final Task task;
     private final Policy policy;
+    private final TokenLimits limits;
     private final Generator generator;
 
     /**
@@ -40,22 +41,32 @@ public final class Rollouts implements AutoCloseable {
     }
 
     /**
-     * Prepares sampling.
+     * Prepares sampling with a token for each character.
      *
      * @param task scores completions
      * @param policy draws them, with its parameters as they are at each call
      * @param sampling how tokens are drawn
      */
     public Rollouts(Task task, Policy policy, SamplingOptions sampling) {
+        this(task, policy, sampling, TokenLimits.of(task));
+    }
+
+    /**
+     * Prepares sampling.
+     *
+     * @param task scores completions
+     * @param policy draws them, with its parameters as they are at each call
+     * @param sampling how tokens are drawn
+     * @param limits lengths of prompts and completions
+     */
+    public Rollouts(Task task, Policy policy, SamplingOptions sampling, TokenLimits limits) {
         this.task = task;
         this.policy = policy;
+        this.limits = limits;
         this.generator = new Generator(
                 policy.decoder(),
                 new Generator.Limits(
-                        task.maxPromptLength(),
-                        task.maxCompletionLength() + 1,
-                        sampling,
-                        List.of(policy.tokenizer().eosId())));
+                        limits.prompt(), limits.completion(), sampling, policy.stopTokens()));
     }
 
     /**
@@ -70,7 +81,7 @@ public final class Rollouts implements AutoCloseable {
     public List<Response> sample(List<Problem> problems, int samples, long seed, long firstStream) {
         List<Prompt> prompts = new ArrayList<>(problems.size() * samples);
         for (Problem problem : problems) {
-            int[] tokens = policy.tokenizer().encode(problem.prompt());
+            int[] tokens = policy.prompts().encode(problem.prompt());
             for (int i = 0; i < samples; i++) {
                 prompts.add(new Prompt(tokens, firstStream + prompts.size()));
             }
@@ -90,7 +101,7 @@ public final class Rollouts implements AutoCloseable {
     /** Rewards may be code of the user's: one that fails costs a response, not the run. */
     private Judgement judge(Problem problem, Completion completion, String text) {
         int length = completion.tokens().length - (completion.stopped() ? 1 : 0);
-        var attempt = new Attempt(text, length, task.maxCompletionLength(), completion.stopped());
+        var attempt = new Attempt(text, length, limits.completion() - 1, completion.stopped());
         try {
             return task.judge(problem, attempt);
         } catch (RuntimeException | StackOverflowError | AssertionError | LinkageError e) {

@@ -1,6 +1,7 @@
 package dev.geomean.gmpo.train;
 
 import com.fasterxml.jackson.annotation.JsonIgnore;
+import dev.geomean.engine.io.TensorType;
 import dev.geomean.engine.optim.LearningRateSchedule;
 import dev.geomean.engine.optim.UpdateRule;
 import dev.geomean.gmpo.advantage.AdvantageEstimator;
@@ -14,6 +15,7 @@ import dev.geomean.gmpo.objective.ResponseTokens;
 import dev.geomean.gmpo.source.SourceFile;
 import dev.geomean.model.DecoderConfig;
 import dev.geomean.model.generate.SamplingOptions;
+import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
@@ -32,6 +34,7 @@ import org.jspecify.annotations.Nullable;
  * @param shards number of parts a batch is cut into, each computed by one worker at a time; part of the configuration
  *     because the order of summation depends on it
  * @param safety when the run is saved, and when it gives up
+ * @param base the published model that the run starts from, in place of a new network
  */
 public record RunConfig(
         String task,
@@ -44,7 +47,8 @@ public record RunConfig(
         Evaluation evaluation,
         int rounds,
         int shards,
-        Safety safety) {
+        Safety safety,
+        Base base) {
 
     /**
      * Checks ranges.
@@ -60,6 +64,7 @@ public record RunConfig(
         present("update", update);
         present("evaluation", evaluation);
         present("safety", safety);
+        present("base", base);
         atLeast("rounds", rounds, 0);
         atLeast("shards", shards, 1);
         long responses = (long) rollout.prompts() * rollout.samples();
@@ -99,7 +104,38 @@ public record RunConfig(
             Evaluation evaluation,
             int rounds,
             int shards) {
-        this(task, seed, model, warmup, rollout, objective, update, evaluation, rounds, shards, Safety.DEFAULT);
+        this(task, seed, model, warmup, rollout, objective, update, evaluation, rounds, shards, Safety.DEFAULT,
+                Base.NONE);
+    }
+
+    /**
+     * A run that starts from a new network.
+     *
+     * @param task task with options
+     * @param seed random seed
+     * @param model shape of the network
+     * @param warmup supervised steps on demonstrations
+     * @param rollout how completions are sampled
+     * @param objective what is optimised
+     * @param update how the policy is moved
+     * @param evaluation how progress is measured
+     * @param rounds rounds of sampling and updates
+     * @param shards number of parts a batch is cut into
+     * @param safety when the run is saved, and when it gives up
+     */
+    public RunConfig(
+            String task,
+            long seed,
+            Model model,
+            Warmup warmup,
+            Rollout rollout,
+            Objective objective,
+            Update update,
+            Evaluation evaluation,
+            int rounds,
+            int shards,
+            Safety safety) {
+        this(task, seed, model, warmup, rollout, objective, update, evaluation, rounds, shards, safety, Base.NONE);
     }
 
     /**
@@ -520,6 +556,106 @@ public record RunConfig(
             atLeast("safety keepCheckpoints", keepCheckpoints, 1);
             atLeast("safety maxNonFiniteUpdates", maxNonFiniteUpdates, 1);
         }
+    }
+
+    /**
+     * The published model that a run starts from. The run's folder has a copy of it, so the folder that is named here is
+     * read only once.
+     *
+     * @param folder a model folder with the tokenizer of the model, or null for a new network
+     * @param promptFormat {@code text} to give the model a prompt as it is, {@code chat} to put it into the model's chat
+     *     template as what a user says
+     * @param system the system's message in the chat template, or null for none
+     * @param maxNewTokens longest completion in tokens, end marker included; 0 for as many tokens as the task's longest
+     *     completion has characters, and one more
+     * @param saveType type of the weights of the trained model: {@code float32}, {@code bfloat16}, {@code float16}, or
+     *     {@code auto} for that of the published one
+     */
+    public record Base(
+            @Nullable String folder, String promptFormat, @Nullable String system, int maxNewTokens, String saveType) {
+        /** A new network. */
+        public static final Base NONE = new Base(null, "text", null, 0, "auto");
+
+        /** Name of the format in which prompts go into the chat template. */
+        public static final String CHAT = "chat";
+
+        /**
+         * Checks values, and that they are used.
+         *
+         * @throws IllegalArgumentException if a value is unknown or out of range, or changes nothing
+         */
+        public Base {
+            present("base promptFormat", promptFormat);
+            present("base saveType", saveType);
+            if (!List.of("text", CHAT).contains(promptFormat)) {
+                throw KnownNames.of("prompt format", "text", CHAT).unknown(promptFormat);
+            }
+            atLeast("base maxNewTokens", maxNewTokens, 0);
+            if (!List.of("auto", "float32", "bfloat16", "float16").contains(saveType)) {
+                throw KnownNames.of("type of weights", "auto", "float32", "bfloat16", "float16").unknown(saveType);
+            }
+            if (system != null && !promptFormat.equals(CHAT)) {
+                throw new IllegalArgumentException("base system needs base promptFormat chat");
+            }
+            boolean isPlain = promptFormat.equals("text") && maxNewTokens == 0 && saveType.equals("auto");
+            if (folder == null && !isPlain) {
+                throw new IllegalArgumentException(
+                        "base promptFormat, base maxNewTokens and base saveType need base folder");
+            }
+        }
+
+        /**
+         * Whether there is one.
+         *
+         * @return false for a new network
+         */
+        @JsonIgnore
+        public boolean isPresent() {
+            return folder != null;
+        }
+
+        /**
+         * Type of the weights of the trained model.
+         *
+         * @param stored type of the weights of the published one
+         * @return F32, BF16 or F16
+         */
+        public TensorType saveType(TensorType stored) {
+            return switch (saveType) {
+                case "float32" -> TensorType.F32;
+                case "bfloat16" -> TensorType.BF16;
+                case "float16" -> TensorType.F16;
+                default -> stored;
+            };
+        }
+    }
+
+    /**
+     * The usual run for an objective and a start: {@link #defaults(String)} for a new network; for a published model no
+     * warm-up, fewer and longer completions and a small learning rate.
+     *
+     * @param preset name of the objective
+     * @param folder folder of the published model, or null for a new network
+     * @return the configuration
+     */
+    public static RunConfig defaults(String preset, @Nullable String folder) {
+        RunConfig standard = defaults(preset);
+        if (folder == null) {
+            return standard;
+        }
+        return new RunConfig(
+                standard.task,
+                standard.seed,
+                standard.model,
+                new Warmup(0, 8, 1e-5, 10, 1),
+                new Rollout(8, 8, 1, 0, 1, 0),
+                standard.objective,
+                new Update(2, 1, 1e-6, "constant", 0, 0.9, 0.95, 1e-8, 0, 1),
+                new Evaluation(10, 64, 0, 1, 0.1),
+                100,
+                2,
+                standard.safety,
+                new Base(folder, "text", null, 0, "auto"));
     }
 
     /**

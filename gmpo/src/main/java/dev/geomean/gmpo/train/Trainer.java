@@ -93,7 +93,8 @@ public final class Trainer implements AutoCloseable {
                 temperature,
                 objective.kl().isActive(),
                 config.objective().importanceCap() != null);
-        this.rollouts = new Rollouts(task, policy, config.rollout().sampling());
+        TokenLimits limits = TokenLimits.of(task, policy.prompts(), config.base().maxNewTokens());
+        this.rollouts = new Rollouts(task, policy, config.rollout().sampling(), limits);
         this.scorer = new LogProbScorer(policy.decoder(), config.shards(), temperature);
         this.referenceScorer = new LogProbScorer(reference, config.shards(), temperature);
         this.evaluator = new Evaluator(
@@ -102,7 +103,8 @@ public final class Trainer implements AutoCloseable {
                 split.heldOutSet(config.seed(), config.evaluation().prompts()),
                 config.evaluation(),
                 config.rollout().sampling(),
-                config.seed());
+                config.seed(),
+                limits);
         this.guard = new FiniteGuard(
                 config.safety().maxNonFiniteUpdates(),
                 "try a smaller learningRate than " + settings.learningRate() + " or a smaller maxGradNorm than "

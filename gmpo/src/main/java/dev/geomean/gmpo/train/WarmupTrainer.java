@@ -55,7 +55,9 @@ public final class WarmupTrainer implements AutoCloseable {
                 "try a smaller warmup learningRate than " + warmup.learningRate()
                         + ", or more warmup rampSteps than "
                         + warmup.rampSteps());
-        this.rollouts = new Rollouts(task, policy, config.rollout().sampling());
+        this.rollouts = new Rollouts(
+                task, policy, config.rollout().sampling(),
+                TokenLimits.of(task, policy.prompts(), config.base().maxNewTokens()));
     }
 
     /**
@@ -84,7 +86,12 @@ public final class WarmupTrainer implements AutoCloseable {
             int[] response = Arrays.copyOf(text, text.length + 1);
             response[text.length] = tokenizer.eosId();
             tokens += response.length;
-            sequences.add(new SequenceBatch.Sequence(tokenizer.encode(problem.prompt()), response));
+            var sequence = new SequenceBatch.Sequence(policy.prompts().encode(problem.prompt()), response);
+            if (sequence.positions() > policy.decoder().config().maxPositions()) {
+                throw new IllegalArgumentException("prompt and demonstration of " + sequence.positions()
+                        + " tokens exceed the model's " + policy.decoder().config().maxPositions() + " positions");
+            }
+            sequences.add(sequence);
         }
         float learningRate = schedule.at(number);
         ParameterUpdate.Result result = step.run(SequenceBatch.of(sequences), learningRate);

@@ -2,13 +2,23 @@ package dev.geomean.gmpo.bench;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.geomean.engine.io.Safetensors;
 import dev.geomean.gmpo.cli.Main;
 import dev.geomean.gmpo.objective.Preset;
+import dev.geomean.model.DecoderConfig;
+import dev.geomean.model.huggingface.HuggingFaceConfig;
+import dev.geomean.model.huggingface.WeightMapping;
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.FieldSource;
@@ -20,6 +30,9 @@ class BenchCommandTest {
     private static final String SHORT = " --seconds 0.01 --warmup 0";
     private static final String TINY =
             " --layers 1 --dim 16 --heads 2 --ffn 24 --vocab 12 --batch 4 --seq 8 --threads 2";
+
+    /** Beside this module. */
+    private static final Path TOKENIZER = Path.of("..", "examples", "tokenizer");
 
     static final List<String> OBJECTIVES = Preset.names();
 
@@ -103,6 +116,62 @@ class BenchCommandTest {
     }
 
     @Test
+    void writes_a_checkpoint_of_random_weights_that_can_be_used(@TempDir Path folder) throws IOException {
+        Path model = folder.resolve("new/model");
+        String command =
+                "bench checkpoint --json --shape tiny --seed 3 --max-file-bytes 100000 --tokenizer " + TOKENIZER
+                        + " --out ";
+        Result result = run(command + model);
+        assertThat(result.err()).isEmpty();
+        DecoderConfig shape = HuggingFaceConfig.read(model).decoder();
+        assertThat(result.rows().getFirst().path("parameters").asLong()).isEqualTo(shape.parameterCount());
+        assertThat(model.resolve("model.safetensors.index.json")).exists();
+        assertThat(model.resolve("tokenizer.json")).hasSameBinaryContentAs(TOKENIZER.resolve("tokenizer.json"));
+        try (var tensors = Safetensors.openFolder(model)) {
+            WeightMapping.checkComplete(tensors, shape);
+            float[] table = tensors.readFloats("model.embed_tokens.weight");
+            double mean = IntStream.range(0, table.length).mapToDouble(i -> table[i]).average().orElseThrow();
+            double square = IntStream.range(0, table.length)
+                    .mapToDouble(i -> (double) table[i] * table[i])
+                    .average()
+                    .orElseThrow();
+            assertThat(mean).isBetween(-5e-4, 5e-4);
+            assertThat(Math.sqrt(square)).isBetween(0.0195, 0.0205);
+            assertThat(tensors.readFloats("model.norm.weight")).containsOnly(1);
+            assertThat(tensors.bytes("model.layers.0.mlp.gate_proj.weight")
+                    .mismatch(tensors.bytes("model.layers.1.mlp.gate_proj.weight"))).isNotEqualTo(-1);
+        }
+        Path again = folder.resolve("again");
+        assertThat(run(command + again).code()).isZero();
+        try (Stream<Path> files = Files.list(model)) {
+            List<Path> all = files.toList();
+            assertThat(all).hasSizeGreaterThan(5);
+            for (Path file : all) {
+                assertThat(again.resolve(file.getFileName().toString())).hasSameBinaryContentAs(file);
+            }
+        }
+        Result used = run("generate --workers 1 --max-tokens 3 --model " + model + " Hello");
+        assertThat(used.err()).isEmpty();
+        assertThat(used.code()).isZero();
+        Result refused = run(command + model);
+        assertThat(refused.err()).contains("exists already; name a new folder").hasLineCount(1);
+        assertThat(refused.code()).isEqualTo(2);
+    }
+
+    @Test
+    void measures_tokenizers(@TempDir Path folder) throws IOException {
+        Path text = Files.writeString(folder.resolve("text.txt"), "The quick brown fox. ".repeat(50));
+        Result result = run("bench tokenizer --json --tokenizer " + TOKENIZER + " --file " + text + SHORT);
+        assertThat(result.err()).isEmpty();
+        assertThat(result.rows()).extracting(row -> row.path("what").stringValue()).containsExactly("encode", "decode");
+        assertThat(result.rows()).allSatisfy(row -> {
+            assertThat(row.path("bytes").asInt()).isEqualTo(1050);
+            assertThat(row.path("tokens").asInt()).isBetween(200, 1050);
+            assertThat(row.path("bytes_per_s").asDouble()).isPositive();
+        });
+    }
+
+    @Test
     void prints_a_table_with_one_header() {
         List<String> lines = run("bench gemm --shapes 4 --transposed none,left" + SHORT).out().lines().toList();
         assertThat(lines).hasSize(3);
@@ -139,9 +208,15 @@ class BenchCommandTest {
         "kernels --kernels fast                  | unknown kernel 'fast'; known are linear",
         "kernels --batch 1 --threads 2           | --batch must be at least --threads, not 1 for 2",
         "peak --megabytes 0                      | --megabytes must be at least 1, not 0",
+        "checkpoint --shape big --tokenizer $T --out x | unknown shape 'big'; known are qwen2.5-0.5b, smollm2-135m",
+        "checkpoint --shape tiny --tokenizer $T --out x --dtype int8 | unknown type of weights 'int8'",
+        "checkpoint --shape tiny --tokenizer $T --out x --max-file-bytes 0 | --max-file-bytes must be at least 1",
+        "checkpoint --shape tiny --tokenizer missing --out x | tokenizer.json: no such file",
+        "checkpoint --shape tiny --out x         | --tokenizer",
+        "tokenizer --tokenizer $T --file missing | missing: no such file",
         "speed                                   | speed"})
     void refuses_what_it_cannot_measure_in_one_line(String arguments, String message) {
-        Result result = run("bench " + arguments);
+        Result result = run("bench " + arguments.replace("$T", TOKENIZER.toString()));
         assertThat(result.code()).isEqualTo(2);
         assertThat(result.out()).isEmpty();
         assertThat(result.err().lines()).hasSize(1);

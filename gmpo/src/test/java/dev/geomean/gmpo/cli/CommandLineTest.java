@@ -151,7 +151,7 @@ class CommandLineTest {
             "train --keep-checkpoints 0 | --keep-checkpoints must be at least 1, not 0",
             "train --checkpoint-every 0 | --checkpoint-every must be at least 1, not 0",
             "train --max-non-finite-updates 0 | --max-non-finite-updates must be at least 1, not 0",
-            "eval | missing required parameter: 'FOLDER'",
+            "eval | name a model or a run: FOLDER or --model",
             "eval missing | missing: no such folder",
             "generate missing 1+1= | missing: no such folder",
             "generate missing 1+1= --count 0 | --count must be at least 1, not 0",

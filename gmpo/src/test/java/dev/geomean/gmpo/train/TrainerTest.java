@@ -390,7 +390,8 @@ class TrainerTest {
         try (Policy policy = Tiny.policy(engine, CONFIG);
                 var evaluator = new Evaluator(
                         ADDITION, policy, List.of(ADDITION.sample(1), ADDITION.sample(2)),
-                        new RunConfig.Evaluation(1, 2, 0, 3, 0.2), SamplingOptions.temperature(1), 0)) {
+                        new RunConfig.Evaluation(1, 2, 0, 3, 0.2), SamplingOptions.temperature(1), 0,
+                        TokenLimits.of(ADDITION))) {
             RoundMetrics.HeldOut heldOut = evaluator.evaluate();
             assertThat(heldOut.greedyAccuracy()).isBetween(0.0, 1.0);
             assertThat(heldOut.passAt1()).isNaN();

@@ -9,6 +9,7 @@ import dev.geomean.engine.kernel.AttentionKernel.CachedAttention;
 import dev.geomean.engine.memory.DType;
 import dev.geomean.model.Decoder;
 import dev.geomean.model.DecoderConfig;
+import dev.geomean.model.SlidingWindow;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -21,6 +22,7 @@ final class KvCache implements AutoCloseable {
     private final Scope scope;
     private final int slots;
     private final int capacity;
+    private final SlidingWindow window;
     private final List<Tensor> keys = new ArrayList<>();
     private final List<Tensor> values = new ArrayList<>();
 
@@ -28,6 +30,7 @@ final class KvCache implements AutoCloseable {
         this.scope = engine.persistent("cache");
         this.slots = slots;
         this.capacity = capacity;
+        this.window = config.slidingWindow();
         for (int i = 0; i < config.layers(); i++) {
             keys.add(scope.zeros(slots, config.kvHeads(), config.headDim(), capacity));
             values.add(scope.zeros(slots, capacity, config.kvHeads(), config.headDim()));
@@ -51,7 +54,7 @@ final class KvCache implements AutoCloseable {
             Tensor positioned = rotate(key, table, null);
             write(step, positioned, promptOf, keys.get(layer), slotOf, starts, true);
             write(step, value, promptOf, values.get(layer), slotOf, starts, false);
-            return rotate(query, table, null).causalAttention(positioned, value, null);
+            return rotate(query, table, null).causalAttention(positioned, value, null, window.of(layer));
         };
     }
 
@@ -101,7 +104,8 @@ final class KvCache implements AutoCloseable {
                             rows.rowStride(2),
                             kvHeads * headDim,
                             kvHeads * headDim,
-                            (float) (1 / Math.sqrt(headDim))),
+                            (float) (1 / Math.sqrt(headDim)),
+                            window.of(layer)),
                     slots,
                     capacity));
             return out;

@@ -14,6 +14,8 @@ public enum Architecture {
     GPT2("gpt2", "GPT2LMHeadModel", "transformer."),
     /** RMS norm, rotary positions, SwiGLU. */
     LLAMA("llama", "LlamaForCausalLM", "model."),
+    /** Llama with a sliding window in every layer, unless the configuration switches it off. */
+    MISTRAL("mistral", "MistralForCausalLM", "model."),
     /** Llama with biases on queries, keys and values. */
     QWEN2("qwen2", "Qwen2ForCausalLM", "model."),
     /** Llama with normalised queries and keys. */
@@ -68,6 +70,7 @@ public enum Architecture {
                 && config.mlpBias()
                 && !config.queryKeyNorm()
                 && config.kvHeads() == config.heads()
+                && config.slidingWindow().tokens() == 0
                 && (long) config.heads() * config.headDim() == config.dim();
         boolean llama = config.norm() == Norm.RMS
                 && config.positions() == Positions.ROTARY
@@ -79,10 +82,15 @@ public enum Architecture {
         if (llama && config.queryKeyNorm() && sameBias && !config.mlpBias()) {
             return QWEN3;
         }
-        if (llama && !config.queryKeyNorm() && sameBias) {
+        boolean plain = config.slidingWindow().tokens() == 0;
+        if (llama && !config.queryKeyNorm() && sameBias && plain) {
             return LLAMA;
         }
-        if (llama && !config.queryKeyNorm() && config.attentionBias() && !config.mlpBias()) {
+        boolean noBias = !config.attentionBias() && !config.outputBias() && !config.mlpBias();
+        if (llama && !config.queryKeyNorm() && noBias && config.slidingWindow().layers().size() == config.layers()) {
+            return MISTRAL;
+        }
+        if (llama && !config.queryKeyNorm() && config.attentionBias() && !config.outputBias() && !config.mlpBias()) {
             return QWEN2;
         }
         throw new IllegalArgumentException("no published architecture combines the features of " + config);

@@ -6,15 +6,17 @@ import dev.geomean.model.DecoderConfig;
 import dev.geomean.model.DecoderConfig.Activation;
 import dev.geomean.model.DecoderConfig.Norm;
 import dev.geomean.model.DecoderConfig.Positions;
+import dev.geomean.model.SlidingWindow;
 import dev.geomean.model.json.JsonObject;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * The file {@code config.json} of a model of type gpt2, llama, qwen2 or qwen3.
+ * The file {@code config.json} of a model of type gpt2, llama, mistral, qwen2 or qwen3.
  *
  * <p>Options that would change what the model computes, and that the decoder does not have, are errors that name the
  * option; nothing else is checked. Dropout probabilities are among what is ignored. Writing a configuration that was
@@ -25,6 +27,9 @@ public final class HuggingFaceConfig {
     public static final String FILE_NAME = "config.json";
 
     private static final int QWEN3_HEAD_DIM = 128;
+    private static final int DEFAULT_WINDOW = 4096;
+    private static final int MAX_WINDOW_LAYERS = 1 << 16;
+    private static final int DEFAULT_WINDOW_LAYERS = 28;
     private static final double DEFAULT_THETA = 10_000;
 
     private final Architecture architecture;
@@ -61,6 +66,7 @@ public final class HuggingFaceConfig {
         json.put("vocab_size", decoder.vocabSize());
         json.put("tie_word_embeddings", decoder.tiedEmbeddings());
         json.put("torch_dtype", torchName(weightType));
+        json.put("dtype", torchName(weightType));
         putTokens(json, decoder);
         return new HuggingFaceConfig(architecture, decoder, weightType, json);
     }
@@ -129,7 +135,7 @@ public final class HuggingFaceConfig {
     }
 
     /**
-     * The same with another {@code torch_dtype}.
+     * The same with another {@code torch_dtype}, which later versions call {@code "dtype"}.
      *
      * @param type F32, BF16 or F16
      * @return a new configuration
@@ -137,7 +143,8 @@ public final class HuggingFaceConfig {
      */
     public HuggingFaceConfig withWeightType(TensorType type) {
         ObjectNode changed = json.deepCopy();
-        changed.put(changed.has("dtype") ? "dtype" : "torch_dtype", torchName(type));
+        changed.put("torch_dtype", torchName(type));
+        changed.put("dtype", torchName(type));
         return new HuggingFaceConfig(architecture, decoder, type, changed);
     }
 
@@ -179,20 +186,17 @@ public final class HuggingFaceConfig {
     }
 
     private static DecoderConfig readLlama(JsonObject json, Architecture architecture) throws IOException {
-        refuse(json, "use_sliding_window", false);
-        for (String layer : json.strings("layer_types")) {
-            if (!layer.equals("full_attention")) {
-                throw json.error("layer_types '" + layer + "' is not supported");
-            }
-        }
         String activation = json.stringOr("hidden_act", "silu");
         if (!activation.equals("silu") && !activation.equals("swish")) {
             throw json.error("hidden_act '" + activation + "' is not supported; silu is");
         }
         int dim = json.requireInt("hidden_size");
         int heads = json.requireInt("num_attention_heads");
+        RopeParameters rope = RopeParameters.read(json);
         boolean fixedHeadDim = architecture == Architecture.QWEN3 && !json.has("head_dim");
-        boolean biasOption = architecture != Architecture.QWEN2 && json.booleanOr("attention_bias", false);
+        boolean biasOption = architecture != Architecture.QWEN2
+                && architecture != Architecture.MISTRAL
+                && json.booleanOr("attention_bias", false);
         return new DecoderConfig(
                 json.requireInt("vocab_size"),
                 dim,
@@ -207,7 +211,7 @@ public final class HuggingFaceConfig {
                 Norm.RMS,
                 (float) json.doubleOr("rms_norm_eps", 1e-6),
                 Positions.ROTARY,
-                readTheta(json),
+                rope.theta(),
                 Activation.SWIGLU,
                 biasOption || architecture == Architecture.QWEN2,
                 biasOption,
@@ -215,7 +219,9 @@ public final class HuggingFaceConfig {
                 architecture == Architecture.QWEN3,
                 json.booleanOr("tie_word_embeddings", false),
                 json.intOr("bos_token_id", -1),
-                json.ints("eos_token_id"));
+                json.ints("eos_token_id"),
+                rope.scaling(),
+                readWindow(json, architecture));
     }
 
     private static int headDim(JsonObject json, int dim, int heads) throws FileFormatException {
@@ -236,32 +242,55 @@ public final class HuggingFaceConfig {
         };
     }
 
-    /** Rotary base: on its own, or in {@code rope_parameters} as later versions write it. */
-    private static double readTheta(JsonObject json) throws FileFormatException {
-        double theta = json.doubleOr("rope_theta", DEFAULT_THETA);
-        refusePartialRotation(json);
-        for (String key : List.of("rope_scaling", "rope_parameters")) {
-            JsonObject options = json.object(key);
-            if (options != null) {
-                String type = options.stringOr("rope_type", options.stringOr("type", "default"));
-                if (!type.equals("default")) {
-                    throw json.error(key + " of type '" + type + "' is not supported");
-                }
-                if (options.has("full_attention") || options.has("sliding_attention")) {
-                    throw json.error(key + " per kind of layer is not supported");
-                }
-                refusePartialRotation(options);
-                theta = options.doubleOr("rope_theta", theta);
+    /**
+     * Layers with a sliding window: all of mistral; of qwen2 and qwen3 where {@code use_sliding_window} asks for it those
+     * from {@code max_window_layers} on, or those that {@code layer_types} names.
+     */
+    private static SlidingWindow readWindow(JsonObject json, Architecture architecture) throws FileFormatException {
+        int layers = json.requireInt("num_hidden_layers");
+        boolean isMistral = architecture == Architecture.MISTRAL;
+        boolean isQwen = architecture == Architecture.QWEN2 || architecture == Architecture.QWEN3;
+        List<String> types = json.strings("layer_types");
+        if (!types.isEmpty() && types.size() != layers) {
+            throw json.error("layer_types has " + types.size() + " elements for " + layers + " layers");
+        }
+        for (String type : types) {
+            if (!type.equals("full_attention") && !type.equals("sliding_attention")) {
+                throw json
+                        .error("layer_types '" + type + "' is not supported; full_attention and sliding_attention are");
             }
         }
-        return theta;
-    }
-
-    private static void refusePartialRotation(JsonObject json) throws FileFormatException {
-        double factor = json.doubleOr("partial_rotary_factor", 1);
-        if (factor != 1) {
-            throw json.error("partial_rotary_factor " + factor + " is not supported");
+        // An explicit null switches the window of mistral off; without the key it has that of its first version.
+        boolean isOff = json.isNull("sliding_window")
+                || (!isMistral && !(isQwen && json.booleanOr("use_sliding_window", false)));
+        if (isOff) {
+            if (types.contains("sliding_attention")) {
+                throw json.error("layer_types 'sliding_attention' is not supported without a sliding window");
+            }
+            if (!isMistral && !isQwen) {
+                refuse(json, "use_sliding_window", false);
+            }
+            return SlidingWindow.NONE;
         }
+        if (layers > MAX_WINDOW_LAYERS) {
+            throw json.error("num_hidden_layers " + layers + " is too large");
+        }
+        int tokens = json.intOr("sliding_window", DEFAULT_WINDOW);
+        if (tokens < 1) {
+            throw json.error("sliding_window must be at least 1, not " + tokens);
+        }
+        int first = isMistral ? 0 : json.intOr("max_window_layers", DEFAULT_WINDOW_LAYERS);
+        var windowed = new ArrayList<Integer>();
+        for (int layer = 0; layer < layers; layer++) {
+            boolean isWindowed = types.isEmpty() ? layer >= first : types.get(layer).equals("sliding_attention");
+            if (isWindowed) {
+                windowed.add(layer);
+            }
+        }
+        if (isMistral && windowed.size() < layers) {
+            throw json.error("layer_types other than 'sliding_attention' are not supported with model_type mistral");
+        }
+        return windowed.isEmpty() ? SlidingWindow.NONE : new SlidingWindow(tokens, windowed);
     }
 
     private static void refuse(JsonObject json, String key, boolean supported) throws FileFormatException {
@@ -315,13 +344,29 @@ public final class HuggingFaceConfig {
         json.put("intermediate_size", decoder.ffnDim());
         json.put("max_position_embeddings", decoder.maxPositions());
         json.put("rms_norm_eps", decoder.normEpsilon());
-        json.put("rope_theta", decoder.ropeTheta());
+        new RopeParameters(decoder.ropeTheta(), decoder.ropeScaling()).write(json);
         json.put("hidden_act", "silu");
-        if (architecture != Architecture.QWEN2) {
+        putWindow(json, decoder, architecture);
+        if (architecture != Architecture.QWEN2 && architecture != Architecture.MISTRAL) {
             json.put("attention_bias", decoder.attentionBias());
         }
         if (architecture == Architecture.LLAMA) {
             json.put("mlp_bias", decoder.mlpBias());
+        }
+    }
+
+    private static void putWindow(ObjectNode json, DecoderConfig decoder, Architecture architecture) {
+        SlidingWindow window = decoder.slidingWindow();
+        if (window.tokens() == 0) {
+            return;
+        }
+        json.put("sliding_window", window.tokens());
+        if (architecture != Architecture.MISTRAL) {
+            json.put("use_sliding_window", true);
+            ArrayNode types = json.putArray("layer_types");
+            for (int layer = 0; layer < decoder.layers(); layer++) {
+                types.add(window.of(layer) > 0 ? "sliding_attention" : "full_attention");
+            }
         }
     }
 

@@ -146,6 +146,17 @@ public final class JsonObject {
     }
 
     /**
+     * Whether there is a member that is null.
+     *
+     * @param key its name
+     * @return false if it is absent or has a value
+     */
+    public boolean isNull(String key) {
+        JsonNode value = node.get(key);
+        return value != null && value.isNull();
+    }
+
+    /**
      * A whole number.
      *
      * @param key its name
@@ -213,6 +224,18 @@ public final class JsonObject {
             throw wrongType(key, "a number of 64 bits", value);
         }
         return number;
+    }
+
+    /**
+     * A number.
+     *
+     * @param key its name
+     * @return its value
+     * @throws FileFormatException if it is missing or no number
+     */
+    public double requireDouble(String key) throws FileFormatException {
+        require(key);
+        return doubleOr(key, Double.NaN);
     }
 
     /**

@@ -10,6 +10,8 @@ import dev.geomean.model.DecoderConfig;
 import dev.geomean.model.DecoderConfig.Activation;
 import dev.geomean.model.DecoderConfig.Norm;
 import dev.geomean.model.DecoderConfig.Positions;
+import dev.geomean.model.RopeScaling;
+import dev.geomean.model.SlidingWindow;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
@@ -17,10 +19,12 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.FieldSource;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -131,6 +135,28 @@ class HuggingFaceConfigTest {
         }
 
         @ParameterizedTest
+        @MethodSource("scaledShapes")
+        void readBackWithScalingAndWindowsAsTheyWereWritten(DecoderConfig decoder, Architecture architecture)
+                throws IOException {
+            HuggingFaceConfig.of(decoder, TensorType.F32).write(folder);
+            assertThat(HuggingFaceConfig.read(folder).decoder()).isEqualTo(decoder);
+            assertThat(HuggingFaceConfig.read(folder).architecture()).isEqualTo(architecture);
+        }
+
+        static Stream<Arguments> scaledShapes() {
+            DecoderConfig llama = shape(2, 6, false, false, false, false, false, 1, List.of(2));
+            DecoderConfig qwen2 = shape(2, 6, true, false, false, false, true, 5, List.of(6, 7));
+            DecoderConfig qwen3 = shape(1, 16, false, false, false, true, true, 0, List.of(0));
+            return Stream.of(
+                    Arguments.of(llama.withRopeScaling(new RopeScaling.Llama3(8, 1, 4, 8192)), Architecture.LLAMA),
+                    Arguments.of(llama.withRopeScaling(new RopeScaling.Linear(2.5)), Architecture.LLAMA),
+                    Arguments.of(
+                            llama.withSlidingWindow(new SlidingWindow(7, List.of(0, 1))), Architecture.MISTRAL),
+                    Arguments.of(qwen2.withSlidingWindow(new SlidingWindow(3, List.of(1))), Architecture.QWEN2),
+                    Arguments.of(qwen3.withSlidingWindow(new SlidingWindow(3, List.of(0, 1))), Architecture.QWEN3));
+        }
+
+        @ParameterizedTest
         @MethodSource("shapes")
         void readBackAsTheyWereWritten(DecoderConfig decoder) throws IOException {
             for (TensorType type : List.of(TensorType.F32, TensorType.BF16, TensorType.F16)) {
@@ -229,6 +255,40 @@ class HuggingFaceConfigTest {
         }
 
         @Test
+        void scalingIsReadWhereLaterVersionsPutIt() throws IOException {
+            var config = read(llama(", \"rope_parameters\": {\"rope_type\": \"llama3\", \"rope_theta\": 5e5, "
+                    + "\"factor\": 32, \"low_freq_factor\": 1, \"high_freq_factor\": 4, "
+                    + "\"original_max_position_embeddings\": 8192}"));
+            assertThat(config.decoder().ropeTheta()).isEqualTo(500_000);
+            assertThat(config.decoder().ropeScaling()).isEqualTo(new RopeScaling.Llama3(32, 1, 4, 8192));
+        }
+
+        @ParameterizedTest
+        @CsvSource(
+                delimiter = '|',
+                quoteCharacter = '`',
+                value = {
+                    "mistral | | 4096 | 0 1",
+                    "mistral | , \"sliding_window\": 5 | 5 | 0 1",
+                    "mistral | , \"sliding_window\": null | 0 |",
+                    "qwen2 | , \"sliding_window\": 5 | 0 |",
+                    "qwen2 | , \"sliding_window\": null, \"use_sliding_window\": true | 0 |",
+                    "qwen2 | , \"sliding_window\": 5, \"use_sliding_window\": true, \"max_window_layers\": 1 | 5 | 1",
+                    "qwen2 | , \"sliding_window\": 5, \"use_sliding_window\": true, \"max_window_layers\": 2 | 0 |",
+                    "qwen2 | , \"sliding_window\": 5, \"use_sliding_window\": true | 0 |",
+                    "qwen3 | , \"sliding_window\": 5, \"use_sliding_window\": true, \"max_window_layers\": 0, "
+                            + "\"layer_types\": [\"sliding_attention\", \"full_attention\"] | 5 | 0",
+                })
+        void slidingWindowsAreThoseOfTheArchitecture(
+                String architecture, @Nullable String options, int tokens, @Nullable String layers)
+                throws IOException {
+            String json = llama(options == null ? "" : options).replace("llama", architecture);
+            assertThat(read(json).decoder().slidingWindow())
+                    .isEqualTo(new SlidingWindow(tokens, layers == null ? List.of()
+                            : Stream.of(layers.split(" ")).map(Integer::valueOf).toList()));
+        }
+
+        @Test
         void harmlessOptionsAreIgnored() throws IOException {
             DecoderConfig plain = read(llama("")).decoder();
             for (String option : List.of("\"attention_dropout\": 0.1", "\"pretraining_tp\": 2",
@@ -248,13 +308,21 @@ class HuggingFaceConfigTest {
                 delimiter = '|',
                 quoteCharacter = '`',
                 value = {
-                    "\"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8} | rope_scaling of type 'llama3'",
-                    "\"rope_scaling\": {\"type\": \"linear\", \"factor\": 2} | rope_scaling of type 'linear'",
+                    "\"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8} | no 'low_freq_factor'",
+                    "\"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8, \"low_freq_factor\": 2, "
+                            + "\"high_freq_factor\": 2, \"original_max_position_embeddings\": 8} | "
+                            + "rope_scaling: high_freq_factor must be greater than low_freq_factor: 2.0 and 2.0",
+                    "\"rope_scaling\": {\"type\": \"linear\", \"factor\": 0} | rope_scaling: factor must be positive",
+                    "\"rope_scaling\": {\"type\": \"linear\"} | no 'factor'",
+                    "\"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 2} | rope_scaling of type 'dynamic'",
+                    "\"rope_scaling\": {\"rope_type\": \"longrope\"} | rope_scaling of type 'longrope'",
                     "\"rope_parameters\": {\"rope_type\": \"yarn\"} | rope_parameters of type 'yarn'",
                     "\"rope_parameters\": {\"full_attention\": {}} | rope_parameters per kind of layer",
                     "\"partial_rotary_factor\": 0.5 | partial_rotary_factor 0.5",
                     "\"use_sliding_window\": true | use_sliding_window = true",
                     "\"layer_types\": [\"full_attention\", \"sliding_attention\"] | layer_types 'sliding_attention'",
+                    "\"layer_types\": [\"full_attention\", \"linear_attention\"] | layer_types 'linear_attention'",
+                    "\"layer_types\": [\"full_attention\"] | layer_types has 1 elements for 2 layers",
                     "\"hidden_act\": \"gelu\" | hidden_act 'gelu'",
                     "\"quantization_config\": {\"bits\": 4} | quantization_config",
                     "\"torch_dtype\": \"float8\" | torch_dtype 'float8'",
@@ -300,7 +368,7 @@ class HuggingFaceConfigTest {
                 quoteCharacter = '`',
                 value = {
                     "{\"model_type\": \"mamba\"} | "
-                            + "model_type 'mamba' is not supported; these are: gpt2, llama, qwen2, qwen3",
+                            + "model_type 'mamba' is not supported; these are: gpt2, llama, mistral, qwen2, qwen3",
                     "{} | no 'model_type'",
                     "{\"model_type\": \"llama\"} | no 'hidden_size'",
                     "{\"model_type\": \"gpt2\", \"n_embd\": 2147483647, \"n_head\": 1, "

@@ -34,7 +34,7 @@ public final class HuggingFaceTokenizer implements Tokenizer {
     /** What a model folder may have for its tokenizer; kept as it is, so that writing gives back what was read. */
     private static final List<String> FILES = List.of(
             Tokenizers.FILE_NAME, SpecialTokens.CONFIG, "special_tokens_map.json", "chat_template.jinja",
-            "chat_template.json");
+            "chat_template.json", "added_tokens.json", "vocab.json", "merges.txt", "tokenizer.model");
 
     private final Map<String, byte[]> files;
     private final AddedTokens tokensInText;
