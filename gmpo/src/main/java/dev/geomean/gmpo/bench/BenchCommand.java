@@ -17,6 +17,7 @@ import picocli.CommandLine.Spec;
             BenchTrainCommand.class,
             BenchGenerateCommand.class,
             BenchRoundCommand.class,
+            BenchFinetuneCommand.class,
             BenchPeakCommand.class
         },
         footer = {"", "Examples:", "  geomean bench train --config micro", "  geomean bench gemm --threads 1,2 --json"})

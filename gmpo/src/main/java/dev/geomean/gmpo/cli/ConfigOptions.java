@@ -7,6 +7,7 @@ import dev.geomean.gmpo.source.SourceException;
 import dev.geomean.gmpo.task.Task;
 import dev.geomean.gmpo.task.TaskSplit;
 import dev.geomean.gmpo.train.RunConfig;
+import dev.geomean.model.lora.LoraAdapters;
 import dev.geomean.model.tokenizer.CharacterTokenizer;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -167,6 +168,11 @@ final class ConfigOptions {
         int positions = task.maxPromptLength() + task.maxCompletionLength() + 8;
         config.model().decoder(tokenizer.vocabSize(), positions, tokenizer.eosId());
         config.update().learningRateSchedule(config.totalUpdates());
+        if (config.lora().isActive()) {
+            LoraAdapters.count(
+                    config.model().decoder(tokenizer.vocabSize(), positions, tokenizer.eosId()),
+                    config.lora().config());
+        }
         memory.check(config, task);
         try {
             new TaskSplit(task, config.evaluation().heldOutFraction())
@@ -178,6 +184,11 @@ final class ConfigOptions {
 
     /** Options that would change nothing. */
     private static void checkUsed(RunConfig config, ParseResult parsed) {
+        for (String option : List.of("--lora-alpha", "--lora-targets")) {
+            if (parsed.hasMatchedOption(option) && !config.lora().isActive()) {
+                throw new IllegalArgumentException(option + " needs a --lora-rank of at least 1");
+            }
+        }
         RunConfig.Model model = config.model();
         if (model.architecture().equals("gpt2")) {
             if (parsed.hasMatchedOption("--kv-heads") && model.kvHeads() != model.heads()) {

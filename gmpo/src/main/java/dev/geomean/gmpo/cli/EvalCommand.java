@@ -12,6 +12,7 @@ import dev.geomean.gmpo.train.MemoryEstimate;
 import dev.geomean.gmpo.train.Policy;
 import dev.geomean.gmpo.train.RoundMetrics.HeldOut;
 import dev.geomean.gmpo.train.RunConfig;
+import dev.geomean.model.DecoderConfig;
 import dev.geomean.model.generate.SamplingOptions;
 import dev.geomean.model.huggingface.HuggingFaceConfig;
 import dev.geomean.model.tokenizer.Tokenizers;
@@ -126,7 +127,7 @@ final class EvalCommand implements Callable<Integer> {
             checkFits(model, subject);
             long number = seed == null ? config.seed() : seed;
             common.checkMemory(MemoryEstimate.ofEvaluation(
-                    HuggingFaceConfig.read(model).decoder(), subject.maxPromptLength(),
+                    shape(model), subject.maxPromptLength(),
                     subject.maxCompletionLength() + 1, count, perPrompt, common.workers()));
             List<Problem> problems =
                     new TaskSplit(subject, standard.heldOutFraction()).heldOutSet(number, count);
@@ -137,10 +138,15 @@ final class EvalCommand implements Callable<Integer> {
         }
     }
 
+    /** The network, also of adapters. */
+    private static DecoderConfig shape(Path model) throws IOException {
+        return HuggingFaceConfig.read(Folders.whole(model)).decoder();
+    }
+
     /** A model can be measured on another task than it was trained on, if it has the characters and the room. */
     private static void checkFits(Path model, Task task) throws IOException {
-        Tokenizers.read(model).encode(task.alphabet());
-        int positions = HuggingFaceConfig.read(model).decoder().maxPositions();
+        Tokenizers.read(Folders.whole(model)).encode(task.alphabet());
+        int positions = shape(model).maxPositions();
         int needed = task.maxPromptLength() + task.maxCompletionLength() + 1;
         if (needed > positions) {
             throw new IllegalArgumentException(

@@ -114,8 +114,9 @@ final class GenerateCommand implements Callable<Integer> {
             throw bad("--system needs --chat", null);
         }
         Path model = Folders.model(spec, folder);
-        String text = chat ? conversation(model) : prompt;
-        checkMemory(model, text, workers);
+        Path whole = Folders.whole(model);
+        String text = chat ? conversation(whole) : prompt;
+        checkMemory(whole, text, workers);
         try (Engine engine = common.engine();
                 var policy = Policy.load(engine, model)) {
             Tokenizer tokenizer = policy.tokenizer();

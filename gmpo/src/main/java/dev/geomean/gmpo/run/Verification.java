@@ -6,6 +6,7 @@ import dev.geomean.engine.io.TensorInfo;
 import dev.geomean.gmpo.run.Checkpoint.Phase;
 import dev.geomean.gmpo.train.RunConfig;
 import dev.geomean.gmpo.train.TrainingListener;
+import dev.geomean.model.lora.AdapterFolder;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -148,7 +149,7 @@ public record Verification(int firstRound, List<Part> parts, Optional<String> ot
         List<Part> parts = new ArrayList<>();
         parts.add(lines("metrics", run.metricsFile(), repeated.metricsFile(), from.metrics().length()));
         parts.add(lines("samples", run.samplesFile(), repeated.samplesFile(), from.samples().length()));
-        String weights = Safetensors.FILE_NAME;
+        String weights = AdapterFolder.is(run.result()) ? AdapterFolder.WEIGHTS : Safetensors.FILE_NAME;
         parts.add(tensors("weights", run.result().resolve(weights), repeated.result().resolve(weights)));
         Path last = Path.of(Checkpoint.name(Phase.POLICY, config.rounds()), Checkpoint.OPTIMIZER);
         parts.add(tensors(

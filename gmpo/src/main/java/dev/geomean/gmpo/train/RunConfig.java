@@ -32,6 +32,8 @@ import org.jspecify.annotations.Nullable;
  * @param shards number of parts a batch is cut into, each computed by one worker at a time; part of the configuration
  *     because the order of summation depends on it
  * @param safety when the run is saved, and when it gives up
+ * @param lora low-rank adapters that the rounds train in place of the weights
+ * @param memory what is computed again to save memory
  */
 public record RunConfig(
         String task,
@@ -44,7 +46,9 @@ public record RunConfig(
         Evaluation evaluation,
         int rounds,
         int shards,
-        Safety safety) {
+        Safety safety,
+        LoraSettings lora,
+        MemorySettings memory) {
 
     /**
      * Checks ranges.
@@ -60,6 +64,9 @@ public record RunConfig(
         present("update", update);
         present("evaluation", evaluation);
         present("safety", safety);
+        // Files of before there were adapters say nothing of them.
+        lora = orElse(lora, LoraSettings.NONE);
+        memory = orElse(memory, MemorySettings.DEFAULT);
         atLeast("rounds", rounds, 0);
         atLeast("shards", shards, 1);
         long responses = (long) rollout.prompts() * rollout.samples();
@@ -100,6 +107,62 @@ public record RunConfig(
             int rounds,
             int shards) {
         this(task, seed, model, warmup, rollout, objective, update, evaluation, rounds, shards, Safety.DEFAULT);
+    }
+
+    /**
+     * A run that trains all weights.
+     *
+     * @param task name of the task
+     * @param seed random seed
+     * @param model shape of the network
+     * @param warmup supervised warm-up
+     * @param rollout how completions are sampled
+     * @param objective what is optimised
+     * @param update how the policy is moved
+     * @param evaluation how progress is measured
+     * @param rounds rounds of sampling and updates
+     * @param shards parts a batch is cut into
+     * @param safety when a run is saved, and when it gives up
+     */
+    public RunConfig(
+            String task,
+            long seed,
+            Model model,
+            Warmup warmup,
+            Rollout rollout,
+            Objective objective,
+            Update update,
+            Evaluation evaluation,
+            int rounds,
+            int shards,
+            Safety safety) {
+        this(
+                task, seed, model, warmup, rollout, objective, update, evaluation, rounds, shards, safety,
+                LoraSettings.NONE, MemorySettings.DEFAULT);
+    }
+
+    /**
+     * This run with low-rank adapters.
+     *
+     * @param other their sizes
+     * @return a new configuration
+     */
+    public RunConfig withLora(LoraSettings other) {
+        return new RunConfig(
+                task, seed, model, warmup, rollout, objective, update, evaluation, rounds, shards, safety, other,
+                memory);
+    }
+
+    /**
+     * This run with another use of memory.
+     *
+     * @param other how memory is spent
+     * @return a new configuration
+     */
+    public RunConfig withMemory(MemorySettings other) {
+        return new RunConfig(
+                task, seed, model, warmup, rollout, objective, update, evaluation, rounds, shards, safety, lora,
+                other);
     }
 
     /**
@@ -557,6 +620,10 @@ public record RunConfig(
         if (value == null) {
             throw new IllegalArgumentException(name + " is missing");
         }
+    }
+
+    private static <T> T orElse(@Nullable T value, T otherwise) {
+        return value == null ? otherwise : value;
     }
 
     private static void atLeast(String name, int value, int least) {

@@ -92,7 +92,8 @@ public final class Trainer implements AutoCloseable {
                 objective,
                 temperature,
                 objective.kl().isActive(),
-                config.objective().importanceCap() != null);
+                config.objective().importanceCap() != null,
+                config.memory().activations());
         this.rollouts = new Rollouts(task, policy, config.rollout().sampling());
         this.scorer = new LogProbScorer(policy.decoder(), config.shards(), temperature);
         this.referenceScorer = new LogProbScorer(reference, config.shards(), temperature);
@@ -169,7 +170,7 @@ public final class Trainer implements AutoCloseable {
                 summary.add(result, learningRate);
             }
         }
-        guard.check("round " + (round + 1), policy.decoder().parameters());
+        guard.check("round " + (round + 1), policy.decoder().trainable());
         double updateSeconds = clock.lap();
 
         // 5. Measure.
@@ -262,7 +263,7 @@ public final class Trainer implements AutoCloseable {
 
     Memory memory() {
         return new Memory(
-                policy.decoder().parameters().memoryBytes() + reference.parameters().memoryBytes(),
+                policy.decoder().trainable().memoryBytes() + reference.parameters().memoryBytes(),
                 step.memoryBytes(),
                 scorer.memoryBytes() + referenceScorer.memoryBytes(),
                 rollouts.memoryBytes() + evaluator.memoryBytes());
