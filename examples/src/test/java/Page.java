@@ -23,7 +23,8 @@ record Page(String name, List<Block> blocks) {
     private static final Pattern BLOCK =
             Pattern.compile("(?m)(?:^<!-- (?<note>.*) -->\\R)?^```(?<language>\\w+)\\R(?<code>(?s:.*?))^```$");
     private static final Pattern OPTION = Pattern.compile("--[a-z-]+");
-    private static final Pattern START = Pattern.compile("(?m)^(\\./geomean (?:train|compare|bench checkpoint)(?: [^\\s#]+)*)");
+    private static final Pattern START =
+            Pattern.compile("(?m)^(\\./geomean (?:train|compare|bench checkpoint)(?: [^\\s#]+)*)");
 
     /**
      * One code block.

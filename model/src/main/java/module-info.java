@@ -8,6 +8,7 @@ module dev.geomean.model {
     exports dev.geomean.model.chat;
     exports dev.geomean.model.generate;
     exports dev.geomean.model.huggingface;
+    exports dev.geomean.model.lora;
     exports dev.geomean.model.tokenizer;
     exports dev.geomean.model.tokenizer.huggingface;
 }

@@ -6,6 +6,7 @@ import dev.geomean.engine.kernel.ElementwiseKernel.Fill;
 import dev.geomean.engine.kernel.Layout;
 import dev.geomean.engine.memory.Buffer;
 import java.util.IdentityHashMap;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -90,12 +91,27 @@ public final class Gradients {
         } else {
             scope.run(new Fill(start.buffer(), 1));
         }
-        for (Scope.Recorded recorded : scope.tape().reversed()) {
-            if (recorded.outputs().stream().anyMatch(gradients::has)) {
-                recorded.operation().backward(gradients);
+        gradients.walk(scope.tape());
+        return gradients;
+    }
+
+    /** Runs the backward passes of a stretch of the tape, from its end. */
+    void walk(List<Scope.Recorded> tape) {
+        for (Scope.Recorded recorded : tape.reversed()) {
+            if (recorded.outputs().stream().anyMatch(this::has)) {
+                recorded.operation().backward(this);
             }
         }
-        return gradients;
+    }
+
+    /** Makes the gradient of one tensor that of another, which is the same computed again. */
+    void hand(Tensor from, Tensor to) {
+        Entry entry = entries.get(from.gradientKey());
+        if (entry == null) {
+            throw new IllegalStateException("no gradient for '" + from.name() + "'");
+        }
+        closeSplit(entry);
+        entries.put(to.gradientKey(), entry);
     }
 
     /**

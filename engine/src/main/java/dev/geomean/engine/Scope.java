@@ -13,6 +13,8 @@ import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 
 /**
  * Where tensors live and operations happen: a memory region, a way to execute kernels, and the tape that automatic
@@ -25,8 +27,9 @@ public final class Scope implements AutoCloseable {
     private final Engine engine;
     private final Region region;
     private final Executor executor;
-    private final List<Recorded> tape = new ArrayList<>();
+    private List<Recorded> tape = new ArrayList<>();
     private int noGrad;
+    private boolean unrecorded;
     private boolean captured;
 
     /** What happens to a kernel that an operation issues. */
@@ -329,12 +332,71 @@ public final class Scope implements AutoCloseable {
      *     {@link #use} first, or its gradient would be lost
      */
     public void record(Operation operation, Tensor... outputs) {
-        if (noGrad == 0 && operation.inputs().stream().anyMatch(Tensor::requiresGrad)) {
-            checkExecutes();
-            for (Tensor output : outputs) {
-                output.markRequiresGrad();
-            }
-            tape.add(new Recorded(operation, List.of(outputs)));
+        if (operation.inputs().stream().noneMatch(Tensor::requiresGrad)) {
+            return;
+        }
+        if (noGrad == 0) {
+            push(operation, outputs);
+        } else {
+            unrecorded = true;
+        }
+    }
+
+    /** Puts an operation on the tape, whatever its inputs need. */
+    void push(Operation operation, Tensor... outputs) {
+        checkExecutes();
+        for (Tensor output : outputs) {
+            output.markRequiresGrad();
+        }
+        tape.add(new Recorded(operation, List.of(outputs)));
+    }
+
+    /**
+     * Computes a segment that keeps nothing but its input and its result for the backward pass, which computes the segment
+     * once more: gradient checkpointing (Chen et al., arXiv:1604.06174). Results and gradients have the same bits as without;
+     * a captured program needs memory for the inner results of one segment at a time. An eager scope gives memory back only
+     * at {@link #reset}, so there it saves nothing.
+     *
+     * <p>The segment runs twice. It must compute the same both times, and write to no memory that outlives it; tensors of
+     * this scope that it uses besides its input may need gradients too. Segments may nest. Where gradients are switched off
+     * it runs once.
+     *
+     * @param input what the segment is applied to
+     * @param segment computes one tensor of this scope
+     * @return the segment's result
+     * @throws IllegalArgumentException if the segment returns its input, or a tensor that it did not compute
+     * @throws IllegalStateException if this scope only holds data
+     */
+    public Tensor checkpoint(Tensor input, UnaryOperator<Tensor> segment) {
+        return CheckpointOp.apply(this, input, segment);
+    }
+
+    /** A tensor, and whether an operation that would have been recorded led to it. */
+    record Unrecorded(Tensor value, boolean needsGradients) {}
+
+    Unrecorded withoutTape(Supplier<Tensor> work) {
+        boolean outer = unrecorded;
+        unrecorded = false;
+        try (var _ = noGrad()) {
+            return new Unrecorded(work.get(), unrecorded);
+        } finally {
+            unrecorded |= outer;
+        }
+    }
+
+    /** A tensor, and the operations that led to it. */
+    record Taped(Tensor value, List<Recorded> tape) {}
+
+    Taped withOwnTape(Supplier<Tensor> work) {
+        List<Recorded> outer = tape;
+        int off = noGrad;
+        tape = new ArrayList<>();
+        noGrad = 0;
+        try {
+            return new Taped(work.get(), tape);
+        } finally {
+            tape = outer;
+            noGrad = off;
         }
     }
 

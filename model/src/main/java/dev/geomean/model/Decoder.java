@@ -4,10 +4,14 @@ import dev.geomean.engine.Engine;
 import dev.geomean.engine.Parameters;
 import dev.geomean.engine.Scope;
 import dev.geomean.engine.Tensor;
+import dev.geomean.engine.op.HeadLogProbsOp;
 import dev.geomean.engine.op.RotaryOp;
+import dev.geomean.engine.op.TokenLogProbsOp;
 import dev.geomean.engine.random.CounterRandom;
+import dev.geomean.model.lora.LoraAdapters;
 import java.util.List;
 import java.util.Set;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,12 +25,24 @@ public final class Decoder implements AutoCloseable {
     private static final int MAX_NUMBERS = Integer.MAX_VALUE;
     private static final int MAX_ROTARY_NUMBERS = 1 << 27;
 
+    /** More logits than these are computed chunk by chunk. */
+    private static final double WHOLE_LOGITS = 1 << 24;
+
     private final Engine engine;
     private final DecoderConfig config;
     private final Parameters parameters;
     private final @Nullable FrozenWeights frozen;
     private final Scope constants;
     private final @Nullable Tensor rotaryTable;
+    private final @Nullable LoraAdapters adapters;
+
+    /** What the forward pass of training leaves for the backward pass. */
+    public enum Activations {
+        /** All that the backward pass reads. */
+        KEPT,
+        /** The input of each layer; the backward pass computes the layer again (Chen et al., arXiv:1604.06174). */
+        RECOMPUTED
+    }
 
     /** How the queries of a layer meet keys and values. */
     public interface Attention {
@@ -70,6 +86,17 @@ public final class Decoder implements AutoCloseable {
                         constants, config.maxPositions(),
                         config.ropeScaling().frequencies(config.headDim(), config.ropeTheta()))
                 : null;
+        this.adapters = null;
+    }
+
+    private Decoder(Decoder base, LoraAdapters adapters) {
+        this.engine = base.engine;
+        this.config = base.config;
+        this.parameters = base.parameters;
+        this.frozen = base.frozen;
+        this.constants = base.constants;
+        this.rotaryTable = base.rotaryTable;
+        this.adapters = adapters;
     }
 
     /**
@@ -223,7 +250,7 @@ public final class Decoder implements AutoCloseable {
     }
 
     /**
-     * The trainable parameters.
+     * The weights. With adapters they are not trained.
      *
      * @return live parameters; of a decoder with frozen weights only norms, biases and learned positions
      */
@@ -238,6 +265,42 @@ public final class Decoder implements AutoCloseable {
      */
     public @Nullable FrozenWeights frozenWeights() {
         return frozen;
+    }
+
+    /**
+     * What training changes.
+     *
+     * @return the parameters of the adapters, or all weights without adapters
+     */
+    public Parameters trainable() {
+        return adapters == null ? parameters : adapters.parameters();
+    }
+
+    /**
+     * The adapters.
+     *
+     * @return those given to {@link #withAdapters}, or null
+     */
+    public @Nullable LoraAdapters adapters() {
+        return adapters;
+    }
+
+    /**
+     * This decoder with adapters. It shares weights with this one, which goes on as it is; its own need no gradient.
+     *
+     * @param low adapters for a decoder of this shape; closed with the new decoder
+     * @return a new decoder
+     * @throws IllegalArgumentException if the adapters are for another shape
+     * @throws IllegalStateException if this decoder has adapters
+     */
+    public Decoder withAdapters(LoraAdapters low) {
+        if (adapters != null) {
+            throw new IllegalStateException("decoder: has adapters already: " + adapters);
+        }
+        if (!low.decoder().equals(config)) {
+            throw new IllegalArgumentException("decoder: adapters are for " + low.decoder() + ", not " + config);
+        }
+        return new Decoder(this, low);
     }
 
     /**
@@ -261,7 +324,7 @@ public final class Decoder implements AutoCloseable {
         }
         var copy = new Decoder(engine, config, null);
         copy.parameters.copyFrom(parameters);
-        return copy;
+        return adapters == null ? copy : copy.withAdapters(adapters.copy());
     }
 
     /**
@@ -297,13 +360,27 @@ public final class Decoder implements AutoCloseable {
      * @throws IndexOutOfBoundsException if a position is not one of the decoder's, when the operations run
      */
     public Tensor hidden(Scope scope, PackedTokens packed) {
+        return hidden(scope, packed, Activations.KEPT);
+    }
+
+    /**
+     * Final hidden states of packed sequences, normalised.
+     *
+     * @param scope where the operations happen
+     * @param packed sequences
+     * @param activations what is kept for the backward pass; results and gradients have the same bits
+     * @return {@code [1, tokens, dim]}; those of tokens that belong to no sequence mean nothing
+     * @throws IndexOutOfBoundsException if a position is not one of the decoder's, when the operations run
+     */
+    public Tensor hidden(Scope scope, PackedTokens packed, Activations activations) {
         Tensor segments = scope.use(packed.segments());
         Tensor positions = scope.use(packed.positions());
         return hidden(
                 scope, scope.use(packed.ids()), positions,
                 (layer, query, key, value, table) -> rotated(query, table, positions)
                         .segmentedAttention(
-                                rotated(key, table, positions), value, segments, config.slidingWindow().of(layer)));
+                                rotated(key, table, positions), value, segments, config.slidingWindow().of(layer)),
+                ownProjection(scope), activations);
     }
 
     /** Applies the positions of packed tokens. */
@@ -344,6 +421,16 @@ public final class Decoder implements AutoCloseable {
      */
     public Tensor hidden(
             Scope scope, Tensor ids, @Nullable Tensor positions, Attention attention, Projection projection) {
+        return hidden(scope, ids, positions, attention, projection, Activations.KEPT);
+    }
+
+    private Tensor hidden(
+            Scope scope,
+            Tensor ids,
+            @Nullable Tensor positions,
+            Attention attention,
+            Projection projection,
+            Activations activations) {
         if (ids.shape().rank() != 2 || (positions == null && ids.shape().dim(1) > config.maxPositions())) {
             throw new IllegalArgumentException("decoder: expected ids [batch, time <= " + config.maxPositions()
                     + "], not " + ids.shape());
@@ -354,11 +441,18 @@ public final class Decoder implements AutoCloseable {
             x = x.add(positions == null ? table.slice(0, 0, ids.shape().dim(1)) : table.embedding(positions));
         }
         for (int i = 0; i < config.layers(); i++) {
-            x = x.add(attentionBlock(
-                    scope, i, norm(scope, ParameterNames.layer(i, "attention_norm"), x), attention, projection));
-            x = x.add(mlp(scope, i, norm(scope, ParameterNames.layer(i, "mlp_norm"), x), projection));
+            int number = i;
+            UnaryOperator<Tensor> layer = in -> layer(scope, number, in, attention, projection);
+            x = activations == Activations.RECOMPUTED ? scope.checkpoint(x, layer) : layer.apply(x);
         }
         return norm(scope, "final_norm", x);
+    }
+
+    private Tensor layer(Scope scope, int number, Tensor in, Attention attention, Projection projection) {
+        Tensor x = in.add(attentionBlock(
+                scope, number, norm(scope, ParameterNames.layer(number, "attention_norm"), in), attention,
+                projection));
+        return x.add(mlp(scope, number, norm(scope, ParameterNames.layer(number, "mlp_norm"), x), projection));
     }
 
     /**
@@ -408,7 +502,51 @@ public final class Decoder implements AutoCloseable {
      * @return what {@link #hidden(Scope, Tensor)} uses
      */
     public Projection ownProjection(Scope scope) {
-        return (x, weight, bias) -> x.linear(weight(scope, weight), bias);
+        return adapted(scope, (x, weight, bias) -> x.linear(weight(scope, weight), bias));
+    }
+
+    /**
+     * Products with the updates of the adapters, if there are any.
+     *
+     * @param scope where the operations happen
+     * @param projection products with the weights alone, each a tensor of its own
+     * @return products to which the updates are added
+     */
+    public Projection adapted(Scope scope, Projection projection) {
+        LoraAdapters low = adapters;
+        return low == null
+                ? projection
+                : (x, weight, bias) -> low.addTo(scope, x, weight, projection.project(x, weight, bias));
+    }
+
+    /**
+     * Log-probabilities and entropies of tokens. Where the vocabulary is large the logits are computed chunk by chunk, see
+     * {@link HeadLogProbsOp}.
+     *
+     * @param scope where the operations happen
+     * @param hidden {@code [..., dim]} from {@link #hidden(Scope, Tensor)}
+     * @param targets int32 {@code [...]}; a negative one skips its row
+     * @param temperature divides the logits, greater than 0
+     * @return both outputs, {@code [...]}
+     */
+    public TokenLogProbsOp.Result tokenLogProbs(Scope scope, Tensor hidden, Tensor targets, float temperature) {
+        List<Tensor> weight = weight(scope, headName());
+        return isHeadWhole(config, targets.shape().size()) || weight.size() > 1
+                ? head(scope, hidden).tokenLogProbs(targets, temperature)
+                : HeadLogProbsOp.apply(
+                        hidden, weight.getFirst(), targets, temperature,
+                        HeadLogProbsOp.chunkFor(config.vocabSize()));
+    }
+
+    /**
+     * Whether {@link #tokenLogProbs} computes all logits at once.
+     *
+     * @param config the shape
+     * @param count number of tokens
+     * @return false if the logits are computed chunk by chunk
+     */
+    public static boolean isHeadWhole(DecoderConfig config, double count) {
+        return count * config.vocabSize() <= WHOLE_LOGITS;
     }
 
     private Tensor attendToAll(int layer, Tensor query, Tensor key, Tensor value, @Nullable Tensor table) {
@@ -467,7 +605,7 @@ public final class Decoder implements AutoCloseable {
 
     private Tensor parameter(Scope scope, String name) {
         Tensor parameter = scope.use(parameters.get(name));
-        return frozen == null ? parameter : parameter.detach();
+        return frozen == null && adapters == null ? parameter : parameter.detach();
     }
 
     /** The parts of a matrix. */
@@ -477,9 +615,12 @@ public final class Decoder implements AutoCloseable {
                 : frozen.get(name).stream().map(scope::use).toList();
     }
 
-    /** Frees the parameters, and closes frozen weights. */
+    /** Frees the parameters, also of the adapters, and closes frozen weights. */
     @Override
     public void close() {
+        if (adapters != null) {
+            adapters.close();
+        }
         if (frozen != null) {
             frozen.close();
         }

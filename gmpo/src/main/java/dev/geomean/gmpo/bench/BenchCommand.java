@@ -18,6 +18,7 @@ import picocli.CommandLine.Spec;
             BenchGenerateCommand.class,
             BenchDecodeCommand.class,
             BenchRoundCommand.class,
+            BenchFinetuneCommand.class,
             BenchPeakCommand.class,
             BenchTokenizerCommand.class,
             BenchCheckpointCommand.class

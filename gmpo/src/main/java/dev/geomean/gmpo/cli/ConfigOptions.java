@@ -8,6 +8,7 @@ import dev.geomean.gmpo.task.Task;
 import dev.geomean.gmpo.task.TaskSplit;
 import dev.geomean.gmpo.train.RunConfig;
 import dev.geomean.gmpo.train.RunSizes;
+import dev.geomean.model.lora.LoraAdapters;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -185,6 +186,9 @@ final class ConfigOptions {
         String base = config.base().folder();
         RunSizes sizes = RunSizes.of(config, task, base == null ? null : Path.of(base));
         config.update().learningRateSchedule(config.totalUpdates());
+        if (config.lora().isActive()) {
+            LoraAdapters.count(sizes.decoder(), config.lora().config());
+        }
         memory.check(config, sizes);
         try {
             new TaskSplit(task, config.evaluation().heldOutFraction())
@@ -196,6 +200,11 @@ final class ConfigOptions {
 
     /** Options that would change nothing. */
     private static void checkUsed(RunConfig config, ParseResult parsed) {
+        for (String option : List.of("--lora-alpha", "--lora-targets")) {
+            if (parsed.hasMatchedOption(option) && !config.lora().isActive()) {
+                throw new IllegalArgumentException(option + " needs a --lora-rank of at least 1");
+            }
+        }
         RunConfig.Model model = config.model();
         if (config.base().isPresent()) {
             for (Setting setting : Settings.all()) {

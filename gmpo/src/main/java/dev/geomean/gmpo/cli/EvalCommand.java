@@ -14,6 +14,7 @@ import dev.geomean.gmpo.train.PromptEncoder;
 import dev.geomean.gmpo.train.RoundMetrics.HeldOut;
 import dev.geomean.gmpo.train.RunConfig;
 import dev.geomean.gmpo.train.TokenLimits;
+import dev.geomean.model.DecoderConfig;
 import dev.geomean.model.generate.SamplingOptions;
 import dev.geomean.model.huggingface.HuggingFaceConfig;
 import dev.geomean.model.tokenizer.Tokenizer;
@@ -158,8 +159,7 @@ final class EvalCommand implements Callable<Integer> {
             TokenLimits limits = limits(model, subject, base);
             long number = seed == null ? config.seed() : seed;
             common.checkMemory(MemoryEstimate.ofEvaluation(
-                    HuggingFaceConfig.read(model).decoder(), limits.prompt(), limits.completion(), count, perPrompt,
-                    common.workers()));
+                    shape(model), limits.prompt(), limits.completion(), count, perPrompt, common.workers()));
             List<Problem> problems =
                     new TaskSplit(subject, standard.heldOutFraction()).heldOutSet(number, count);
             return new Setup(subject, problems, evaluation, sampling, number, base, limits);
@@ -183,13 +183,19 @@ final class EvalCommand implements Callable<Integer> {
                 run.saveType());
     }
 
+    /** The network, also of adapters. */
+    private static DecoderConfig shape(Path model) throws IOException {
+        return HuggingFaceConfig.read(Folders.whole(model)).decoder();
+    }
+
     /** A model can be measured on another task than it was trained on, if it has the characters and the room. */
     private static TokenLimits limits(Path model, Task task, RunConfig.Base base) throws IOException {
-        Tokenizer tokenizer = Tokenizers.read(model);
+        Path whole = Folders.whole(model);
+        Tokenizer tokenizer = Tokenizers.read(whole);
         tokenizer.encode(task.alphabet());
         TokenLimits limits =
-                TokenLimits.of(task, PromptEncoder.read(model, tokenizer, base), base.maxNewTokens());
-        int positions = HuggingFaceConfig.read(model).decoder().maxPositions();
+                TokenLimits.of(task, PromptEncoder.read(whole, tokenizer, base), base.maxNewTokens());
+        int positions = shape(model).maxPositions();
         int needed = Math.addExact(limits.prompt(), limits.completion());
         if (needed > positions) {
             throw new IllegalArgumentException(

@@ -3,6 +3,7 @@ package dev.geomean.gmpo.cli;
 import dev.geomean.engine.io.Safetensors;
 import dev.geomean.gmpo.run.Definitions;
 import dev.geomean.gmpo.run.RunFolder;
+import dev.geomean.model.lora.AdapterFolder;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -72,7 +73,7 @@ final class Folders {
      * @param option named in messages
      * @param target what is to be created; folders that are missing on the way will be, too
      */
-    private static void checkParent(CommandSpec spec, String option, Path target) {
+    static void checkParent(CommandSpec spec, String option, Path target) {
         Path parent = target.toAbsolutePath().normalize().getParent();
         while (parent != null && !Files.exists(parent, LinkOption.NOFOLLOW_LINKS)) {
             parent = parent.getParent();
@@ -130,10 +131,13 @@ final class Folders {
             }
             return folder;
         }
+        if (AdapterFolder.is(folder)) {
+            return folder;
+        }
         var run = new RunFolder(folder);
         if (!run.exists()) {
             throw new ParameterException(spec.commandLine(), folder + (Files.isDirectory(folder)
-                    ? ": neither a model (config.json) nor a run (run.json)"
+                    ? ": neither a model (config.json), adapters (adapter_config.json) nor a run (run.json)"
                     : Files.exists(folder) ? ": is a file, not a folder" : ": no such folder"));
         }
         if (run.isComplete()) {
@@ -143,6 +147,11 @@ final class Folders {
                 .orElseThrow(() -> new ParameterException(
                         spec.commandLine(),
                         folder + ": the run has no model yet; it stopped before its first checkpoint"));
+    }
+
+    /** The whole model: the folder itself, or the model that adapters belong to. */
+    static Path whole(Path model) throws IOException {
+        return AdapterFolder.is(model) ? AdapterFolder.model(model) : model;
     }
 
     /** The run that a model comes from, if it lies in a run's folder. */

@@ -129,9 +129,10 @@ final class GenerateCommand implements Callable<Integer> {
             throw bad("--system needs --chat", null);
         }
         Path model = Folders.model(spec, folder == null ? Path.of(words.getFirst()) : folder);
-        SamplingOptions sampling = sampling(generationConfig(model));
-        String text = chat ? conversation(model, prompt) : prompt;
-        checkMemory(model, text, workers);
+        Path whole = Folders.whole(model);
+        SamplingOptions sampling = sampling(generationConfig(whole));
+        String text = chat ? conversation(whole, prompt) : prompt;
+        checkMemory(whole, text, workers);
         try (Engine engine = common.engine();
                 var policy = Policy.loadForSampling(engine, model, RunConfig.Base.NONE, weights)) {
             Tokenizer tokenizer = policy.tokenizer();

@@ -56,6 +56,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             EvalCommand.class,
             VerifyCommand.class,
             GenerateCommand.class,
+            MergeCommand.class,
             ReportCommand.class,
             DevicesCommand.class,
             BenchCommand.class,

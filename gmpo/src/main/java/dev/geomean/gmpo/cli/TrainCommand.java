@@ -74,6 +74,9 @@ final class TrainCommand implements Callable<Integer> {
                     + " of --objective.")
     private List<Path> objectiveFiles = List.of();
 
+    /** The estimate in a line. */
+    private String memory = "";
+
     @Mixin
     private Serving serving;
 
@@ -89,11 +92,11 @@ final class TrainCommand implements Callable<Integer> {
         Path resumed = resume;
         if (resumed != null) {
             config = resumable(resumed);
-            common.checkMemory(MemoryEstimate.of(config, OwnFiles.sizesOf(config, resumed), workers));
+            checkMemory(MemoryEstimate.of(config, OwnFiles.sizesOf(config, resumed), workers));
             folder = resumed;
         } else {
             config = ConfigOptions.resolve(spec, configFile, own.objective(), own,
-                    (run, sizes) -> common.checkMemory(MemoryEstimate.of(run, sizes, workers)));
+                    (run, sizes) -> checkMemory(MemoryEstimate.of(run, sizes, workers)));
             folder = Folders.fresh(spec, out, Folders.name(config.task()) + "-"
                     + Folders.name(config.objective().preset()) + "-seed" + config.seed());
         }
@@ -111,6 +114,11 @@ final class TrainCommand implements Callable<Integer> {
         }
     }
 
+    private void checkMemory(MemoryEstimate estimate) {
+        common.checkMemory(estimate);
+        memory = estimate.lines().getFirst();
+    }
+
     private int run(Path folder, RunConfig config, boolean isResumed, Progress progress) throws IOException {
         boolean complete;
         int exitCode;
@@ -123,6 +131,9 @@ final class TrainCommand implements Callable<Integer> {
                     + config.rollout().samples() + " completions; " + engine.backend().name() + ", " + workers
                     + (workers == 1 ? " worker" : " workers"));
             own.definitions().notes().forEach(note -> progress.say("geomean: " + note));
+            if (!common.verbose()) {
+                progress.say("geomean: " + memory);
+            }
             progress.say("geomean: " + (isResumed ? "continuing " : "writing to ") + folder);
             progress.begin("", config);
             var listener = progress.listener(interruption);

@@ -11,6 +11,7 @@ import dev.geomean.gmpo.run.FolderLock;
 import dev.geomean.gmpo.run.RunFolder;
 import dev.geomean.gmpo.run.TrainingRun;
 import dev.geomean.gmpo.settings.Settings;
+import dev.geomean.gmpo.train.LoraSettings;
 import dev.geomean.gmpo.train.RunConfig;
 import dev.geomean.gmpo.train.TrainingListener;
 import java.io.IOException;
@@ -108,7 +109,8 @@ public final class Comparison {
          * @return the configuration of a run without rounds
          */
         public RunConfig warmup(long seed) {
-            return config(config, objectives.getFirst(), seed, 0);
+            // Adapters come after the warm-up.
+            return config(config, objectives.getFirst(), seed, 0).withLora(LoraSettings.NONE);
         }
 
         private static RunConfig config(RunConfig base, String objective, long seed, int rounds) {

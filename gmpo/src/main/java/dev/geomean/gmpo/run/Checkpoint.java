@@ -11,7 +11,6 @@ import dev.geomean.engine.optim.Optimizer;
 import dev.geomean.gmpo.json.JsonFile;
 import dev.geomean.gmpo.train.Policy;
 import dev.geomean.gmpo.train.RunConfig;
-import dev.geomean.model.ModelFolder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -106,14 +105,16 @@ record Checkpoint(Path folder, State state) {
      * Writes a checkpoint, then deletes those that need not be kept any longer, and damaged ones that the run has passed.
      *
      * @param parent where checkpoints are
+     * @param base folder of the weights that adapters belong to
      * @throws IOException if writing or deleting fails; the checkpoints before are still there
      */
-    static void write(Path parent, RunConfig config, State state, Policy policy, Optimizer optimizer)
+    static void write(
+            Path parent, RunConfig config, State state, Policy policy, Path base, Optimizer optimizer)
             throws IOException {
         Files.createDirectories(parent);
         AtomicFolder.write(parent.resolve(state.name()), folder -> {
             // Training goes on in float32, so anything narrower would change the run.
-            ModelFolder.save(policy.decoder(), policy.tokenizer(), policy.description(), TensorType.F32, folder);
+            policy.save(folder, base, TensorType.F32);
             var writer = new SafetensorsWriter();
             for (Map.Entry<String, Tensor> entry : optimizer.state().entrySet()) {
                 Tensor tensor = entry.getValue();
@@ -202,7 +203,7 @@ record Checkpoint(Path folder, State state) {
 
     /** Overwrites the parameters of a policy and the state of an optimizer. */
     void restore(Policy policy, Optimizer optimizer) throws IOException {
-        ModelFolder.restore(policy.decoder(), folder);
+        policy.restore(folder);
         try (var tensors = Safetensors.open(folder.resolve(OPTIMIZER))) {
             Map<String, Tensor> state = optimizer.state();
             for (Map.Entry<String, Tensor> entry : state.entrySet()) {

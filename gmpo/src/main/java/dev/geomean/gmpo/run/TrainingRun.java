@@ -19,6 +19,8 @@ import dev.geomean.gmpo.train.WarmupMetrics;
 import dev.geomean.gmpo.train.WarmupTrainer;
 import dev.geomean.model.Decoder;
 import dev.geomean.model.ModelFolder;
+import dev.geomean.model.lora.AdapterFolder;
+import dev.geomean.model.lora.LoraAdapters;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
@@ -34,6 +36,9 @@ import org.jspecify.annotations.Nullable;
  */
 public final class TrainingRun {
     private static final int WARMUP_CHECKPOINT_STEPS = 100;
+
+    /** Keeps the numbers of the adapters apart from those of the weights. */
+    private static final long ADAPTER_SEED = 0x6c6f7261L;
 
     private final Engine engine;
     private final RunConfig config;
@@ -118,6 +123,10 @@ public final class TrainingRun {
         checkUnused(folder);
         FolderLock.checkWritable(path);
         run.checkTask(warmStart == null);
+        if (warmStart != null && AdapterFolder.is(new RunFolder(warmStart).result())) {
+            throw new IllegalArgumentException(
+                    new RunFolder(warmStart).result() + ": holds adapters, which are no start for another run");
+        }
         try (Policy policy = run.startingPolicy(warmStart)) {
             Files.createDirectories(path);
             try (var _ = FolderLock.acquire(path)) {
@@ -129,9 +138,9 @@ public final class TrainingRun {
                 boolean warm = warmStart != null || (isPublished && config.warmup().steps() == 0);
                 // Before there is a configuration to resume: a reference without a checkpoint marks a warm start.
                 if (warm) {
-                    save(policy, policy.description().storedType(), folder.reference());
+                    run.save(policy, policy.description().storedType(), folder.reference());
                 } else if (isPublished) {
-                    save(policy, policy.description().storedType(), folder.base());
+                    run.save(policy, policy.description().storedType(), folder.base());
                 }
                 Environment.of(engine).write(folder);
                 definitions.saveFilesOf(config, folder.sources());
@@ -245,14 +254,42 @@ public final class TrainingRun {
                 save(policy, TensorType.F32, folder.reference());
             }
             Checksums.check(folder.reference());
-            try (Decoder reference = ModelFolder.load(engine, folder.reference());
-                    var trainer = new Trainer(config, task, objective, policy, reference)) {
-                if (!rounds(trainer, inPolicyPhase ? from : Optional.empty(), journal)) {
-                    return false;
-                }
-            }
-            journal.force();
+            Optional<Checkpoint> place = inPolicyPhase ? from : Optional.empty();
+            return config.lora().isActive()
+                    ? adapt(policy, place, journal)
+                    : trainAll(policy, place, journal);
         }
+    }
+
+    private boolean trainAll(Policy policy, Optional<Checkpoint> from, Journal journal) throws IOException {
+        try (Decoder reference = ModelFolder.load(engine, folder.reference())) {
+            return finish(policy, reference, from, journal);
+        }
+    }
+
+    /** Trains adapters: the weights stay as they are, and without adapters they are the reference. */
+    private boolean adapt(Policy policy, Optional<Checkpoint> from, Journal journal) throws IOException {
+        if (from.isPresent()) {
+            // A checkpoint holds adapters alone.
+            ModelFolder.restore(policy.decoder(), folder.reference());
+        }
+        try (var adapters = LoraAdapters.random(
+                engine, policy.decoder().config(), config.lora().config(), config.seed() ^ ADAPTER_SEED)) {
+            var adapted = new Policy(
+                    policy.decoder().withAdapters(adapters), policy.tokenizer(), policy.prompts(),
+                    policy.description());
+            return finish(adapted, policy.decoder(), from, journal);
+        }
+    }
+
+    private boolean finish(Policy policy, Decoder reference, Optional<Checkpoint> from, Journal journal)
+            throws IOException {
+        try (var trainer = new Trainer(config, task, objective, policy, reference)) {
+            if (!rounds(trainer, from, journal)) {
+                return false;
+            }
+        }
+        journal.force();
         save(policy, config.base().saveType(policy.description().storedType()), folder.result());
         return true;
     }
@@ -349,13 +386,13 @@ public final class TrainingRun {
             throws IOException {
         Double accuracy = heldOut == null ? null : heldOut.greedyAccuracy();
         var state = Checkpoint.State.of(config, phase, next, accuracy, journal.force());
-        Checkpoint.write(folder.checkpoints(), config, state, policy, optimizer);
+        Checkpoint.write(folder.checkpoints(), config, state, policy, folder.reference(), optimizer);
     }
 
     /** Writes a model folder with checksums, as a whole. */
-    private static void save(Policy policy, TensorType type, Path target) throws IOException {
+    private void save(Policy policy, TensorType type, Path target) throws IOException {
         AtomicFolder.write(target, temporary -> {
-            ModelFolder.save(policy.decoder(), policy.tokenizer(), policy.description(), type, temporary);
+            policy.save(temporary, folder.reference(), type);
             Checksums.write(temporary);
         });
     }

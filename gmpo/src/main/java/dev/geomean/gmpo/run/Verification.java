@@ -8,6 +8,7 @@ import dev.geomean.engine.io.TensorType;
 import dev.geomean.gmpo.run.Checkpoint.Phase;
 import dev.geomean.gmpo.train.RunConfig;
 import dev.geomean.gmpo.train.TrainingListener;
+import dev.geomean.model.lora.AdapterFolder;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -153,13 +154,20 @@ public record Verification(int firstRound, List<Part> parts, Optional<String> ot
         List<Part> parts = new ArrayList<>();
         parts.add(lines("metrics", run.metricsFile(), repeated.metricsFile(), from.metrics().length()));
         parts.add(lines("samples", run.samplesFile(), repeated.samplesFile(), from.samples().length()));
-        parts.add(tensors("weights", Safetensors.openFolder(run.result()), Safetensors.openFolder(repeated.result())));
+        parts.add(tensors("weights", weights(run.result()), weights(repeated.result())));
         Path last = Path.of(Checkpoint.name(Phase.POLICY, config.rounds()), Checkpoint.OPTIMIZER);
         parts.add(tensors(
                 "optimizer",
                 Safetensors.open(run.checkpoints().resolve(last.toString())),
                 Safetensors.open(repeated.checkpoints().resolve(last.toString()))));
         return parts;
+    }
+
+    /** The weights of a whole model, or of adapters. */
+    private static Safetensors weights(Path result) throws IOException {
+        return AdapterFolder.is(result)
+                ? Safetensors.open(result.resolve(AdapterFolder.WEIGHTS))
+                : Safetensors.openFolder(result);
     }
 
     private static Part lines(String name, Path expected, Path actual, long from) throws IOException {

@@ -119,7 +119,19 @@ public final class Settings {
             new Setting("keep-checkpoints", "safety.keepCheckpoints", "Safety",
                     "Latest checkpoints that are kept, besides the one with the highest held-out accuracy."),
             new Setting("max-non-finite-updates", "safety.maxNonFiniteUpdates", "Safety",
-                    "Updates in a row with a NaN or infinite loss or gradient at which the run stops."));
+                    "Updates in a row with a NaN or infinite loss or gradient at which the run stops."),
+            // LoRA
+            new Setting("lora-rank", "lora.rank", "LoRA",
+                    "Rank of low-rank adapters, which the rounds train in place of the weights; 0 for none."),
+            new Setting("lora-alpha", "lora.alpha", "LoRA",
+                    "Weight of an adapter's update, before it is divided by the rank."),
+            new Setting("lora-targets", "lora.targets", "LoRA",
+                    "Layers that have adapters, with commas between them: all-linear, or for example q_proj,v_proj"
+                            + " (llama) or c_attn (gpt2)."),
+            // Memory
+            new Setting("gradient-checkpointing", "memory.gradientCheckpointing", "Memory",
+                    "What the backward pass computes again instead of keeping it: none or layers. Layers take less"
+                            + " memory and more time; results have the same bits."));
 
     private static final Pattern NUMBER = Pattern.compile("[+-]?(\\d+\\.?\\d*|\\.\\d+)([eE][+-]?\\d+)?");
     private static final Pattern WHOLE = Pattern.compile("[+-]?\\d+");

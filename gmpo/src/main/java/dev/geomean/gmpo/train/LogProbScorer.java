@@ -4,6 +4,7 @@ import dev.geomean.engine.Engine;
 import dev.geomean.engine.Program;
 import dev.geomean.engine.Tensor;
 import dev.geomean.model.Decoder;
+import dev.geomean.model.DecoderConfig;
 import java.util.List;
 import java.util.stream.IntStream;
 
@@ -13,6 +14,7 @@ final class LogProbScorer implements AutoCloseable {
 
     private final Engine engine;
     private final int shards;
+    private final DecoderConfig shape;
     private final ShardPrograms<Memory> programs;
 
     private record Memory(PackedInputs inputs, Tensor logProbs, Tensor entropy) {}
@@ -28,10 +30,11 @@ final class LogProbScorer implements AutoCloseable {
     LogProbScorer(Decoder decoder, int shards, float temperature) {
         this.engine = decoder.engine();
         this.shards = shards;
+        this.shape = decoder.config();
         this.programs = new ShardPrograms<>(engine, "score", (memory, step, shard, size) -> {
             var inputs = PackedInputs.of(memory, size);
             try (var _ = step.noGrad()) {
-                var result = inputs.logits(decoder, step).tokenLogProbs(inputs.targets(), temperature);
+                var result = inputs.score(decoder, step, temperature, Decoder.Activations.KEPT);
                 return new Memory(inputs, step.keep(result.logProbs()), step.keep(result.entropy()));
             }
         });
@@ -43,7 +46,8 @@ final class LogProbScorer implements AutoCloseable {
         int workers = Math.min(pieces, engine.workers().count());
         int[] all = IntStream.range(0, batch.rows()).toArray();
         List<PackedBatch> packed = PackedBatch.shards(batch, all, rows, pieces);
-        List<Program<Memory>> programsOf = programs.first(workers, PackedBatch.size(packed, rows));
+        List<Program<Memory>> programsOf =
+                programs.first(workers, PackedBatch.size(packed, rows).fitted(shape, packed));
         float[] logProbs = new float[batch.rows() * batch.time()];
         float[] entropy = new float[batch.rows() * batch.time()];
         engine.workers().forEach(workers, (worker, lane) -> {

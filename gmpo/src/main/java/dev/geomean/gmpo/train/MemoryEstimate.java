@@ -1,10 +1,14 @@
 package dev.geomean.gmpo.train;
 
+import dev.geomean.engine.op.HeadLogProbsOp;
 import dev.geomean.gmpo.task.Task;
+import dev.geomean.model.Decoder;
+import dev.geomean.model.Decoder.Activations;
 import dev.geomean.model.DecoderConfig;
 import dev.geomean.model.DecoderConfig.Activation;
 import dev.geomean.model.DecoderConfig.Positions;
 import dev.geomean.model.generate.Generator;
+import dev.geomean.model.lora.LoraAdapters;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -65,11 +69,28 @@ public record MemoryEstimate(List<Part> parts) {
      * @param sizes its sizes
      * @param workers threads that compute
      * @return the estimate
+     * @throws IllegalArgumentException if a target of adapters names no layer
      */
     public static MemoryEstimate of(RunConfig config, RunSizes sizes, int workers) {
-        var network = new Network(sizes.decoder());
-        double prompt = sizes.tokens().prompt();
-        double answer = sizes.tokens().completion();
+        return of(config, sizes.decoder(), sizes.tokens().prompt(), sizes.tokens().completion(), workers);
+    }
+
+    /**
+     * The memory of a whole run of a given network, at its peak.
+     *
+     * @param config the run; its model is not used
+     * @param decoder the network
+     * @param promptTokens longest prompt
+     * @param newTokens longest completion, with the token that ends it
+     * @param workers threads that compute
+     * @return the estimate
+     * @throws IllegalArgumentException if a target of adapters names no layer
+     */
+    public static MemoryEstimate of(
+            RunConfig config, DecoderConfig decoder, int promptTokens, int newTokens, int workers) {
+        var network = new Network(decoder, config.memory().activations(), config.lora().rank());
+        double prompt = promptTokens;
+        double answer = newTokens;
         double time = prompt + answer - 1;
         double responses = (double) config.rollout().prompts() * config.rollout().samples();
         double shards = config.shards();
@@ -80,11 +101,16 @@ public record MemoryEstimate(List<Part> parts) {
                 ? "a smaller model, fewer --max-new-tokens or more --mini-batches"
                 : "a smaller --dim or --ffn-dim, or fewer --layers";
         parts.add(part("parameters of policy and reference", 2 * network.constants(), network.count(), model));
+        LoraSettings lora = config.lora();
+        double adapters = lora.isActive() ? FLOAT * LoraAdapters.count(network.config(), lora.config()) : 0;
+        // With adapters the reference is the same weights without them.
+        parts.add(part("parameters of policy and reference",
+                lora.isActive() ? network.constants() + adapters : 2 * network.constants(), network.count(), model));
         // Moments and gradients of the warm-up live as long as the parameters.
-        double optimizers = warmsUp ? 2 : 1;
-        parts.add(part("optimizer state", 2 * optimizers * network.parameters(), network.count(), model));
-        parts.add(part("gradients of each shard", shards * optimizers * network.parameters(), network.count(),
-                "fewer --shards"));
+        double trained = (warmsUp ? network.parameters() : 0) + (lora.isActive() ? adapters : network.parameters());
+        String fewer = lora.isActive() ? model : model + ", or a --lora-rank";
+        parts.add(part("optimizer state", 2 * trained, network.count(), fewer));
+        parts.add(part("gradients of each shard", shards * trained, network.count(), "fewer --shards"));
 
         double updates = 0;
         double largest = 0;
@@ -93,7 +119,7 @@ public record MemoryEstimate(List<Part> parts) {
             double rows = pieceRows(chosen, config.rollout().samples(), shards, prompt, answer);
             double tokens = packed(rows, config.rollout().samples(), prompt, answer);
             updates = Math.max(updates, users(shards, workers) * network.training(tokens, rows * answer));
-            largest = Math.max(largest, Math.max(tokens, rows * answer) * network.widest());
+            largest = Math.max(largest, Math.max(tokens * network.widest(), network.logits(rows * answer)));
         }
         double scoredRows = Math.clamp(Math.ceil(responses / shards), 1, SCORED_ROWS);
         double scoredTokens = packed(scoredRows, config.rollout().samples(), prompt, answer);
@@ -101,9 +127,11 @@ public record MemoryEstimate(List<Part> parts) {
         double heldOut = config.evaluation().prompts();
         double heldOutSamples = heldOut * config.evaluation().samples();
         List<Part> rounds = List.of(
-                part("activations of policy updates", updates, largest, model),
+                part("activations of policy updates", updates, largest,
+                        network.isRecomputed() ? "fewer --samples" : model + ", or --gradient-checkpointing layers"),
                 part("activations of scoring", 2 * scorers * network.inference(scoredTokens, scoredRows * answer),
-                        Math.max(scoredTokens, scoredRows * answer) * network.widest(), "fewer --shards"),
+                        Math.max(scoredTokens * network.widest(), network.logits(scoredRows * answer)),
+                        "fewer --shards"),
                 generation(network, prompt, answer, workers, List.of(
                         new Batch(config.rollout().prompts(), config.rollout().samples()),
                         new Batch(heldOut, 1),
@@ -113,7 +141,7 @@ public record MemoryEstimate(List<Part> parts) {
                 part("activations of the warm-up",
                         users(shards, workers)
                                 * network.training(packed(warmupRows, 1, prompt, answer), warmupRows * answer),
-                        warmupRows * time * network.widest(), model),
+                        Math.max(warmupRows * time * network.widest(), network.logits(warmupRows * answer)), model),
                 generation(network, prompt, answer, workers, List.of(new Batch(WARMUP_CHECKS, 1))));
         parts.addAll(warmsUp && sum(warmup) > sum(rounds) ? warmup : rounds);
 
@@ -168,7 +196,7 @@ public record MemoryEstimate(List<Part> parts) {
 
     private static MemoryEstimate ofSampling(
             DecoderConfig decoder, int promptTokens, int newTokens, int workers, String remedy, List<Batch> batches) {
-        var network = new Network(decoder);
+        var network = new Network(decoder, Activations.KEPT, 0);
         double completions = batches.stream().mapToDouble(batch -> batch.prompts() * batch.samples()).sum();
         return new MemoryEstimate(List.of(
                 part("parameters", network.constants(), network.count(), "a smaller model"),
@@ -218,7 +246,9 @@ public record MemoryEstimate(List<Part> parts) {
             most = Math.max(most, rows);
         }
         return part("key/value caches and programs of generation", bytes,
-                Math.max(most * capacity * network.cacheWidth(), most * prompt * network.widest()),
+                Math.max(
+                        most * Math.max(capacity * network.cacheWidth(), network.config().vocabSize()),
+                        most * prompt * network.widest()),
                 "fewer --workers");
     }
 
@@ -306,7 +336,19 @@ public record MemoryEstimate(List<Part> parts) {
     }
 
     /** Sizes of a network, in bytes unless they say otherwise. Numbers of 64 bits that cannot overflow. */
-    private record Network(DecoderConfig config) {
+    private record Network(DecoderConfig config, Activations activations, int rank) {
+
+        boolean isRecomputed() {
+            return activations == Activations.RECOMPUTED;
+        }
+
+        /** Logits that are there at once, for so many predicted tokens. */
+        double logits(double predictions) {
+            double rows = Decoder.isHeadWhole(config, predictions)
+                    ? predictions
+                    : Math.min(predictions, HeadLogProbsOp.chunkFor(config.vocabSize()));
+            return rows * config.vocabSize();
+        }
 
         double queries() {
             return (double) config.heads() * config.headDim();
@@ -345,10 +387,9 @@ public record MemoryEstimate(List<Part> parts) {
             return width * config.dim();
         }
 
-        /** The widest tensor, in numbers per token. */
+        /** The widest tensor but the logits, in numbers per token. */
         double widest() {
-            return Math.max(
-                    Math.max(config.vocabSize(), config.dim()), Math.max(inner(), queries() + 2 * cacheWidth()));
+            return Math.max(config.dim(), Math.max(inner(), queries() + 2 * cacheWidth()));
         }
 
         double cache(double tokens) {
@@ -360,13 +401,15 @@ public record MemoryEstimate(List<Part> parts) {
             double qkv = queries() + 2 * cacheWidth();
             double layer = 4.0 * config.dim() + qkv + rotated() + queries() + inner() + config.ffnDim()
                     + config.heads() + 4;
-            double head = config.dim() + 2.0 * config.vocabSize() + 12;
-            return FLOAT * (tokens * (config.layers() * layer + 3.0 * config.dim()) + predictions * head);
-        }
-
-        /** What a forward pass keeps at once, with a head on every token. */
-        double inference(double tokens) {
-            return inference(tokens, tokens);
+            // The inner results of adapters: seven published layers at most are four products.
+            double low = 7.0 * rank;
+            double head = predictions * (config.dim() + 12) + 2 * logits(predictions);
+            if (isRecomputed()) {
+                // One layer at a time has its results, and the gradients of its widest one.
+                double inputs = (config.layers() + 3.0) * config.dim();
+                return FLOAT * (tokens * inputs + Math.max(tokens * (layer + low + inner()), head));
+            }
+            return FLOAT * (tokens * (config.layers() * (layer + low) + 3.0 * config.dim()) + head);
         }
 
         /** What a forward pass keeps at once. */
@@ -375,19 +418,19 @@ public record MemoryEstimate(List<Part> parts) {
             // The normalised input is there until queries, keys and values are.
             double attention = config.dim() + qkv + Math.max(config.dim(), rotated() + queries());
             double mlp = 2.0 * config.dim() + inner() + config.ffnDim();
-            double head = config.dim() + config.vocabSize() + 6.0;
-            return FLOAT * Math.max(tokens * Math.max(attention, mlp), tokens * config.dim() + predictions * head);
+            double head = predictions * (config.dim() + 6.0) + logits(predictions);
+            return FLOAT * Math.max(tokens * Math.max(attention, mlp), tokens * config.dim() + head);
         }
 
         /** The prompts of a batch of some rows. */
         double prefill(double prompts, double rows, double time) {
-            return inference(prompts * time)
+            return inference(prompts * time, prompts)
                     + rows * FLOAT * (time * cacheWidth() + config.vocabSize() + config.dim());
         }
 
         /** Decoding programs for all batch sizes: the full one, three quarters, a half, and so on. */
         double decoding(double rows) {
-            return 3.5 * inference(rows);
+            return 3.5 * inference(rows, rows);
         }
     }
 }

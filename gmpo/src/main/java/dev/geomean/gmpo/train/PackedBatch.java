@@ -1,5 +1,7 @@
 package dev.geomean.gmpo.train;
 
+import dev.geomean.model.Decoder;
+import dev.geomean.model.DecoderConfig;
 import java.nio.IntBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -29,12 +31,32 @@ record PackedBatch(int[] ids, int[] positions, int[] segments, int[] predictions
      * @param rows sequences
      * @param time tokens of the longest response
      * @param tokens tokens that go through the network
+     * @param predicted tokens of responses, whose logits are computed one after the other without those beyond the ends of
+     *     responses; 0 to compute {@code rows x time}
      */
-    record Size(int rows, int time, int tokens) {
+    record Size(int rows, int time, int tokens, int predicted) {
+        Size(int rows, int time, int tokens) {
+            this(rows, time, tokens, 0);
+        }
+
+        /** This size for a network whose head takes so much that padding is not worth its regularity. */
+        Size fitted(DecoderConfig decoder, List<PackedBatch> shards) {
+            if (Decoder.isHeadWhole(decoder, (double) rows * time)) {
+                return this;
+            }
+            int most = shards.stream().mapToInt(shard -> shard.predicted().length).max().orElseThrow();
+            return new Size(rows, time, tokens, (int) Math.min(rounded(most), (double) rows * time));
+        }
+
         @Override
         public String toString() {
-            return rows + "x" + time + " of " + tokens;
+            return rows + "x" + time + " of " + tokens + (predicted == 0 ? "" : ", " + predicted + " predicted");
         }
+    }
+
+    /** Where there is a token to predict, in {@code targets}. */
+    int[] predicted() {
+        return IntStream.range(0, targets.length).filter(i -> targets[i] >= 0).toArray();
     }
 
     /**

@@ -36,21 +36,21 @@ final class ParameterUpdate implements AutoCloseable {
 
     ParameterUpdate(Decoder decoder, int shards, UpdateRule rule, float maxGradNorm) {
         this.engine = decoder.engine();
-        this.parameters = decoder.parameters();
+        this.parameters = decoder.trainable();
         for (int i = 0; i < shards; i++) {
-            ParameterGradients own = decoder.parameters().newGradients();
+            ParameterGradients own = decoder.trainable().newGradients();
             gradients.add(own);
             clearing.add(new Fill(own.buffer(), 0));
         }
         // As usual for transformers, weight decay applies to matrices only.
         var undecayed = new ParameterGroup(
-                name -> decoder.parameters().get(name).shape().rank() < 2
+                name -> decoder.trainable().get(name).shape().rank() < 2
                         || name.equals("embed")
                         || name.equals("positions"),
                 0,
                 1);
         this.optimizer =
-                new Optimizer(engine, decoder.parameters(), gradients, rule, List.of(undecayed), maxGradNorm);
+                new Optimizer(engine, decoder.trainable(), gradients, rule, List.of(undecayed), maxGradNorm);
     }
 
     Engine engine() {

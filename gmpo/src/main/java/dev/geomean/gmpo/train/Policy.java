@@ -2,12 +2,15 @@ package dev.geomean.gmpo.train;
 
 import dev.geomean.engine.Engine;
 import dev.geomean.engine.io.FileFormatException;
+import dev.geomean.engine.io.TensorType;
 import dev.geomean.engine.memory.DType;
 import dev.geomean.gmpo.task.Task;
 import dev.geomean.model.Decoder;
 import dev.geomean.model.DecoderConfig;
 import dev.geomean.model.ModelFolder;
 import dev.geomean.model.huggingface.ModelDescription;
+import dev.geomean.model.lora.AdapterFolder;
+import dev.geomean.model.lora.LoraAdapters;
 import dev.geomean.model.tokenizer.CharacterTokenizer;
 import dev.geomean.model.tokenizer.Tokenizer;
 import dev.geomean.model.tokenizer.Tokenizers;
@@ -64,10 +67,11 @@ public record Policy(Decoder decoder, Tokenizer tokenizer, PromptEncoder prompts
     }
 
     /**
-     * Reads a policy from a model folder. It gets its prompts as they are.
+     * Reads a policy from a model folder, or from one with adapters and the model that they name. It gets its prompts as they
+     * are.
      *
      * @param engine where it will run
-     * @param folder network, weights and tokenizer
+     * @param folder network, weights and tokenizer; or adapters
      * @return the policy
      * @throws FileFormatException if a file is damaged, a weight is not finite, or network and tokenizer do not belong
      *     together
@@ -89,6 +93,9 @@ public record Policy(Decoder decoder, Tokenizer tokenizer, PromptEncoder prompts
      * @throws IOException if a file is missing or cannot be read
      */
     public static Policy load(Engine engine, Path folder, RunConfig.Base base) throws IOException {
+        if (AdapterFolder.is(folder)) {
+            return load(engine, AdapterFolder.model(folder), base).withAdapters(folder);
+        }
         return read(folder, base, () -> ModelFolder.load(engine, folder));
     }
 
@@ -105,6 +112,9 @@ public record Policy(Decoder decoder, Tokenizer tokenizer, PromptEncoder prompts
      */
     public static Policy loadForSampling(Engine engine, Path folder, RunConfig.Base base, WeightType type)
             throws IOException {
+        if (AdapterFolder.is(folder)) {
+            return loadForSampling(engine, AdapterFolder.model(folder), base, type).withAdapters(folder);
+        }
         return read(folder, base, () -> switch (type) {
             case AUTO -> ModelFolder.loadForSampling(engine, folder);
             case FLOAT32 -> ModelFolder.load(engine, folder);
@@ -153,6 +163,51 @@ public record Policy(Decoder decoder, Tokenizer tokenizer, PromptEncoder prompts
         tokens.add(tokenizer.eosId());
         tokens.addAll(description.eosTokenIds());
         return List.copyOf(tokens);
+    }
+
+    /** This policy with adapters from a folder, which takes the network over. */
+    private Policy withAdapters(Path folder) throws IOException {
+        try {
+            LoraAdapters adapters = AdapterFolder.load(decoder.engine(), decoder.config(), folder);
+            return new Policy(decoder.withAdapters(adapters), tokenizer, prompts, description);
+        } catch (IOException | RuntimeException e) {
+            close();
+            throw e;
+        }
+    }
+
+    /**
+     * Writes what training changes and the tokenizer: a model folder, or one with adapters if the network has any.
+     *
+     * @param folder where to
+     * @param base folder of the weights that adapters belong to
+     * @param type type of the weights of a whole model
+     * @throws IOException if writing fails
+     */
+    public void save(Path folder, Path base, TensorType type) throws IOException {
+        LoraAdapters adapters = decoder.adapters();
+        if (adapters == null) {
+            ModelFolder.save(decoder, tokenizer, description, type, folder);
+        } else {
+            AdapterFolder.save(adapters, base, folder);
+            tokenizer.write(folder);
+        }
+    }
+
+    /**
+     * Overwrites what training changes.
+     *
+     * @param folder a folder that {@link #save} wrote
+     * @throws FileFormatException if a file is damaged or from another network
+     * @throws IOException if a file is missing or cannot be read
+     */
+    public void restore(Path folder) throws IOException {
+        LoraAdapters adapters = decoder.adapters();
+        if (adapters == null) {
+            ModelFolder.restore(decoder, folder);
+        } else {
+            AdapterFolder.restore(adapters, folder);
+        }
     }
 
     /**

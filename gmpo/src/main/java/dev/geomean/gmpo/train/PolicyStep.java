@@ -7,6 +7,7 @@ import dev.geomean.gmpo.objective.PolicyLossOp;
 import dev.geomean.gmpo.objective.PolicyMetrics;
 import dev.geomean.gmpo.objective.PolicyObjective;
 import dev.geomean.model.Decoder;
+import dev.geomean.model.DecoderConfig;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -14,6 +15,7 @@ import org.jspecify.annotations.Nullable;
 final class PolicyStep implements AutoCloseable {
     private final ParameterUpdate update;
     private final ShardPrograms<Memory> programs;
+    private final DecoderConfig shape;
 
     /** What a program reads and keeps. */
     record Memory(
@@ -57,8 +59,10 @@ final class PolicyStep implements AutoCloseable {
             PolicyObjective objective,
             float temperature,
             boolean withReference,
-            boolean withWeights) {
+            boolean withWeights,
+            Decoder.Activations activations) {
         this.update = update;
+        this.shape = decoder.config();
         this.programs = new ShardPrograms<>(decoder.engine(), "policy", (memory, step, shard, size) -> {
             int rows = size.rows();
             int time = size.time();
@@ -69,7 +73,7 @@ final class PolicyStep implements AutoCloseable {
             Tensor tokenWeights = withWeights ? memory.zeros(rows, time) : null;
             Tensor advantages = memory.zeros(rows);
             Tensor denominators = memory.zeros(2);
-            Tensor logProbs = inputs.logits(decoder, step).tokenLogProbs(inputs.targets(), temperature).logProbs();
+            Tensor logProbs = inputs.score(decoder, step, temperature, activations).logProbs();
             var result = PolicyLossOp.apply(
                     objective,
                     logProbs,
@@ -118,7 +122,8 @@ final class PolicyStep implements AutoCloseable {
         float[] denominators = {batch.tokens(chosen), sequences};
         double[] losses = new double[pieces.size()];
         var measured = new PolicyMetrics[pieces.size()];
-        List<Program<Memory>> shards = programs(new PackedBatch.Size(rows, batch.responseTime(), tokens));
+        var size = new PackedBatch.Size(rows, batch.responseTime(), tokens);
+        List<Program<Memory>> shards = programs(size.fitted(shape, pieces));
         programs.run(shards, pieces.size(), new ShardPrograms.Work<>() {
             @Override
             public void begin(int shard, Backend.Lane lane) {

@@ -128,7 +128,7 @@ public final class PolicyUpdater implements AutoCloseable {
                         (float) settings.epsilon(),
                         (float) settings.weightDecay()),
                 (float) settings.maxGradNorm());
-        this.step = new PolicyStep(decoder, update, objective, temperature, false, false);
+        this.step = new PolicyStep(decoder, update, objective, temperature, false, false, Decoder.Activations.KEPT);
     }
 
     /**

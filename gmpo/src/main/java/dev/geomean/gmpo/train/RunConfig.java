@@ -35,6 +35,8 @@ import org.jspecify.annotations.Nullable;
  *     because the order of summation depends on it
  * @param safety when the run is saved, and when it gives up
  * @param base the published model that the run starts from, in place of a new network
+ * @param lora low-rank adapters that the rounds train in place of the weights
+ * @param memory what is computed again to save memory
  */
 public record RunConfig(
         String task,
@@ -48,7 +50,9 @@ public record RunConfig(
         int rounds,
         int shards,
         Safety safety,
-        Base base) {
+        Base base,
+        LoraSettings lora,
+        MemorySettings memory) {
 
     /**
      * Checks ranges.
@@ -64,7 +68,10 @@ public record RunConfig(
         present("update", update);
         present("evaluation", evaluation);
         present("safety", safety);
-        present("base", base);
+        // Files of before there were these say nothing of them.
+        base = orElse(base, Base.NONE);
+        lora = orElse(lora, LoraSettings.NONE);
+        memory = orElse(memory, MemorySettings.DEFAULT);
         atLeast("rounds", rounds, 0);
         atLeast("shards", shards, 1);
         long responses = (long) rollout.prompts() * rollout.samples();
@@ -104,24 +111,23 @@ public record RunConfig(
             Evaluation evaluation,
             int rounds,
             int shards) {
-        this(task, seed, model, warmup, rollout, objective, update, evaluation, rounds, shards, Safety.DEFAULT,
-                Base.NONE);
+        this(task, seed, model, warmup, rollout, objective, update, evaluation, rounds, shards, Safety.DEFAULT);
     }
 
     /**
-     * A run that starts from a new network.
+     * A run that starts from a new network and trains all weights.
      *
-     * @param task task with options
+     * @param task name of the task
      * @param seed random seed
      * @param model shape of the network
-     * @param warmup supervised steps on demonstrations
+     * @param warmup supervised warm-up
      * @param rollout how completions are sampled
      * @param objective what is optimised
      * @param update how the policy is moved
      * @param evaluation how progress is measured
      * @param rounds rounds of sampling and updates
-     * @param shards number of parts a batch is cut into
-     * @param safety when the run is saved, and when it gives up
+     * @param shards parts a batch is cut into
+     * @param safety when a run is saved, and when it gives up
      */
     public RunConfig(
             String task,
@@ -135,7 +141,33 @@ public record RunConfig(
             int rounds,
             int shards,
             Safety safety) {
-        this(task, seed, model, warmup, rollout, objective, update, evaluation, rounds, shards, safety, Base.NONE);
+        this(
+                task, seed, model, warmup, rollout, objective, update, evaluation, rounds, shards, safety,
+                Base.NONE, LoraSettings.NONE, MemorySettings.DEFAULT);
+    }
+
+    /**
+     * This run with low-rank adapters.
+     *
+     * @param other their sizes
+     * @return a new configuration
+     */
+    public RunConfig withLora(LoraSettings other) {
+        return new RunConfig(
+                task, seed, model, warmup, rollout, objective, update, evaluation, rounds, shards, safety, base,
+                other, memory);
+    }
+
+    /**
+     * This run with another use of memory.
+     *
+     * @param other how memory is spent
+     * @return a new configuration
+     */
+    public RunConfig withMemory(MemorySettings other) {
+        return new RunConfig(
+                task, seed, model, warmup, rollout, objective, update, evaluation, rounds, shards, safety, base,
+                lora, other);
     }
 
     /**
@@ -655,7 +687,9 @@ public record RunConfig(
                 100,
                 2,
                 standard.safety,
-                new Base(folder, "text", null, 0, "auto"));
+                new Base(folder, "text", null, 0, "auto"),
+                standard.lora,
+                standard.memory);
     }
 
     /**
@@ -693,6 +727,10 @@ public record RunConfig(
         if (value == null) {
             throw new IllegalArgumentException(name + " is missing");
         }
+    }
+
+    private static <T> T orElse(@Nullable T value, T otherwise) {
+        return value == null ? otherwise : value;
     }
 
     private static void atLeast(String name, int value, int least) {

@@ -4,6 +4,7 @@ import dev.geomean.engine.Backend;
 import dev.geomean.engine.Tensor;
 import dev.geomean.engine.op.CrossEntropy;
 import dev.geomean.model.Decoder;
+import dev.geomean.model.DecoderConfig;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -12,15 +13,17 @@ import java.util.stream.IntStream;
 final class SupervisedStep implements AutoCloseable {
     private final ParameterUpdate update;
     private final ShardPrograms<Memory> programs;
+    private final DecoderConfig shape;
 
     private record Memory(PackedInputs inputs, Tensor denominator, Tensor loss) {}
 
-    SupervisedStep(Decoder decoder, ParameterUpdate update) {
+    SupervisedStep(Decoder decoder, ParameterUpdate update, Decoder.Activations activations) {
         this.update = update;
+        this.shape = decoder.config();
         this.programs = new ShardPrograms<>(decoder.engine(), "supervised", (memory, step, shard, size) -> {
             var inputs = PackedInputs.of(memory, size);
             Tensor denominator = memory.zeros(1);
-            Tensor logProbs = inputs.logits(decoder, step).tokenLogProbs(inputs.targets(), 1).logProbs();
+            Tensor logProbs = inputs.score(decoder, step, 1, activations).logProbs();
             Tensor loss = CrossEntropy.mean(logProbs, inputs.targets(), denominator);
             loss.backward(update.gradients(shard));
             return new Memory(inputs, denominator, step.keep(loss));
@@ -35,7 +38,9 @@ final class SupervisedStep implements AutoCloseable {
         List<PackedBatch> pieces = miniBatch.pieces();
         double[] losses = new double[pieces.size()];
         programs.run(
-                programs.first(update.shards(), PackedBatch.size(pieces, miniBatch.rows())), pieces.size(),
+                programs.first(
+                        update.shards(), PackedBatch.size(pieces, miniBatch.rows()).fitted(shape, pieces)),
+                pieces.size(),
                 new ShardPrograms.Work<>() {
                     @Override
                     public void begin(int shard, Backend.Lane lane) {

@@ -92,7 +92,8 @@ public final class Trainer implements AutoCloseable {
                 objective,
                 temperature,
                 objective.kl().isActive(),
-                config.objective().importanceCap() != null);
+                config.objective().importanceCap() != null,
+                config.memory().activations());
         TokenLimits limits = TokenLimits.of(task, policy.prompts(), config.base().maxNewTokens());
         this.rollouts = new Rollouts(task, policy, config.rollout().sampling(), limits);
         this.scorer = new LogProbScorer(policy.decoder(), config.shards(), temperature);
@@ -171,7 +172,7 @@ public final class Trainer implements AutoCloseable {
                 summary.add(result, learningRate);
             }
         }
-        guard.check("round " + (round + 1), policy.decoder().parameters());
+        guard.check("round " + (round + 1), policy.decoder().trainable());
         double updateSeconds = clock.lap();
 
         // 5. Measure.
@@ -264,7 +265,7 @@ public final class Trainer implements AutoCloseable {
 
     Memory memory() {
         return new Memory(
-                policy.decoder().parameters().memoryBytes() + reference.parameters().memoryBytes(),
+                policy.decoder().trainable().memoryBytes() + reference.parameters().memoryBytes(),
                 step.memoryBytes(),
                 scorer.memoryBytes() + referenceScorer.memoryBytes(),
                 rollouts.memoryBytes() + evaluator.memoryBytes());

@@ -43,7 +43,7 @@ public final class WarmupTrainer implements AutoCloseable {
         this.split = new TaskSplit(task, config.evaluation().heldOutFraction());
         this.update = new ParameterUpdate(
                 policy.decoder(), config.shards(), new UpdateRule.AdamW(0.9f, 0.999f, 1e-8f, 0.01f), 1);
-        this.step = new SupervisedStep(policy.decoder(), update);
+        this.step = new SupervisedStep(policy.decoder(), update, config.memory().activations());
         this.schedule = new LearningRateSchedule(
                 (float) warmup.learningRate(),
                 warmup.rampSteps(),

@@ -22,6 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.FieldSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -84,6 +85,22 @@ class BenchCommandTest {
         assertThat(result.rows()).extracting(row -> row.path("round").asString())
                 .containsExactly("0", "1", "2", "median");
         assertThat(result.rows()).allSatisfy(row -> assertThat(row.path("seconds").asDouble()).isPositive());
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, 2})
+    void measures_rounds_of_fine_tuning(int rank) {
+        Result result = run("bench finetune --json --shape tiny --prompts 2 --samples 2 --prompt-tokens 4 --rounds 2"
+                + " --new-tokens 5 --threads 2 --gradient-checkpointing layers --lora-rank " + rank);
+        assertThat(result.err()).isEmpty();
+        assertThat(result.rows()).extracting(row -> row.path("round").asString()).containsExactly("0", "1");
+        assertThat(result.rows()).allSatisfy(row -> {
+            assertThat(row.path("tokens_per_second").asDouble()).isPositive();
+            // All of 2 layers of width 64 but norms and embeddings: 3 x 192 x 64 and 64 x (2 x 64 + 2 x 32) and a bias.
+            assertThat(row.path("trained").asInt()).isEqualTo(rank == 0
+                    ? 512 * 64 + 2 * (3 * 192 * 64 + 64 * 192 + 128 + 2 * 64) + 64
+                    : 2 * rank * (2 * 128 + 2 * 96 + 3 * 256));
+        });
     }
 
     @Test

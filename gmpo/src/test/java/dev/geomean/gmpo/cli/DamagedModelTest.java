@@ -35,7 +35,7 @@ class DamagedModelTest {
     private Path folder;
 
     /** Changes a folder. */
-    private interface Damage {
+    interface Damage {
         void to(Path model) throws IOException;
     }
 

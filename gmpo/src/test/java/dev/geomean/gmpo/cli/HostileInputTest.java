@@ -296,7 +296,7 @@ class HostileInputTest {
         // Models
         "eval $D/missing | missing: no such folder",
         "eval $D/text.txt | text.txt: is a file, not a folder",
-        "eval $D/folder | neither a model (config.json) nor a run (run.json)",
+        "eval $D/folder | neither a model (config.json), adapters (adapter_config.json) nor a run (run.json)",
         "eval $R --prompts 0 | --prompts",
         "eval $R --prompts 2147483647 | take fewer --prompts",
         "eval $R --samples -1 | --samples",

@@ -27,6 +27,9 @@ import dev.geomean.model.DecoderConfig;
 import dev.geomean.model.ModelFolder;
 import dev.geomean.model.chat.ChatTemplate;
 import dev.geomean.model.huggingface.HuggingFaceConfig;
+import dev.geomean.model.lora.AdapterFolder;
+import dev.geomean.model.lora.LoraAdapters;
+import dev.geomean.model.lora.LoraConfig;
 import dev.geomean.model.tokenizer.ByteTokenizer;
 import dev.geomean.model.tokenizer.CharacterTokenizer;
 import dev.geomean.model.tokenizer.Tokenizer;
@@ -68,6 +71,7 @@ class ReaderFuzzTest {
     private static final int SLOW_TOTAL = 200_000;
     private static final int QUICK_PART = 50;
     private static final long LIMIT_SECONDS = 30;
+    private static final DecoderConfig SHAPE = DecoderConfig.llama(14, 8, 1, 2, 1, 12, 16, 1);
 
     private static final TrainingListener STOP_AT_ONCE = new TrainingListener() {
         @Override
@@ -135,6 +139,8 @@ class ReaderFuzzTest {
         }),
         MODEL(10_000, List.of("config.json", "model.safetensors", "tokenizer.json"), ReaderFuzzTest::makeModel,
                 (folder, number) -> Policy.load(engine, folder).close()),
+        ADAPTERS(10_000, List.of("adapter_config.json", "adapter_model.safetensors"), ReaderFuzzTest::makeAdapters,
+                (folder, number) -> AdapterFolder.load(engine, SHAPE, folder).close()),
         CHECKPOINT(2_000, List.of(), ReaderFuzzTest::makeRun,
                 (folder, number) -> TrainingRun.resume(engine, folder, STOP_AT_ONCE));
 
@@ -167,9 +173,14 @@ class ReaderFuzzTest {
         engine.close();
     }
 
+    private static void makeAdapters(Path folder) throws IOException {
+        try (var adapters = LoraAdapters.random(engine, SHAPE, LoraConfig.of(2, 4, "q_proj,up_proj"), 1)) {
+            AdapterFolder.save(adapters, folder.resolve("base"), folder);
+        }
+    }
+
     private static void makeModel(Path folder) throws IOException {
-        DecoderConfig shape = DecoderConfig.llama(14, 8, 1, 2, 1, 12, 16, 1);
-        try (Decoder decoder = Decoder.random(engine, shape, 1)) {
+        try (Decoder decoder = Decoder.random(engine, SHAPE, 1)) {
             ModelFolder.save(decoder, new CharacterTokenizer("0123456789+="), folder);
         }
     }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import dev.geomean.engine.Engine;
+import dev.geomean.engine.optim.UpdateRule;
 import dev.geomean.gmpo.task.Task;
 import dev.geomean.gmpo.task.Tasks;
 import dev.geomean.model.Decoder;
@@ -12,13 +13,17 @@ import dev.geomean.model.generate.Completion;
 import dev.geomean.model.generate.Generator;
 import dev.geomean.model.generate.Prompt;
 import dev.geomean.model.generate.SamplingOptions;
+import dev.geomean.model.lora.LoraAdapters;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @DisplayName("The memory estimate")
 class MemoryEstimateTest {
@@ -61,6 +66,73 @@ class MemoryEstimateTest {
             assertNear(estimate, real.updates(), "activations of policy updates");
             assertNear(estimate, real.scoring(), "activations of scoring");
             assertNear(estimate, real.generation(), "key/value caches");
+        }
+    }
+
+    @ParameterizedTest(name = "{0}, adapters of rank {1}, checkpointing {2}")
+    @CsvSource({
+        "addition:digits=3, 8, none,   2, 64, 4, 4, 256, 16, 4, 2, 4",
+        "addition:digits=9, 0, layers, 6, 96, 8, 8, 256, 24, 4, 4, 1",
+        "addition:digits=2, 4, layers, 8, 48, 4, 2, 160, 16, 8, 1, 2",
+    })
+    @DisplayName("is near with adapters and gradient checkpointing too")
+    void options(
+            String name, int rank, String checkpointing, int layers, int dim, int heads, int kvHeads, int ffnDim,
+            int prompts, int samples, int miniBatches, int shards) {
+        var model = new RunConfig.Model("llama", layers, dim, heads, kvHeads, ffnDim);
+        RunConfig config = config(name, model, prompts, samples, miniBatches, shards)
+                .withLora(new LoraSettings(rank, 8, "all-linear"))
+                .withMemory(new MemorySettings(checkpointing));
+        Task task = Tasks.byName(name);
+        int workers = 2;
+        try (Engine engine = Engine.cpu(workers);
+                Policy policy = Policy.create(engine, task, model, 1);
+                Decoder copy = policy.decoder().copy()) {
+            Policy trained = rank == 0 ? policy
+                    : new Policy(policy.decoder().withAdapters(LoraAdapters.random(
+                            engine, copy.config(), config.lora().config(), 1)), policy.tokenizer());
+            Decoder reference = rank == 0 ? copy : policy.decoder();
+            try (var trainer = new Trainer(config, task, trained, reference)) {
+                trainer.round(0);
+                MemoryEstimate estimate = MemoryEstimate.of(config, task, workers);
+                Trainer.Memory real = trainer.memory();
+                assertNear(estimate, real.state(), "parameters", "optimizer", "gradients");
+                assertNear(estimate, real.updates(), "activations of policy updates");
+                assertNear(estimate, real.scoring(), "activations of scoring");
+            }
+            trained.close();
+        }
+    }
+
+    @ParameterizedTest(name = "checkpointing {0}")
+    @ValueSource(strings = {"none", "layers"})
+    @DisplayName("is near with a vocabulary whose logits come in chunks")
+    void largeVocabulary(String checkpointing) {
+        DecoderConfig shape = DecoderConfig.llama(60_000, 32, 3, 4, 2, 96, 100, 1);
+        int prompt = 8;
+        int answer = 80;
+        RunConfig config = config("addition", RunConfig.defaults("gmpo").model(), 2, 4, 1, 2)
+                .withMemory(new MemorySettings(checkpointing));
+        List<SequenceBatch.Sequence> sequences = new ArrayList<>();
+        for (int row = 0; row < 8; row++) {
+            int first = row / 4;
+            sequences.add(new SequenceBatch.Sequence(
+                    IntStream.range(first, first + prompt).toArray(), IntStream.range(0, answer).toArray()));
+        }
+        SequenceBatch batch = SequenceBatch.of(sequences);
+        try (Engine engine = Engine.cpu(2);
+                Decoder decoder = Decoder.random(engine, shape, 1);
+                var update = new ParameterUpdate(decoder, 2, new UpdateRule.Sgd(0, 0), 1);
+                var step = new PolicyStep(
+                        decoder, update, config.objective().policyObjective(), 1, false, false,
+                        config.memory().activations());
+                var scorer = new LogProbScorer(decoder, 2, 1)) {
+            float[] old = scorer.score(batch).logProbs();
+            step.run(new PolicyStep.Scored(batch, old, null, null, new double[8]),
+                    IntStream.range(0, 8).toArray(), 8, 1);
+            MemoryEstimate estimate = MemoryEstimate.of(config, shape, prompt, answer, 2);
+            assertNear(estimate, step.memoryBytes(), "activations of policy updates");
+            assertNear(estimate, 2 * scorer.memoryBytes(), "activations of scoring");
         }
     }
 

@@ -56,7 +56,7 @@ class PolicyStepSteadyStateTest {
         try (Engine engine = Engine.cpu(1);
                 Decoder decoder = Decoder.random(engine, DecoderConfig.llama(13, 8, 1, 2, 1, 8, 16, 1), 5);
                 var update = new ParameterUpdate(decoder, 1, new UpdateRule.AdamW(0.9f, 0.95f, 1e-8f, 0), 1);
-                var step = new PolicyStep(decoder, update, objective, 0.9f, true, true)) {
+                var step = new PolicyStep(decoder, update, objective, 0.9f, true, true, Decoder.Activations.KEPT)) {
             Program<?> program = step.programs(new PackedBatch.Size(4, 4, 24)).getFirst();
             program.run();
             List<CustomKernel> kernels = program.kernels().stream()

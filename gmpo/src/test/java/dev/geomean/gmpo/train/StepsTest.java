@@ -153,7 +153,7 @@ class StepsTest {
         private float[] stepped(int shards) {
             try (Decoder decoder = decoder();
                     var update = descent(decoder, shards);
-                    var step = new SupervisedStep(decoder, update)) {
+                    var step = new SupervisedStep(decoder, update, Decoder.Activations.KEPT)) {
                 assertThat(step.run(batch, 1).applied()).isTrue();
                 return decoder.parameters().values().toFloats();
             }
@@ -171,7 +171,7 @@ class StepsTest {
                     var update = new ParameterUpdate(
                             decoder, 3, new UpdateRule.AdamW(0.9f, 0.99f, 1e-8f, 0), 1);
                     var scorer = new LogProbScorer(decoder, 2, 1);
-                    var step = new SupervisedStep(decoder, update)) {
+                    var step = new SupervisedStep(decoder, update, Decoder.Activations.KEPT)) {
                 double previous = Double.POSITIVE_INFINITY;
                 for (int i = 0; i < 5; i++) {
                     double expected = -sum(scorer.score(batch).logProbs()) / tokens();
@@ -186,7 +186,7 @@ class StepsTest {
         void isSkippedIfTheLossIsNotFinite() {
             try (Decoder decoder = decoder();
                     var update = descent(decoder, 3);
-                    var step = new SupervisedStep(decoder, update)) {
+                    var step = new SupervisedStep(decoder, update, Decoder.Activations.KEPT)) {
                 poison(decoder);
                 int[] before = Tiny.bits(decoder);
                 ParameterUpdate.Result result = step.run(batch, 1);
@@ -202,7 +202,7 @@ class StepsTest {
         void recoversFromASkippedOne() {
             try (Decoder decoder = decoder();
                     var update = descent(decoder, 3);
-                    var step = new SupervisedStep(decoder, update)) {
+                    var step = new SupervisedStep(decoder, update, Decoder.Activations.KEPT)) {
                 float[] good = decoder.parameters().values().toFloats();
                 poison(decoder);
                 step.run(batch, 1);
@@ -265,7 +265,8 @@ class StepsTest {
         private PolicyStep.Result step(Decoder decoder, ParameterUpdate update, PolicyObjective objective,
                 boolean weights) {
             boolean reference = objective.kl().isActive();
-            try (var step = new PolicyStep(decoder, update, objective, 0.9f, reference, weights)) {
+            try (var step =
+                    new PolicyStep(decoder, update, objective, 0.9f, reference, weights, Decoder.Activations.KEPT)) {
                 return step.run(scored(decoder, reference, weights), CHOSEN, CHOSEN.length, 1);
             }
         }
@@ -304,7 +305,8 @@ class StepsTest {
                     Decoder cut = decoder();
                     var updateWhole = descent(whole, shards);
                     var updateCut = descent(cut, shards);
-                    var step = new PolicyStep(cut, updateCut, objective, 0.9f, false, false)) {
+                    var step =
+                            new PolicyStep(cut, updateCut, objective, 0.9f, false, false, Decoder.Activations.KEPT)) {
                 PolicyStep.Result expected = step(whole, updateWhole, objective, false);
                 List<PackedBatch> pieces = IntStream.range(0, Math.ceilDiv(CHOSEN.length, rows))
                         .mapToObj(piece -> PackedBatch.of(batch, CHOSEN, piece * rows, rows))
@@ -327,8 +329,9 @@ class StepsTest {
                     Decoder same = decoder();
                     var update = descent(decoder, 2);
                     var updateSame = descent(same, 2);
-                    var step = new PolicyStep(decoder, update, objective, 0.9f, false, false);
-                    var stepSame = new PolicyStep(same, updateSame, objective, 0.9f, false, false)) {
+                    var step = new PolicyStep(decoder, update, objective, 0.9f, false, false, Decoder.Activations.KEPT);
+                    var stepSame =
+                            new PolicyStep(same, updateSame, objective, 0.9f, false, false, Decoder.Activations.KEPT)) {
                 PolicyStep.Scored scored = scored(decoder, false, false);
                 PolicyStep.Scored spoiled = scored(same, false, false);
                 for (int row : new int[] {1, 3, 6, 8}) {
@@ -347,7 +350,8 @@ class StepsTest {
                     Preset.named("grpo").objective().withSequenceDenominator(SequenceDenominator.NON_EMPTY);
             try (Decoder decoder = decoder();
                     var update = descent(decoder, 2);
-                    var step = new PolicyStep(decoder, update, objective, 0.9f, false, false)) {
+                    var step =
+                            new PolicyStep(decoder, update, objective, 0.9f, false, false, Decoder.Activations.KEPT)) {
                 PolicyStep.Scored scored = scored(decoder, false, false);
                 double seven = step.run(scored, CHOSEN, 7, 0).update().loss();
                 double fourteen = step.run(scored, CHOSEN, 14, 0).update().loss();
@@ -361,7 +365,8 @@ class StepsTest {
             PolicyObjective objective = Preset.named("gmpo").objective();
             try (Decoder decoder = decoder();
                     var update = descent(decoder, 3);
-                    var step = new PolicyStep(decoder, update, objective, 0.9f, false, false)) {
+                    var step =
+                            new PolicyStep(decoder, update, objective, 0.9f, false, false, Decoder.Activations.KEPT)) {
                 PolicyStep.Scored scored = scored(decoder, false, false);
                 if (where.equals("loss")) {
                     scored.advantages()[7] = Double.NaN;
@@ -384,7 +389,8 @@ class StepsTest {
             try (Decoder decoder = decoder();
                     var update = new ParameterUpdate(
                             decoder, 3, new UpdateRule.AdamW(0.9f, 0.99f, 1e-8f, 0.1f), 1);
-                    var step = new PolicyStep(decoder, update, objective, 0.9f, false, false)) {
+                    var step =
+                            new PolicyStep(decoder, update, objective, 0.9f, false, false, Decoder.Activations.KEPT)) {
                 PolicyStep.Scored scored = scored(decoder, false, false);
                 Arrays.fill(scored.advantages(), 0);
                 int[] before = Tiny.bits(decoder);
@@ -402,7 +408,8 @@ class StepsTest {
             PolicyObjective objective = Preset.named("dapo").objective();
             try (Decoder decoder = decoder();
                     var update = descent(decoder, 2);
-                    var step = new PolicyStep(decoder, update, objective, 0.9f, false, true)) {
+                    var step =
+                            new PolicyStep(decoder, update, objective, 0.9f, false, true, Decoder.Activations.KEPT)) {
                 PolicyStep.Scored scored = scored(decoder, false, true);
                 float @Nullable [] weights = scored.tokenWeights();
                 assertThat(weights).isNotNull();
@@ -421,7 +428,7 @@ class StepsTest {
         try (Engine four = Engine.cpu(4);
                 Decoder decoder = Decoder.random(four, DecoderConfig.gpt2(VOCAB, 8, 1, 2, 64, 1), 5);
                 var update = descent(decoder, 5);
-                var step = new SupervisedStep(decoder, update)) {
+                var step = new SupervisedStep(decoder, update, Decoder.Activations.KEPT)) {
             for (int time = 4; time <= 40; time += 4) {
                 int[] response = new int[time];
                 Arrays.setAll(response, i -> 2 + i % 5);

@@ -256,7 +256,9 @@ final class Shard implements AutoCloseable {
     }
 
     private Decoder.Projection projection(Scope step, @Nullable PanelWeights weights) {
-        return weights == null ? decoder.ownProjection(step) : weights.projection(step);
+        return weights == null
+                ? decoder.ownProjection(step)
+                : decoder.adapted(step, weights.projection(step));
     }
 
     private void sample(Scope step, Tensor logits, int batch) {
