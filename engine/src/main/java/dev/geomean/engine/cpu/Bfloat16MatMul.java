@@ -61,19 +61,20 @@ final class Bfloat16MatMul {
     void multiply(
             long a, long rowStep, long depthStep, long b, long stride, long c, long resultStride, int m, int n, int k,
             boolean add) {
-        load(a, rowStep, depthStep, m, k);
+        int step = m == 1 ? 2 * PAIR : PAIR;
+        int whole = k / step * step;
+        load(a, rowStep, depthStep, m, k, whole);
         if (m == 1) {
-            one(b, stride, n, k, c, add);
+            one(b, stride, n, k, whole, c, add);
         } else {
-            several(b, stride, m, n, k, c, resultStride, add);
+            several(b, stride, m, n, k, whole, c, resultStride, add);
         }
     }
 
-    private void load(long from, long rowStep, long depthStep, int rows, int depth) {
+    private void load(long from, long rowStep, long depthStep, int rows, int depth, int whole) {
         if (small.length < rows * depth) {
             small = new float[rows * depth];
         }
-        int whole = depth / PAIR * PAIR;
         for (int i = 0; i < rows; i++) {
             long row = from + i * rowStep;
             int at = i * depth;
@@ -89,9 +90,8 @@ final class Bfloat16MatMul {
         }
     }
 
-    private void one(long b, long stride, int n, int k, long c, boolean add) {
+    private void one(long b, long stride, int n, int k, int whole, long c, boolean add) {
         int half = (n + 1) / 2;
-        int whole = k / PAIR * PAIR;
         for (int j = 0; j < half; j++) {
             int other = Math.min(j + half, n - 1);
             dots1x2(b + j * stride, b + other * stride, small, whole, partial);
@@ -103,8 +103,8 @@ final class Bfloat16MatMul {
         }
     }
 
-    private void several(long b, long stride, int m, int n, int k, long c, long resultStride, boolean add) {
-        int whole = k / PAIR * PAIR;
+    private void several(
+            long b, long stride, int m, int n, int k, int whole, long c, long resultStride, boolean add) {
         for (int block = 0; block < n; block += BLOCK) {
             int end = Math.min(n, block + BLOCK);
             for (int i = 0; i < m; i += 2) {
@@ -165,7 +165,7 @@ final class Bfloat16MatMul {
      * @param row0 address of a row of weights
      * @param row1 address of another
      * @param a left operand, in the order of this class
-     * @param depth inner dimension, a multiple of {@link #PAIR}
+     * @param depth inner dimension, a multiple of twice {@link #PAIR}
      * @param partial receives a vector for each row whose lanes add up to its product
      */
     private static void dots1x2(long row0, long row1, float[] a, int depth, float[] partial) {
@@ -177,8 +177,7 @@ final class Bfloat16MatMul {
         FloatVector odd2 = FloatVector.zero(FLOATS);
         FloatVector even3 = FloatVector.zero(FLOATS);
         FloatVector odd3 = FloatVector.zero(FLOATS);
-        int p = 0;
-        for (; p <= depth - 2 * PAIR; p += 2 * PAIR) {
+        for (int p = 0; p < depth; p += 2 * PAIR) {
             FloatVector u = FloatVector.fromArray(FLOATS, a, p);
             FloatVector v = FloatVector.fromArray(FLOATS, a, p + LANES);
             IntVector w0 = IntVector.fromMemorySegment(INTS, ALL, row0 + 2L * p, ORDER);
@@ -195,16 +194,6 @@ final class Bfloat16MatMul {
             odd2 = w2.and(ODD).reinterpretAsFloats().fma(t, odd2);
             even3 = w3.lanewise(LSHL, 16).reinterpretAsFloats().fma(s, even3);
             odd3 = w3.and(ODD).reinterpretAsFloats().fma(t, odd3);
-        }
-        if (p < depth) {
-            FloatVector u = FloatVector.fromArray(FLOATS, a, p);
-            FloatVector v = FloatVector.fromArray(FLOATS, a, p + LANES);
-            IntVector w0 = IntVector.fromMemorySegment(INTS, ALL, row0 + 2L * p, ORDER);
-            IntVector w1 = IntVector.fromMemorySegment(INTS, ALL, row1 + 2L * p, ORDER);
-            even0 = w0.lanewise(LSHL, 16).reinterpretAsFloats().fma(u, even0);
-            odd0 = w0.and(ODD).reinterpretAsFloats().fma(v, odd0);
-            even1 = w1.lanewise(LSHL, 16).reinterpretAsFloats().fma(u, even1);
-            odd1 = w1.and(ODD).reinterpretAsFloats().fma(v, odd1);
         }
         even0.add(odd0).add(even2.add(odd2)).intoArray(partial, 0);
         even1.add(odd1).add(even3.add(odd3)).intoArray(partial, LANES);

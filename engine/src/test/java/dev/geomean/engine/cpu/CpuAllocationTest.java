@@ -5,7 +5,12 @@ import static org.assertj.core.api.Assumptions.assumeThat;
 
 import dev.geomean.engine.Allocation;
 import dev.geomean.engine.Backend;
+import dev.geomean.engine.kernel.IndexKernel.GatherRows;
 import dev.geomean.engine.kernel.Kernel;
+import dev.geomean.engine.kernel.MatMul;
+import dev.geomean.engine.memory.Buffer;
+import dev.geomean.engine.memory.DType;
+import dev.geomean.engine.memory.Region;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -21,10 +26,28 @@ class CpuAllocationTest {
     void noKernelAllocatesInTheEnd() {
         assumeThat(VectorWidth.isOfTheMachine()).isTrue();
         try (var memory = new Kernels(1);
+                var weights = new Region.Persistent("weights");
                 Backend.Lane lane = new CpuBackend().openLane()) {
-            Kernel[] kernels = EveryKernel.in(memory).toArray(Kernel[]::new);
+            List<Kernel> all = new ArrayList<>(EveryKernel.in(memory));
+            all.addAll(withBfloat16(memory, Buffer.of(weights.allocate(DType.BFLOAT16, 96 * 130, "weights"))));
+            Kernel[] kernels = all.toArray(Kernel[]::new);
             assertThat(allocatingInTheEnd(kernels, lane)).isEmpty();
         }
+    }
+
+    private static List<Kernel> withBfloat16(Kernels memory, Buffer weights) {
+        List<Kernel> kernels = new ArrayList<>();
+        Buffer indices = memory.randomInts(4, 96);
+        kernels.add(new GatherRows(weights, indices, memory.poison(4 * 130), 4, 96, 130, 130));
+        for (int m : new int[] {1, 3, 16, 40}) {
+            for (boolean transposeB : new boolean[] {false, true}) {
+                int ldb = transposeB ? 130 : 96;
+                kernels.add(new MatMul(
+                        memory.normal(m * 130L), weights, null, memory.poison(m * 96L), 1, m, 96, 130, false,
+                        transposeB, 130, ldb, 96, 0, 0, 0, false));
+            }
+        }
+        return kernels;
     }
 
     private static List<String> allocatingInTheEnd(Kernel[] kernels, Backend.Lane lane) {

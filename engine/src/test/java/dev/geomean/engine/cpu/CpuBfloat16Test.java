@@ -11,10 +11,12 @@ import dev.geomean.engine.Scope;
 import dev.geomean.engine.Tensor;
 import dev.geomean.engine.io.HalfPrecision;
 import dev.geomean.engine.kernel.ElementwiseKernel.Copy;
+import dev.geomean.engine.kernel.ElementwiseKernel.SwiGlu;
 import dev.geomean.engine.kernel.IndexKernel.GatherRows;
 import dev.geomean.engine.kernel.Kernel;
 import dev.geomean.engine.kernel.Layout;
 import dev.geomean.engine.kernel.MatMul;
+import dev.geomean.engine.kernel.SamplingKernel.SampleTokens;
 import dev.geomean.engine.memory.Buffer;
 import dev.geomean.engine.memory.DType;
 import dev.geomean.engine.memory.Region;
@@ -146,6 +148,42 @@ class CpuBfloat16Test {
             parts.reversed().forEach(cpu::run);
             assertThat(out.toFloats()).isEqualTo(wanted);
         }
+    }
+
+    @Test
+    void rowsOfGatesAndOfSamplesInPartsAreThoseOfTheWhole() {
+        Buffer both = floats(5 * 80);
+        Buffer out = floats(5 * 40);
+        var gates = new SwiGlu(both, both.slice(40, 360), out, 5, 40, 80);
+        Buffer logits = floats(5 * 300);
+        Buffer seed = ints(7, 8);
+        Buffer streams = ints(0, 0, 1, 0, 2, 0, 3, 0, 4, 0);
+        Buffer draws = ints(3, 1, 4, 1, 5);
+        Buffer tokens = ints(0, 0, 0, 0, 0);
+        Buffer logProbs = floats(5);
+        var sample = new SampleTokens(
+                logits, seed, streams, draws, tokens, logProbs, 5, 300, 0.9f, 20, 0.95f, 0);
+        cpu.run(gates);
+        cpu.run(sample);
+        float[] wantedGates = out.toFloats();
+        int[] wantedTokens = tokens.toInts();
+        float[] wantedLogProbs = logProbs.toFloats();
+        for (int pieces : new int[] {2, 3, 9}) {
+            out.set(new float[200]);
+            tokens.set(new int[5]);
+            logProbs.set(new float[5]);
+            assertThat(gates.parts(pieces)).hasSize(Math.min(pieces, 5)).allSatisfy(cpu::run);
+            assertThat(sample.parts(pieces)).hasSize(Math.min(pieces, 5)).allSatisfy(cpu::run);
+            assertThat(out.toFloats()).isEqualTo(wantedGates);
+            assertThat(tokens.toInts()).isEqualTo(wantedTokens);
+            assertThat(logProbs.toFloats()).isEqualTo(wantedLogProbs);
+        }
+    }
+
+    private Buffer ints(int... values) {
+        Buffer buffer = Buffer.of(region.allocate(DType.INT32, values.length, "i"));
+        buffer.set(values);
+        return buffer;
     }
 
     @Test

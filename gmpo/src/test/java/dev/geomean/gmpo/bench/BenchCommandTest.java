@@ -1,10 +1,14 @@
 package dev.geomean.gmpo.bench;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
+import dev.geomean.engine.Engine;
 import dev.geomean.engine.io.Safetensors;
+import dev.geomean.engine.io.TensorType;
 import dev.geomean.gmpo.cli.Main;
 import dev.geomean.gmpo.objective.Preset;
+import dev.geomean.model.Decoder;
 import dev.geomean.model.DecoderConfig;
 import dev.geomean.model.huggingface.HuggingFaceConfig;
 import dev.geomean.model.huggingface.WeightMapping;
@@ -76,6 +80,29 @@ class BenchCommandTest {
         JsonNode row = run("bench generate --json --prompt 3" + TINY + SHORT).rows().getFirst();
         double tokens = row.path("tokens_per_s").asDouble() * row.path("seconds_per_step").asDouble();
         assertThat(Math.round(tokens)).isEqualTo(4 * (8 - 3));
+    }
+
+    @Test
+    void measures_decoding_from_the_weights_of_a_folder(@TempDir Path folder) throws IOException {
+        DecoderConfig config = DecoderConfig.llama(50, 32, 1, 4, 2, 48, 40, 0);
+        try (Engine engine = Engine.cpu(1);
+                Decoder decoder = Decoder.random(engine, config, 0)) {
+            HuggingFaceConfig.of(config, TensorType.BF16).write(folder);
+            WeightMapping.save(config, decoder.parameters(), TensorType.BF16)
+                    .write(folder.resolve(Safetensors.FILE_NAME));
+        }
+        Result result = run("bench decode " + folder
+                + " --json --batch 1,3 --prompt 4 --tokens 5 --prefill 2x6 --seconds 0.01 --threads 2");
+        assertThat(result.err()).isEmpty();
+        List<JsonNode> rows = result.rows();
+        assertThat(rows).extracting(row -> row.path("work").asString() + row.path("batch").asInt())
+                .containsExactly("first1", "decode1", "decode3", "prefill2");
+        JsonNode decode = rows.get(2);
+        long matrices = 50 * 32 + (32 + 2 * 16) * 32 + 32 * 32 + 3 * 48 * 32;
+        assertThat(decode.path("stored_bytes").asLong()).isEqualTo(2 * matrices);
+        assertThat(decode.path("tokens_per_s").asDouble() * decode.path("seconds").asDouble())
+                .isCloseTo(3, within(1e-9));
+        assertThat(decode.path("fraction_of_read").asDouble()).isPositive();
     }
 
     @Test
@@ -213,6 +240,12 @@ class BenchCommandTest {
         "train --warmup -1                       | --warmup must be from 0",
         "generate --prompt 24                    | --prompt must be from 1 to 23",
         "generate --prompt 0                     | --prompt must be from 1 to 23",
+        "decode f --work fly                     | --work must be of first, decode, prefill, not 'fly'",
+        "decode f --batch 0                      | --batch must be at least 1, not 0",
+        "decode f --prefill 3                    | --prefill must be two positive numbers",
+        "decode f --prefill 3xa                  | --prefill must be two numbers",
+        "decode f --tokens 1                     | --tokens must be at least 2, not 1",
+        "decode no-such-folder                   | no-such-folder",
         "round --rounds 0                        | --rounds must be at least 1, not 0",
         "round --samples 1                       | samples must be at least 2, not 1",
         "round --task chess                      | chess",
