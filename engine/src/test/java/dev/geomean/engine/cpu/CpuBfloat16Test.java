@@ -39,10 +39,13 @@ class CpuBfloat16Test {
     private final Backend.Lane cpu = new CpuBackend().openLane();
     private final Backend.Lane reference = new ReferenceBackend().openLane();
     private final Random random = new Random(5);
+    // The region does not own the weights, and an automatic arena may be collected while kernels have only the address.
+    private final Arena arena = Arena.ofShared();
 
     @AfterEach
     void close() {
         region.close();
+        arena.close();
     }
 
     private Buffer floats(long length) {
@@ -57,7 +60,7 @@ class CpuBfloat16Test {
     private Buffer weights(long length) {
         int before = random.nextInt(5);
         int odd = random.nextInt(2);
-        MemorySegment memory = Arena.ofAuto().allocate(2 * (before + length) + Region.SLACK + 2);
+        MemorySegment memory = arena.allocate(2 * (before + length) + Region.SLACK + 2);
         memory.fill((byte) 0xff);
         var values = new short[(int) length];
         for (int i = 0; i < length; i++) {
