@@ -1,7 +1,6 @@
 package dev.geomean.engine;
 
 import dev.geomean.engine.cpu.CpuBackend;
-import dev.geomean.engine.memory.DType;
 import dev.geomean.engine.memory.Region;
 import dev.geomean.engine.memory.Workspace;
 import java.util.function.Function;
@@ -155,9 +154,5 @@ public final class Engine implements AutoCloseable {
     @Override
     public String toString() {
         return "Engine[" + backend.name() + ", " + workers.count() + " workers]";
-    }
-
-    static String describe(DType type) {
-        return type == DType.FLOAT32 ? "float32" : "int32";
     }
 }

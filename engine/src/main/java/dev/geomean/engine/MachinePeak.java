@@ -53,6 +53,31 @@ public record MachinePeak(int threads, double flops, double copyBytes, double tr
         }
     }
 
+    /**
+     * Measures how fast memory is read when nothing is written, as decoding reads weights.
+     *
+     * @param threads threads that run at the same time
+     * @param bytes memory that is read, all threads together; several times the largest cache
+     * @return bytes per second of all threads together, the best of several tries
+     * @throws IllegalArgumentException if there is less than one thread, or less than 1 KiB for each
+     */
+    public static double measureRead(int threads, long bytes) {
+        if (bytes / 1024 < threads) {
+            throw new IllegalArgumentException("peak: " + bytes + " bytes are too few for " + threads + " threads");
+        }
+        try (var workers = new Workers(threads, new CpuBackend());
+                var region = new Region.Persistent("bandwidth")) {
+            long floats = bytes / Float.BYTES / threads;
+            Buffer[] buffers = new Buffer[threads];
+            for (int i = 0; i < threads; i++) {
+                buffers[i] = Buffer.of(region.allocate(DType.FLOAT32, floats, "operand"));
+                buffers[i].segment().fill((byte) 1); // every page exists
+            }
+            double seconds = best(workers, (index, lane) -> sink(PeakLoops.read(buffers[index])));
+            return (double) floats * Float.BYTES * threads / seconds;
+        }
+    }
+
     private static double flops(Workers workers) {
         for (int i = 0; i < 20; i++) {
             sink(PeakLoops.multiplyAdd(WARMUP_ITERATIONS));

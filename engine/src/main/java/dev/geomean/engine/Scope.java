@@ -7,6 +7,7 @@ import dev.geomean.engine.memory.Buffer;
 import dev.geomean.engine.memory.DType;
 import dev.geomean.engine.memory.Region;
 import dev.geomean.engine.memory.Storage;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.IdentityHashMap;
@@ -195,6 +196,31 @@ public final class Scope implements AutoCloseable {
     }
 
     /**
+     * A tensor over memory of someone else that is only read, such as a section of a mapped file. Nothing is copied.
+     *
+     * @param name name used in messages
+     * @param type element type
+     * @param data native memory in this machine's byte order, with {@link Region#SLACK} readable bytes behind it; it must stay
+     *     alive until this scope is closed
+     * @param dims the shape
+     * @return a new contiguous tensor
+     * @throws IllegalStateException if this scope runs operations, or is closed
+     * @throws IllegalArgumentException if the memory is not native, or not of the size of the shape
+     */
+    public Tensor adopt(String name, DType type, MemorySegment data, int... dims) {
+        if (!(region instanceof Region.Persistent persistent)) {
+            throw new IllegalStateException("adopt: only a scope that holds data can take '" + name + "'");
+        }
+        Shape shape = Shape.of(dims);
+        if (data.byteSize() != (long) shape.size() * type.bytes()) {
+            throw new IllegalArgumentException("adopt: '" + name + "' has " + data.byteSize() + " bytes, not those of "
+                    + shape + " of " + type.label());
+        }
+        Storage storage = persistent.adopt(type, data, name);
+        return new Tensor(this, Buffer.of(storage), shape, Layout.contiguous(dims), new Object());
+    }
+
+    /**
      * The same tensor, bound to this scope, so that operations on it alone happen here.
      *
      * @param tensor usually a parameter
@@ -236,8 +262,14 @@ public final class Scope implements AutoCloseable {
      *
      * @param kernel the kernel
      * @throws IllegalStateException if a buffer's memory is gone, this scope only holds data, or its program is captured
+     * @throws IllegalArgumentException if the kernel writes what may only be read
      */
     public void run(Kernel kernel) {
+        for (Buffer buffer : kernel.writes()) {
+            if (buffer.storage().isReadOnly()) {
+                throw new IllegalArgumentException("tensor '" + buffer.storage().label() + "' can only be read");
+            }
+        }
         switch (executor) {
             case Eager eager -> eager.run(kernel);
             case Recorder recorder -> {

@@ -164,13 +164,16 @@ public final class Tensor {
     // ---- values --------------------------------------------------------------------------------------------------
 
     /**
-     * Copies the values out, row-major.
+     * Copies the values out, row-major, those of bfloat16 widened.
      *
      * @return a new array
+     * @throws IllegalArgumentException if the tensor is int32
      * @throws IllegalStateException if the memory is gone, or has no values yet because a program is being captured
      */
     public float[] toFloats() {
-        checkType("toFloats", DType.FLOAT32);
+        if (type() == DType.INT32) {
+            checkType("toFloats", DType.FLOAT32);
+        }
         if (isContiguous()) {
             return buffer.slice(0, shape.size()).toFloats();
         }
@@ -262,8 +265,8 @@ public final class Tensor {
 
     private void checkType(String operation, DType expected) {
         if (type() != expected) {
-            throw new IllegalArgumentException(operation + ": tensor '" + name() + "' is " + Engine.describe(type())
-                    + ", not " + Engine.describe(expected));
+            throw new IllegalArgumentException(operation + ": tensor '" + name() + "' is " + type().label() + ", not "
+                    + expected.label());
         }
     }
 
@@ -498,12 +501,23 @@ public final class Tensor {
     /**
      * Affine map of the last axis, {@code this · weightᵀ + bias}.
      *
-     * @param weight {@code [out, in]}
+     * @param weight {@code [out, in]}, float32 or bfloat16
      * @param bias {@code [out]}, or null
      * @return {@code [..., out]} for this tensor {@code [..., in]}
      */
     public Tensor linear(Tensor weight, @Nullable Tensor bias) {
-        return LinearOp.apply(this, weight, bias);
+        return LinearOp.apply(this, List.of(weight), bias);
+    }
+
+    /**
+     * Affine map of the last axis whose outputs are those of several weights, one after the other.
+     *
+     * @param weights at least one, each {@code [out, in]} with outputs of its own and the same inputs, float32 or bfloat16
+     * @param bias {@code [sum of out]}, or null
+     * @return {@code [..., sum of out]} for this tensor {@code [..., in]}
+     */
+    public Tensor linear(List<Tensor> weights, @Nullable Tensor bias) {
+        return LinearOp.apply(this, weights, bias);
     }
 
     // ---- reductions ----------------------------------------------------------------------------------------------
@@ -919,7 +933,7 @@ public final class Tensor {
             return "Tensor" + shape + " " + name() + " of a program being captured";
         }
         var text = new StringBuilder("Tensor").append(shape).append(' ');
-        Object values = type() == DType.FLOAT32 ? toFloats() : toInts();
+        Object values = type() == DType.INT32 ? toInts() : toFloats();
         print(text, values, 0, 0);
         return text.toString();
     }

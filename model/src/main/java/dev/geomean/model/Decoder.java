@@ -7,6 +7,7 @@ import dev.geomean.engine.Tensor;
 import dev.geomean.engine.op.RotaryOp;
 import dev.geomean.engine.random.CounterRandom;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,6 +24,7 @@ public final class Decoder implements AutoCloseable {
     private final Engine engine;
     private final DecoderConfig config;
     private final Parameters parameters;
+    private final @Nullable FrozenWeights frozen;
     private final Scope constants;
     private final @Nullable Tensor rotaryTable;
 
@@ -56,11 +58,12 @@ public final class Decoder implements AutoCloseable {
         Tensor project(Tensor x, String weight, @Nullable Tensor bias);
     }
 
-    private Decoder(Engine engine, DecoderConfig config) {
+    private Decoder(Engine engine, DecoderConfig config, @Nullable FrozenWeights frozen) {
         checkSize(config);
         this.engine = engine;
         this.config = config;
-        this.parameters = declare(config).build(engine);
+        this.frozen = frozen;
+        this.parameters = declare(config, frozen == null).build(engine);
         this.constants = engine.persistent("decoder constants");
         this.rotaryTable = config.positions() == DecoderConfig.Positions.ROTARY
                 ? RotaryOp.table(
@@ -100,7 +103,21 @@ public final class Decoder implements AutoCloseable {
      * @throws IllegalArgumentException as {@link #checkSize}
      */
     public static Decoder zeros(Engine engine, DecoderConfig config) {
-        return new Decoder(engine, config);
+        return new Decoder(engine, config, null);
+    }
+
+    /**
+     * A decoder whose matrices are frozen. Its other parameters are zero, to be filled from the same checkpoint, and take no
+     * part in differentiation either; gradients reach what was computed with them only through their inputs.
+     *
+     * @param engine the engine
+     * @param config the shape
+     * @param weights matrices of this shape, closed with the decoder
+     * @return a new decoder
+     * @throws IllegalArgumentException as {@link #checkSize}
+     */
+    public static Decoder frozen(Engine engine, DecoderConfig config, FrozenWeights weights) {
+        return new Decoder(engine, config, weights);
     }
 
     /**
@@ -115,7 +132,7 @@ public final class Decoder implements AutoCloseable {
      * @throws IllegalArgumentException as {@link #checkSize}
      */
     public static Decoder random(Engine engine, DecoderConfig config, long seed) {
-        var decoder = new Decoder(engine, config);
+        var decoder = new Decoder(engine, config, null);
         int stream = 0;
         for (String name : decoder.parameters.names()) {
             decoder.initialise(name, seed, stream++);
@@ -142,35 +159,38 @@ public final class Decoder implements AutoCloseable {
         }
     }
 
-    private static Parameters.Builder declare(DecoderConfig config) {
+    private static Parameters.Builder declare(DecoderConfig config, boolean matrices) {
         int dim = config.dim();
         int heads = config.heads() * config.headDim();
         int kvHeads = config.kvHeads() * config.headDim();
         boolean layerNorm = config.norm() == DecoderConfig.Norm.LAYER;
         boolean gated = config.activation() == DecoderConfig.Activation.SWIGLU;
         var builder = new Parameters.Builder();
-        builder.add(ParameterNames.EMBEDDING, config.vocabSize(), dim);
+        if (matrices) {
+            builder.add(ParameterNames.EMBEDDING, config.vocabSize(), dim);
+        }
         if (config.positions() == DecoderConfig.Positions.LEARNED) {
             builder.add(ParameterNames.POSITIONS, config.maxPositions(), dim);
         }
         for (int i = 0; i < config.layers(); i++) {
             norm(builder, ParameterNames.layer(i, "attention_norm"), dim, layerNorm);
-            linear(builder, ParameterNames.layer(i, "qkv"), heads + 2 * kvHeads, dim, config.attentionBias());
+            linear(builder, ParameterNames.layer(i, "qkv"), heads + 2 * kvHeads, dim, matrices, config.attentionBias());
             if (config.queryKeyNorm()) {
                 builder.add(ParameterNames.layer(i, "query_norm.weight"), config.headDim());
                 builder.add(ParameterNames.layer(i, "key_norm.weight"), config.headDim());
             }
-            linear(builder, ParameterNames.layer(i, "attention_output"), dim, heads, config.outputBias());
+            linear(builder, ParameterNames.layer(i, "attention_output"), dim, heads, matrices, config.outputBias());
             norm(builder, ParameterNames.layer(i, "mlp_norm"), dim, layerNorm);
             if (gated) {
-                linear(builder, ParameterNames.layer(i, "gate_up"), 2 * config.ffnDim(), dim, config.mlpBias());
+                linear(builder, ParameterNames.layer(i, "gate_up"), 2 * config.ffnDim(), dim, matrices,
+                        config.mlpBias());
             } else {
-                linear(builder, ParameterNames.layer(i, "mlp_in"), config.ffnDim(), dim, config.mlpBias());
+                linear(builder, ParameterNames.layer(i, "mlp_in"), config.ffnDim(), dim, matrices, config.mlpBias());
             }
-            linear(builder, ParameterNames.layer(i, "mlp_out"), dim, config.ffnDim(), config.mlpBias());
+            linear(builder, ParameterNames.layer(i, "mlp_out"), dim, config.ffnDim(), matrices, config.mlpBias());
         }
         norm(builder, "final_norm", dim, layerNorm);
-        if (!config.tiedEmbeddings()) {
+        if (matrices && !config.tiedEmbeddings()) {
             builder.add(ParameterNames.HEAD, config.vocabSize(), dim);
         }
         return builder;
@@ -183,8 +203,11 @@ public final class Decoder implements AutoCloseable {
         }
     }
 
-    private static void linear(Parameters.Builder builder, String name, int out, int in, boolean bias) {
-        builder.add(name + ".weight", out, in);
+    private static void linear(
+            Parameters.Builder builder, String name, int out, int in, boolean matrix, boolean bias) {
+        if (matrix) {
+            builder.add(name + ".weight", out, in);
+        }
         if (bias) {
             builder.add(name + ".bias", out);
         }
@@ -202,10 +225,19 @@ public final class Decoder implements AutoCloseable {
     /**
      * The trainable parameters.
      *
-     * @return live parameters
+     * @return live parameters; of a decoder with frozen weights only norms, biases and learned positions
      */
     public Parameters parameters() {
         return parameters;
+    }
+
+    /**
+     * The matrices that stay as they are in a checkpoint.
+     *
+     * @return the weights, or null if they are parameters like the others
+     */
+    public @Nullable FrozenWeights frozenWeights() {
+        return frozen;
     }
 
     /**
@@ -221,9 +253,13 @@ public final class Decoder implements AutoCloseable {
      * A decoder of the same shape with parameters of its own, now equal to these.
      *
      * @return a new decoder
+     * @throws IllegalStateException if its weights are frozen
      */
     public Decoder copy() {
-        var copy = new Decoder(engine, config);
+        if (frozen != null) {
+            throw new IllegalStateException("a decoder with frozen weights cannot be copied");
+        }
+        var copy = new Decoder(engine, config, null);
         copy.parameters.copyFrom(parameters);
         return copy;
     }
@@ -312,7 +348,7 @@ public final class Decoder implements AutoCloseable {
             throw new IllegalArgumentException("decoder: expected ids [batch, time <= " + config.maxPositions()
                     + "], not " + ids.shape());
         }
-        Tensor x = parameter(scope, ParameterNames.EMBEDDING).embedding(ids);
+        Tensor x = weight(scope, ParameterNames.EMBEDDING).getFirst().embedding(ids);
         if (config.positions() == DecoderConfig.Positions.LEARNED) {
             Tensor table = parameter(scope, ParameterNames.POSITIONS);
             x = x.add(positions == null ? table.slice(0, 0, ids.shape().dim(1)) : table.embedding(positions));
@@ -357,8 +393,9 @@ public final class Decoder implements AutoCloseable {
      * @return names of parameters {@code [out, in]}
      */
     public List<String> projections() {
-        return parameters.names().stream()
-                .filter(name -> parameters.get(name).shape().rank() == 2)
+        Set<String> names = frozen == null ? parameters.names() : frozen.names();
+        return names.stream()
+                .filter(name -> frozen != null || parameters.get(name).shape().rank() == 2)
                 .filter(name -> name.equals(headName())
                         || !(name.equals(ParameterNames.EMBEDDING) || name.equals(ParameterNames.POSITIONS)))
                 .toList();
@@ -371,7 +408,7 @@ public final class Decoder implements AutoCloseable {
      * @return what {@link #hidden(Scope, Tensor)} uses
      */
     public Projection ownProjection(Scope scope) {
-        return (x, weight, bias) -> x.linear(parameter(scope, weight), bias);
+        return (x, weight, bias) -> x.linear(weight(scope, weight), bias);
     }
 
     private Tensor attendToAll(int layer, Tensor query, Tensor key, Tensor value, @Nullable Tensor table) {
@@ -429,18 +466,30 @@ public final class Decoder implements AutoCloseable {
     }
 
     private Tensor parameter(Scope scope, String name) {
-        return scope.use(parameters.get(name));
+        Tensor parameter = scope.use(parameters.get(name));
+        return frozen == null ? parameter : parameter.detach();
     }
 
-    /** Frees the parameters. */
+    /** The parts of a matrix. */
+    private List<Tensor> weight(Scope scope, String name) {
+        return frozen == null
+                ? List.of(parameter(scope, name))
+                : frozen.get(name).stream().map(scope::use).toList();
+    }
+
+    /** Frees the parameters, and closes frozen weights. */
     @Override
     public void close() {
+        if (frozen != null) {
+            frozen.close();
+        }
         parameters.close();
         constants.close();
     }
 
     @Override
     public String toString() {
-        return "Decoder[" + config + ", " + parameters.count() + " parameters]";
+        return "Decoder[" + config + ", " + parameters.count() + " parameters"
+                + (frozen == null ? "" : ", " + frozen) + "]";
     }
 }

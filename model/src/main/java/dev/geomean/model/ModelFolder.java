@@ -4,6 +4,7 @@ import dev.geomean.engine.Engine;
 import dev.geomean.engine.io.FileFormatException;
 import dev.geomean.engine.io.Safetensors;
 import dev.geomean.engine.io.TensorType;
+import dev.geomean.engine.memory.DType;
 import dev.geomean.model.huggingface.HuggingFaceConfig;
 import dev.geomean.model.huggingface.ModelDescription;
 import dev.geomean.model.huggingface.WeightMapping;
@@ -11,11 +12,15 @@ import dev.geomean.model.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 
 /** Decoders on disk, in the folder layout of the Hugging Face hub: {@code config.json} and {@code model.safetensors}. */
 public final class ModelFolder {
     /** Most bytes of weights in one file: five gigabytes, as the Python tools have it. */
     public static final long MAX_FILE_BYTES = 5_000_000_000L;
+
+    /** Decoders with more parameters are not copied for sampling. */
+    private static final int LARGE = 1 << 26;
 
     private ModelFolder() {}
 
@@ -29,13 +34,7 @@ public final class ModelFolder {
      * @throws IOException if a file is missing or cannot be read
      */
     public static Decoder load(Engine engine, Path folder) throws IOException {
-        DecoderConfig config = HuggingFaceConfig.read(folder).decoder();
-        try {
-            Decoder.checkSize(config);
-        } catch (IllegalArgumentException e) {
-            throw new FileFormatException(
-                    folder.resolve(HuggingFaceConfig.FILE_NAME), String.valueOf(e.getMessage()), e);
-        }
+        DecoderConfig config = config(folder);
         try (var tensors = Safetensors.openFolder(folder)) {
             WeightMapping.checkComplete(tensors, config);
             Decoder decoder = Decoder.zeros(engine, config);
@@ -46,6 +45,60 @@ public final class ModelFolder {
                 decoder.close();
                 throw e;
             }
+        }
+    }
+
+    /**
+     * Opens a decoder that is not trained: its matrices are read from the mapped files where they lie.
+     *
+     * @param engine where it will run
+     * @param folder as for {@link #load}
+     * @param type float32 or bfloat16, to which other matrices are converted; null for as they are stored
+     * @return a decoder whose weights are frozen
+     * @throws FileFormatException as {@link #load}
+     * @throws IOException if a file is missing or cannot be read
+     */
+    public static Decoder loadFrozen(Engine engine, Path folder, @Nullable DType type) throws IOException {
+        DecoderConfig config = config(folder);
+        var weights = FrozenWeights.of(engine, Safetensors.openFolder(folder), config, type);
+        Decoder decoder = Decoder.frozen(engine, config, weights);
+        try {
+            WeightMapping.load(weights.checkpoint(), config, decoder.parameters());
+            return decoder;
+        } catch (IOException | RuntimeException e) {
+            decoder.close();
+            throw e;
+        }
+    }
+
+    /**
+     * Opens a decoder for sampling alone, in the way that suits it: matrices in bfloat16, and those of a large decoder, stay in the
+     * files; the others are read as by {@link #load}.
+     *
+     * @param engine where it will run
+     * @param folder as for {@link #load}
+     * @return a decoder that may have frozen weights
+     * @throws FileFormatException as {@link #load}
+     * @throws IOException if a file is missing or cannot be read
+     */
+    public static Decoder loadForSampling(Engine engine, Path folder) throws IOException {
+        boolean half;
+        try (var tensors = Safetensors.openFolder(folder)) {
+            half = tensors.tensors().stream().anyMatch(tensor -> tensor.type() == TensorType.BF16);
+        }
+        boolean large = config(folder).parameterCount() > LARGE;
+        return (half || large) && !engine.backend().isDevice() ? loadFrozen(engine, folder, null)
+                : load(engine, folder);
+    }
+
+    private static DecoderConfig config(Path folder) throws IOException {
+        DecoderConfig config = HuggingFaceConfig.read(folder).decoder();
+        try {
+            Decoder.checkSize(config);
+            return config;
+        } catch (IllegalArgumentException e) {
+            throw new FileFormatException(
+                    folder.resolve(HuggingFaceConfig.FILE_NAME), String.valueOf(e.getMessage()), e);
         }
     }
 

@@ -55,6 +55,10 @@ final class DeviceMemory {
 
     /** Device memory of a storage's size, with the storage's own memory as the host's side. */
     DeviceArray allocate(Storage storage) {
+        if (storage.type() == DType.BFLOAT16 || storage.isReadOnly()) {
+            throw new DeviceException(accelerator.name() + " cannot hold '" + storage.label() + "': "
+                    + (storage.isReadOnly() ? "it lies in a mapped file" : "bfloat16 is for the CPU only"), null);
+        }
         long length = Math.max(storage.length(), 1);
         if (length > Integer.MAX_VALUE - 64) {
             throw new DeviceException(accelerator.name() + " cannot hold '" + storage.label() + "': " + length

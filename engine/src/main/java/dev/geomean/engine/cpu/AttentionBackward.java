@@ -168,8 +168,8 @@ final class AttentionBackward {
             AttentionForward.exponentials(p, at, end, logSumExp);
             gradients(p, g, at, end, delta);
         }
-        probabilities.clear(row, count, visible);
-        gradScores.clear(row, count, visible);
+        probabilities.clear(row, count, count, visible);
+        gradScores.clear(row, count, count, visible);
     }
 
     private static void gradients(float[] p, float[] g, int from, int to, float delta) {

@@ -196,7 +196,7 @@ final class AttentionForward {
         }
         maxima[row] = max;
         sums[row] = sum;
-        scores.clear(row, Scores.roundUp(count, LANES), visible);
+        scores.clear(row, Scores.roundUp(count, LANES), count, visible);
     }
 
     /**

@@ -10,6 +10,7 @@ import dev.geomean.engine.kernel.IndexKernel.GatherRows;
 import dev.geomean.engine.kernel.IndexKernel.Increment;
 import dev.geomean.engine.kernel.IndexKernel.ScatterAdd;
 import dev.geomean.engine.kernel.IndexKernel.ScatterAddRows;
+import dev.geomean.engine.memory.DType;
 import jdk.incubator.vector.IntVector;
 
 /** {@link IndexKernel}s. All indices are checked before the first element moves. */
@@ -28,16 +29,27 @@ final class CpuIndex {
     private static void gatherRows(GatherRows k) {
         int count = k.count();
         int cols = k.cols();
-        Require.rows(k, "table", k.table(), k.tableRows(), cols, k.tableRowStride());
+        boolean widen = k.table().type() == DType.BFLOAT16;
+        Require.weightRows(k, "table", k.table(), k.tableRows(), cols, k.tableRowStride());
         Require.ints(k, "indices", k.indices(), count);
         Require.floats(k, "out", k.out(), (long) count * cols);
         long table = k.table().address();
         long indices = k.indices().address();
         long out = k.out().address();
         Require.indices(k, indices, count, k.tableRows());
-        long stride = 4L * k.tableRowStride();
+        long stride = (long) k.table().type().bytes() * k.tableRowStride();
         for (long i = 0; i < count; i++) {
+            if (widen) {
+                widen(table + Native.getInt(indices + 4 * i) * stride, out + i * 4 * cols, cols);
+                continue;
+            }
             CpuCopy.copy(table + Native.getInt(indices + 4 * i) * stride, out + i * 4 * cols, cols, false);
+        }
+    }
+
+    private static void widen(long from, long to, int count) {
+        for (int i = 0; i < count; i++) {
+            Native.set(to + 4L * i, Native.getBfloat16(from + 2L * i));
         }
     }
 

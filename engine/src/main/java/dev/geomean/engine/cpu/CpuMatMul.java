@@ -7,6 +7,7 @@ import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import dev.geomean.engine.kernel.MatMul;
 import dev.geomean.engine.memory.Buffer;
+import dev.geomean.engine.memory.DType;
 import jdk.incubator.vector.FloatVector;
 
 /**
@@ -54,6 +55,7 @@ final class CpuMatMul {
 
     private final Transposer transposer = new Transposer();
     private final SkinnyMatMul skinny = new SkinnyMatMul();
+    private final Bfloat16MatMul bfloat16 = new Bfloat16MatMul();
     private final float[] tile = new float[Tiles.ROWS * Tiles.WIDTH];
     private float[] left = {};
     private float[] right = {};
@@ -65,7 +67,7 @@ final class CpuMatMul {
      * @throws IllegalArgumentException if a buffer is too short for its shape, before anything is written
      */
     void run(MatMul k) {
-        check(k);
+        MatMulCheck.check(k);
         if (k.batch() == 0 || k.m() == 0 || k.n() == 0) {
             return;
         }
@@ -98,6 +100,10 @@ final class CpuMatMul {
                 add = true;
             }
             if (k.k() == 0) {
+                continue;
+            }
+            if (k.b().type() == DType.BFLOAT16) {
+                multiplyBfloat16(k, a + 4L * i * k.batchStrideA(), b + 2L * i * k.batchStrideB(), out, m, add);
                 continue;
             }
             multiply(
@@ -162,7 +168,20 @@ final class CpuMatMul {
         } else if (!transposeA && !transposeB && m <= DIRECT_ROWS) {
             direct(a, b, c, m, n, k, lda, ldb, ldc, add);
         } else {
-            packed(a, b, c, m, n, k, transposeA, transposeB, lda, ldb, ldc, add);
+            packed(a, b, c, m, n, k, transposeA, transposeB, lda, ldb, ldc, add, DType.FLOAT32);
+        }
+    }
+
+    /** One product with a right operand in bfloat16, which is widened as it is read. */
+    private void multiplyBfloat16(MatMul k, long a, long b, long c, int m, boolean add) {
+        if (k.transposeB() && m <= Bfloat16MatMul.MOST_ROWS) {
+            long rowStep = k.transposeA() ? 4 : 4L * k.lda();
+            long depthStep = k.transposeA() ? 4L * k.lda() : 4;
+            bfloat16.multiply(a, rowStep, depthStep, b, 2L * k.ldb(), c, 4L * k.ldc(), m, k.n(), k.k(), add);
+        } else {
+            packed(
+                    a, b, c, m, k.n(), k.k(), k.transposeA(), k.transposeB(), k.lda(), k.ldb(), k.ldc(), add,
+                    DType.BFLOAT16);
         }
     }
 
@@ -178,6 +197,7 @@ final class CpuMatMul {
                 && !k.transposeB()
                 && k.n() % Tiles.WIDTH == 0
                 && k.k() > 0
+                && k.b().type() == DType.FLOAT32
                 && k.bias() == null;
     }
 
@@ -199,7 +219,7 @@ final class CpuMatMul {
                     if (rows <= DIRECT_ROWS) {
                         directBlock(rows, k.n(), depth, b, k.ldb(), c, k.ldc(), add);
                     } else {
-                        packRight(b, 4L * k.ldb(), depth, k.n(), false);
+                        packRight(b, 4L * k.ldb(), depth, k.n(), false, DType.FLOAT32);
                         block(rows, k.n(), depth, false, c, k.ldc(), add);
                     }
                 }
@@ -218,7 +238,7 @@ final class CpuMatMul {
             packLeft(a + 4L * p, 4L * lda, m, depth, false);
             directBlock(m, whole, depth, bSlice, ldb, c, ldc, addSlice);
             if (whole < n) {
-                packRight(bSlice + 4L * whole, 4L * ldb, depth, n - whole, false);
+                packRight(bSlice + 4L * whole, 4L * ldb, depth, n - whole, false, DType.FLOAT32);
                 block(m, n - whole, depth, false, c + 4L * whole, ldc, addSlice);
             }
         }
@@ -249,7 +269,7 @@ final class CpuMatMul {
         for (int p = 0; p < k; p += slice) {
             int depth = Math.min(slice, k - p);
             boolean addSlice = add || p > 0;
-            packRight(a + 4L * p, 4L * lda, depth, m, true);
+            packRight(a + 4L * p, 4L * lda, depth, m, true, DType.FLOAT32);
             for (int j = 0; j < n; j += TURNED_BLOCK) {
                 int rows = Math.min(TURNED_BLOCK, n - j);
                 packLeft(b + 4 * (p + (long) j * ldb), 4L * ldb, rows, depth, false);
@@ -294,16 +314,19 @@ final class CpuMatMul {
             int lda,
             int ldb,
             int ldc,
-            boolean add) {
+            boolean add,
+            DType type) {
         int slice = slice(k);
+        long bytes = type.bytes();
         for (int p = 0; p < k; p += slice) {
             int depth = Math.min(slice, k - p);
             long aSlice = a + 4L * p * (transposeA ? lda : 1);
-            long bSlice = b + 4L * p * (transposeB ? 1 : ldb);
+            long bSlice = b + bytes * p * (transposeB ? 1 : ldb);
             boolean addSlice = add || p > 0;
             for (int j = 0; j < n; j += BLOCK_COLUMNS) {
                 int columns = Math.min(BLOCK_COLUMNS, n - j);
-                packRight(bSlice + 4L * j * (transposeB ? ldb : 1), 4L * ldb, depth, columns, transposeB);
+                packRight(
+                        bSlice + bytes * j * (transposeB ? ldb : 1), bytes * ldb, depth, columns, transposeB, type);
                 for (int i = 0; i < m; i += BLOCK_ROWS) {
                     int rows = Math.min(BLOCK_ROWS, m - i);
                     packLeft(aSlice + 4L * i * (transposeA ? 1 : lda), 4L * lda, rows, depth, transposeA);
@@ -313,12 +336,18 @@ final class CpuMatMul {
         }
     }
 
-    private void packRight(long from, long stride, int depth, int columns, boolean transposed) {
+    private void packRight(long from, long stride, int depth, int columns, boolean transposed, DType type) {
         int size = Transposer.size(depth, columns);
         if (right.length < size) {
             right = new float[size];
         }
-        if (transposed) {
+        if (type == DType.BFLOAT16) {
+            if (transposed) {
+                transposer.packBfloat16(from, stride, right, depth, columns);
+            } else {
+                Panels.rightBfloat16(from, stride, right, depth, columns);
+            }
+        } else if (transposed) {
             transposer.pack(from, stride, right, depth, columns);
         } else {
             Panels.right(from, stride, right, 0, depth, columns);
@@ -431,44 +460,6 @@ final class CpuMatMul {
         }
         for (; j < n; j++) {
             Native.set(row + 4L * j, Native.get(row + 4L * j) + Native.get(bias + 4L * j));
-        }
-    }
-
-    private static void check(MatMul k) {
-        if (k.batch() < 0 || k.m() < 0 || k.n() < 0 || k.k() < 0) {
-            throw new IllegalArgumentException("matmul: negative size: batch " + k.batch() + ", m " + k.m() + ", n "
-                    + k.n() + ", k " + k.k());
-        }
-        requireMatrix("a", k.a(), k, k.transposeA() ? k.k() : k.m(), k.transposeA() ? k.m() : k.k(), k.lda(),
-                k.batchStrideA());
-        requireMatrix("b", k.b(), k, k.transposeB() ? k.n() : k.k(), k.transposeB() ? k.k() : k.n(), k.ldb(),
-                k.batchStrideB());
-        requireMatrix("out", k.out(), k, k.m(), k.n(), k.ldc(), k.batchStrideC());
-        if (k.ldc() < k.n() && k.m() > 1) {
-            throw new IllegalArgumentException(
-                    "matmul: rows of out overlap: row stride " + k.ldc() + " for " + k.n() + " columns");
-        }
-        Buffer bias = k.bias();
-        if (bias != null && bias.length() < k.n()) {
-            throw new IllegalArgumentException(
-                    "matmul: bias " + bias + " has " + bias.length() + " elements, needs " + k.n());
-        }
-    }
-
-    private static void requireMatrix(
-            String name, Buffer buffer, MatMul k, int rows, int columns, int stride, long batchStride) {
-        if (stride < 0 || batchStride < 0) {
-            throw new IllegalArgumentException(
-                    "matmul: negative stride of " + name + ": row " + stride + ", batch " + batchStride);
-        }
-        if (k.batch() == 0 || rows == 0 || columns == 0) {
-            return;
-        }
-        long needed = (k.batch() - 1) * batchStride + (rows - 1L) * stride + columns;
-        if (buffer.length() < needed) {
-            throw new IllegalArgumentException("matmul: " + name + " " + buffer + " has " + buffer.length()
-                    + " elements, needs " + needed + " for batch " + k.batch() + " of [" + rows + ", " + columns
-                    + "] with row stride " + stride + " and batch stride " + batchStride);
         }
     }
 

@@ -133,8 +133,13 @@ final class CpuRotary {
                     "rotary: starts " + starts + " has " + starts.length() + " elements, needs " + k.batch());
         }
         long address = starts.address();
-        for (int b = 0; b < k.batch(); b++) {
-            requirePosition(Native.getInt(address + 4L * b), b, k);
+        int last = k.positions() - k.time();
+        int batch = k.batch();
+        for (int b = 0; b < batch; b++) {
+            int start = Native.getInt(address + 4L * b);
+            if (start < 0 || start > last) {
+                requirePosition(start, b, k);
+            }
         }
     }
 

@@ -24,6 +24,10 @@ final class Native {
     /** Integer vectors with as many lanes as {@link #FLOATS}. */
     static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, FLOATS.vectorShape());
 
+    /** Vectors of 16-bit integers with as many lanes as {@link #FLOATS}. */
+    static final VectorSpecies<Short> SHORTS =
+            VectorSpecies.of(short.class, VectorShape.forBitSize(FLOATS.vectorBitSize() / 2));
+
     /** Lanes of {@link #FLOATS}: 4, 8 or 16. */
     static final int LANES = FLOATS.length();
 
@@ -49,6 +53,10 @@ final class Native {
 
     static float get(long address) {
         return ALL.get(ValueLayout.JAVA_FLOAT_UNALIGNED, address);
+    }
+
+    static float getBfloat16(long address) {
+        return Float.intBitsToFloat(ALL.get(ValueLayout.JAVA_SHORT_UNALIGNED, address) << 16);
     }
 
     static void set(long address, float value) {

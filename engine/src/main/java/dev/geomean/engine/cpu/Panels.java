@@ -2,8 +2,15 @@ package dev.geomean.engine.cpu;
 
 import static dev.geomean.engine.cpu.Native.ALL;
 import static dev.geomean.engine.cpu.Native.FLOATS;
+import static dev.geomean.engine.cpu.Native.INTS;
 import static dev.geomean.engine.cpu.Native.ORDER;
+import static dev.geomean.engine.cpu.Native.SHORTS;
 import static jdk.incubator.vector.FloatVector.fromMemorySegment;
+import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.ZERO_EXTEND_S2I;
+
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
 
 /**
  * Copies operands from native memory into the layouts that {@link Tiles} reads.
@@ -93,6 +100,31 @@ final class Panels {
             } else {
                 narrow(column, stride, to, at, rows);
             }
+        }
+    }
+
+    /**
+     * Copies a right operand {@code [depth, columns]} in bfloat16 to panels.
+     *
+     * @param from address of the first element
+     * @param stride bytes between rows
+     * @param to array
+     * @param depth rows, the inner dimension
+     * @param columns columns
+     */
+    static void rightBfloat16(long from, long stride, float[] to, int depth, int columns) {
+        for (int j = 0; j < columns; j += WIDTH) {
+            for (int half = 0; half < Math.min(WIDTH, columns - j); half += LANES) {
+                widen(from + 2L * (j + half), stride, to, j * depth + half, depth);
+            }
+        }
+    }
+
+    private static void widen(long column, long stride, float[] to, int at, int depth) {
+        for (int p = 0; p < depth; p++) {
+            IntVector bits = (IntVector) ShortVector.fromMemorySegment(SHORTS, ALL, column + p * stride, ORDER)
+                    .convertShape(ZERO_EXTEND_S2I, INTS, 0);
+            bits.lanewise(LSHL, 16).reinterpretAsFloats().intoArray(to, at + p * WIDTH);
         }
     }
 

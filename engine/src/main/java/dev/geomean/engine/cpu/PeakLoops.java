@@ -70,6 +70,32 @@ public final class PeakLoops {
     }
 
     /**
+     * Adds up all elements, four whole vectors at a time.
+     *
+     * @param in what is read; elements after the last four vectors are left out
+     * @return a number that depends on all of them, so that none can be left out
+     */
+    public static float read(Buffer in) {
+        return read(in.address(), in.length() * Float.BYTES / (4L * Vectors.BYTES) * (4L * Vectors.BYTES));
+    }
+
+    private static float read(long in, long bytes) {
+        FloatVector a = FloatVector.zero(FLOATS);
+        FloatVector b = FloatVector.zero(FLOATS);
+        FloatVector c = FloatVector.zero(FLOATS);
+        FloatVector d = FloatVector.zero(FLOATS);
+        for (long at = in; at < in + bytes; at += 4L * Vectors.BYTES) {
+            a = a.add(FloatVector.fromMemorySegment(FLOATS, ALL, at, ORDER));
+            b = b.add(FloatVector.fromMemorySegment(FLOATS, ALL, at + Vectors.BYTES, ORDER));
+            c = c.add(FloatVector.fromMemorySegment(FLOATS, ALL, at + 2L * Vectors.BYTES, ORDER));
+            d = d.add(FloatVector.fromMemorySegment(FLOATS, ALL, at + 3L * Vectors.BYTES, ORDER));
+        }
+        float[] lanes = new float[Native.LANES];
+        a.add(b).add(c.add(d)).intoArray(lanes, 0);
+        return Vectors.sum(lanes);
+    }
+
+    /**
      * {@code out = in}, whole vectors only.
      *
      * @param in the source

@@ -34,15 +34,27 @@ final class Require {
         floats(kernel, operand, buffer, rows <= 0 || cols <= 0 ? 0 : (rows - 1) * rowStride + cols);
     }
 
-    /** The elements of a layout, of any type. */
+    /** A matrix as {@link #rows}, which may be bfloat16. */
+    static void weightRows(Kernel kernel, String operand, Buffer buffer, long rows, long cols, long rowStride) {
+        if (buffer.type() != DType.BFLOAT16) {
+            rows(kernel, operand, buffer, rows, cols, rowStride);
+            return;
+        }
+        long needed = rows <= 0 || cols <= 0 ? 0 : (rows - 1) * rowStride + cols;
+        if (rowStride < 0 || buffer.length() < needed) {
+            throw refuse(kernel, operand, buffer, DType.BFLOAT16, needed);
+        }
+    }
+
+    /** The elements of a layout, of four bytes each. */
     static void layout(Kernel kernel, String operand, Buffer buffer, Layout layout) {
         for (int axis = 0; axis < layout.rank(); axis++) {
             if (layout.stride(axis) < 0) {
                 throw new IllegalArgumentException(operand + ": negative stride in " + kernel);
             }
         }
-        if (buffer.length() < layout.span()) {
-            throw refuse(kernel, operand, buffer, buffer.type(), layout.span());
+        if (buffer.length() < layout.span() || buffer.type() == DType.BFLOAT16) {
+            throw refuse(kernel, operand, buffer, DType.FLOAT32, layout.span());
         }
     }
 

@@ -74,13 +74,16 @@ final class Scores {
     }
 
     /**
-     * Sets the scores of a row to 0 from a key on.
+     * Sets the scores to 0 of the keys after the last one that a query may see. Products read no further than what the last
+     * query of a tile may see, so that is where it ends.
      *
      * @param row query of the block
-     * @param from first key
-     * @param to key after the last; rounded up to a whole vector
+     * @param from first key to clear
+     * @param seen keys that the query may see
+     * @param visible keys that any query of the block may see
      */
-    void clear(int row, int from, int to) {
+    void clear(int row, int from, int seen, int visible) {
+        int to = Math.min(visible, seen + Tiles.ROWS - 1);
         if (from % LANES != 0) {
             fillVector(row, from, 0);
         }

@@ -2,10 +2,16 @@ package dev.geomean.engine.cpu;
 
 import static dev.geomean.engine.cpu.Native.ALL;
 import static dev.geomean.engine.cpu.Native.FLOATS;
+import static dev.geomean.engine.cpu.Native.INTS;
 import static dev.geomean.engine.cpu.Native.ORDER;
+import static dev.geomean.engine.cpu.Native.SHORTS;
 import static jdk.incubator.vector.FloatVector.fromMemorySegment;
+import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.ZERO_EXTEND_S2I;
 
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorShuffle;
 
@@ -44,6 +50,7 @@ final class Transposer {
     private static final VectorMask<Float> EVEN_8 = lanes(8, false);
 
     private final float[] scratch = new float[LANES * STRIDE];
+    private final float[] widened = new float[4 * STRIDE];
 
     /** Creates a transposer. */
     Transposer() {}
@@ -71,6 +78,35 @@ final class Transposer {
      */
     void pack(long from, long stride, float[] to, int depth, int columns) {
         pack(from, columns, 0, stride, to, depth, columns);
+    }
+
+    /**
+     * Packs a right operand in bfloat16, otherwise as the other method.
+     *
+     * @param from address of the first element
+     * @param stride bytes between stored rows
+     * @param to array of at least {@link #size} elements
+     * @param depth inner dimension, contiguous in memory, at most {@link Tiles#DEPTH}
+     * @param columns columns, {@code stride} apart in memory
+     */
+    void packBfloat16(long from, long stride, float[] to, int depth, int columns) {
+        for (int j = 0; j < columns; j += LANES) {
+            for (int i = 0; i < LANES; i += 4) {
+                for (int r = 0; r < 4; r++) {
+                    widen(from + Math.min(j + i + r, columns - 1) * stride, depth, widened, r * STRIDE);
+                }
+                gatherWidened(widened, depth, scratch, i * STRIDE);
+            }
+            scatter(depth, to, j / WIDTH * WIDTH * depth + j % WIDTH);
+        }
+    }
+
+    private static void widen(long row, int depth, float[] to, int at) {
+        for (int d = 0; d < depth; d += LANES) {
+            IntVector bits = (IntVector) ShortVector.fromMemorySegment(SHORTS, ALL, row + 2L * d, ORDER)
+                    .convertShape(ZERO_EXTEND_S2I, INTS, 0);
+            bits.lanewise(LSHL, 16).reinterpretAsFloats().intoArray(to, at + d);
+        }
     }
 
     /**
@@ -103,14 +139,17 @@ final class Transposer {
                         scratch,
                         i * STRIDE);
             }
-            int at = j / WIDTH * WIDTH * depth + j % WIDTH;
-            if (LANES == 16) {
-                scatter16(scratch, depth, to, at);
-            } else if (LANES == 8) {
-                scatter8(scratch, depth, to, at);
-            } else {
-                scatter4(scratch, depth, to, at);
-            }
+            scatter(depth, to, j / WIDTH * WIDTH * depth + j % WIDTH);
+        }
+    }
+
+    private void scatter(int depth, float[] to, int at) {
+        if (LANES == 16) {
+            scatter16(scratch, depth, to, at);
+        } else if (LANES == 8) {
+            scatter8(scratch, depth, to, at);
+        } else {
+            scatter4(scratch, depth, to, at);
         }
     }
 
@@ -121,6 +160,24 @@ final class Transposer {
             FloatVector b = fromMemorySegment(FLOATS, ALL, row1 + 4L * d, ORDER);
             FloatVector c = fromMemorySegment(FLOATS, ALL, row2 + 4L * d, ORDER);
             FloatVector e = fromMemorySegment(FLOATS, ALL, row3 + 4L * d, ORDER);
+            FloatVector ab = a.blend(b.rearrange(UP_1), ODD_1);
+            FloatVector ba = b.blend(a.rearrange(DOWN_1), EVEN_1);
+            FloatVector ce = c.blend(e.rearrange(UP_1), ODD_1);
+            FloatVector ec = e.blend(c.rearrange(DOWN_1), EVEN_1);
+            ab.blend(ce.rearrange(UP_2), ODD_2).intoArray(to, at + d);
+            ba.blend(ec.rearrange(UP_2), ODD_2).intoArray(to, at + d + STRIDE);
+            ce.blend(ab.rearrange(DOWN_2), EVEN_2).intoArray(to, at + d + 2 * STRIDE);
+            ec.blend(ba.rearrange(DOWN_2), EVEN_2).intoArray(to, at + d + 3 * STRIDE);
+        }
+    }
+
+    /** Steps 1 and 2 on four rows that were widened. */
+    private static void gatherWidened(float[] from, int depth, float[] to, int at) {
+        for (int d = 0; d < depth; d += LANES) {
+            FloatVector a = FloatVector.fromArray(FLOATS, from, d);
+            FloatVector b = FloatVector.fromArray(FLOATS, from, d + STRIDE);
+            FloatVector c = FloatVector.fromArray(FLOATS, from, d + 2 * STRIDE);
+            FloatVector e = FloatVector.fromArray(FLOATS, from, d + 3 * STRIDE);
             FloatVector ab = a.blend(b.rearrange(UP_1), ODD_1);
             FloatVector ba = b.blend(a.rearrange(DOWN_1), EVEN_1);
             FloatVector ce = c.blend(e.rearrange(UP_1), ODD_1);

@@ -38,6 +38,9 @@ public final class Safetensors implements AutoCloseable {
     private static final ValueLayout.OfShort SHORT =
             ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final int CHUNK = 1 << 14;
+
+    /** The smallest page of any machine; larger ones are multiples. */
+    private static final int PAGE = 1 << 12;
     private static final int LONGEST_FILE_NAME = 255;
 
     private final Path source;
@@ -45,8 +48,8 @@ public final class Safetensors implements AutoCloseable {
     private final Map<String, Mapped> tensors = new LinkedHashMap<>();
     private final Map<String, String> metadata = new LinkedHashMap<>();
 
-    /** A tensor and its bytes in the mapped file. */
-    private record Mapped(TensorInfo info, MemorySegment data) {}
+    /** A tensor, its bytes in the mapped file, and how many bytes behind them can be read without harm. */
+    private record Mapped(TensorInfo info, MemorySegment data, long behind) {}
 
     private Safetensors(Path source) {
         this.source = source;
@@ -226,7 +229,7 @@ public final class Safetensors implements AutoCloseable {
         TensorType type = tensor.info().type();
         MemorySegment data = tensor.data();
         long count = tensor.info().elementCount();
-        for (long i = 0; i < count; i++) {
+        for (long i = firstSuspect(type, data); i < count; i++) {
             // An exponent of all ones: infinite, or NaN if there is a mantissa.
             boolean finite =
                     switch (type) {
@@ -239,6 +242,46 @@ public final class Safetensors implements AutoCloseable {
                         + tensor.info().shape() + " holds a number that is not finite, at element " + i);
             }
         }
+    }
+
+    /**
+     * The first element of the first stretch that holds a number that is not finite, or of the last stretch. All numbers of a long
+     * are looked at together: adding one to an exponent of all ones, and to no other, reaches the bit of the sign.
+     */
+    private static long firstSuspect(TensorType type, MemorySegment data) {
+        int elements = type == TensorType.F32 ? 2 : 4;
+        long exponents =
+                switch (type) {
+                    case F32 -> 0x7f800000_7f800000L;
+                    case BF16 -> 0x7f807f80_7f807f80L;
+                    default -> 0x7c007c00_7c007c00L;
+                };
+        // The lowest bit of each exponent.
+        long ones = exponents & ~(exponents << 1);
+        long signs = type == TensorType.F32 ? 0x80000000_80000000L : 0x80008000_80008000L;
+        long longs = data.byteSize() / Long.BYTES;
+        for (long from = 0; from < longs; from += CHUNK) {
+            long to = Math.min(longs, from + CHUNK);
+            long seen = 0;
+            for (long i = from; i < to; i++) {
+                seen |= (data.get(LENGTH, i * Long.BYTES) & exponents) + ones;
+            }
+            if ((seen & signs) != 0) {
+                return from * elements;
+            }
+        }
+        return longs * elements;
+    }
+
+    /**
+     * How many bytes behind a tensor's own belong to the mapped pages: whoever reads a whole vector at its end needs some.
+     *
+     * @param name name of the tensor
+     * @return bytes, zero or more
+     * @throws IllegalArgumentException if there is no such tensor
+     */
+    public long readableBehind(String name) {
+        return find(name).behind();
     }
 
     /**
@@ -305,8 +348,13 @@ public final class Safetensors implements AutoCloseable {
         byte[] json = mapped.asSlice(SafetensorsHeader.PREFIX, headerBytes).toArray(ValueLayout.JAVA_BYTE);
         MemorySegment data = mapped.asSlice(SafetensorsHeader.PREFIX + headerBytes);
         SafetensorsHeader header = SafetensorsHeader.parse(file, json, data.byteSize());
+        // The system maps whole pages, so what follows the end of a file reads as zeros up to the end of its page.
+        long readable = (size + PAGE - 1) / PAGE * PAGE - SafetensorsHeader.PREFIX - headerBytes;
         header.tensors().forEach((name, tensor) -> into.put(
-                name, new Mapped(tensor.info(), data.asSlice(tensor.start(), tensor.info().byteSize()))));
+                name,
+                new Mapped(
+                        tensor.info(), data.asSlice(tensor.start(), tensor.info().byteSize()),
+                        readable - tensor.end())));
         return header;
     }
 

@@ -2,6 +2,7 @@ package dev.geomean.engine.kernel;
 
 import dev.geomean.engine.memory.Buffer;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /** Kernels that treat every element alike. */
 public sealed interface ElementwiseKernel extends Kernel {
@@ -259,6 +260,22 @@ public sealed interface ElementwiseKernel extends Kernel {
     record SwiGlu(Buffer gate, Buffer up, Buffer out, int rows, int cols, int inRowStride)
             implements
                 ElementwiseKernel {
+        /** Ranges of rows. */
+        @Override
+        public List<SwiGlu> parts(int pieces) {
+            int count = Math.min(pieces, rows);
+            return IntStream.range(0, count)
+                    .mapToObj(i -> range(Buffers.cut(rows, i, count), Buffers.cut(rows, i + 1, count)))
+                    .toList();
+        }
+
+        private SwiGlu range(int from, int to) {
+            long first = (long) from * inRowStride;
+            return new SwiGlu(
+                    Buffers.from(gate, first), Buffers.from(up, first), Buffers.from(out, (long) from * cols),
+                    to - from, cols, inRowStride);
+        }
+
         @Override
         public List<Buffer> reads() {
             return List.of(gate, up);

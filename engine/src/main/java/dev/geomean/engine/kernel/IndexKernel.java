@@ -12,7 +12,7 @@ public sealed interface IndexKernel extends Kernel {
     /**
      * {@code out[i, :] = table[indices[i], :]}.
      *
-     * @param table {@code [tableRows, cols]} with row stride {@code tableRowStride}
+     * @param table {@code [tableRows, cols]} with row stride {@code tableRowStride}, float32, or bfloat16 to be widened
      * @param indices int32 {@code [count]}
      * @param out {@code [count, cols]}, contiguous
      * @param count number of indices

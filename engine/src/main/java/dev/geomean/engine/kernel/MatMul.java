@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
  * {@code transposeA}. {@code op(b)} is {@code [k, n]}: stored {@code [k, n]} with row stride {@code ldb}, or
  * {@code [n, k]} if {@code transposeB}. {@code out} is {@code [m, n]} with row stride {@code ldc}. Element {@code i} of
  * the batch starts {@code i * batchStride} elements after the buffer's start; a batch stride of 0 reuses the operand.
+ * Buffers are float32; {@code b} may be bfloat16, whose values are widened.
  *
  * @param a left operand
  * @param b right operand
@@ -62,7 +63,11 @@ public record MatMul(
         return List.of(out);
     }
 
-    /** A result with a shorter side is not cut: a back end may compute the pieces in another way, with other rounding. */
+    /**
+     * A result with a shorter side is not cut: a back end may compute the pieces in another way, with other rounding. One of few
+     * rows with a right operand that is stored transposed is cut, for it is bound by reading that operand, and its columns are
+     * sums of their own: a back end must compute them in the same way however many there are from {@value #CUT} on.
+     */
     private static final int SHORTEST_SIDE = 16;
 
     /** Pieces begin at multiples of this, so that no register tile is cut. */
@@ -86,7 +91,8 @@ public record MatMul(
         // A single panel is a product like any other, which a back end may compute in another way.
         int count = Math.min(pieces, panels ? batch / 2 : batch > 1 ? batch : side / CUT);
         boolean shared = batch > 1 && batchStrideC == 0;
-        if (count < 2 || shared || (!panels && Math.min(m, n) < SHORTEST_SIDE)) {
+        boolean ofColumns = batch == 1 && transposeB && !transposeA && m < n;
+        if (count < 2 || shared || (!panels && !ofColumns && Math.min(m, n) < SHORTEST_SIDE)) {
             return List.of(this);
         }
         List<MatMul> parts = new ArrayList<>(count);

@@ -2,6 +2,7 @@ package dev.geomean.engine.kernel;
 
 import dev.geomean.engine.memory.Buffer;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /** Drawing tokens from logits. */
 public sealed interface SamplingKernel extends Kernel {
@@ -47,6 +48,23 @@ public sealed interface SamplingKernel extends Kernel {
             float minP)
             implements
                 SamplingKernel {
+        /** Ranges of rows. */
+        @Override
+        public List<SampleTokens> parts(int pieces) {
+            int count = Math.min(pieces, rows);
+            return IntStream.range(0, count)
+                    .mapToObj(i -> range(Buffers.cut(rows, i, count), Buffers.cut(rows, i + 1, count)))
+                    .toList();
+        }
+
+        private SampleTokens range(int from, int to) {
+            int number = to - from;
+            return new SampleTokens(
+                    Buffers.from(logits, (long) from * vocab), seed, streams.slice(2L * from, 2L * number),
+                    positions.slice(from, number), tokens.slice(from, number), logProbs.slice(from, number), number,
+                    vocab, temperature, topK, topP, minP);
+        }
+
         @Override
         public List<Buffer> reads() {
             return List.of(logits, seed, streams, positions);

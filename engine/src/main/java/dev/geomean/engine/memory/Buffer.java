@@ -62,13 +62,13 @@ public record Buffer(Storage storage, long offset, long length) {
      * @throws IllegalStateException if the memory is gone or not placed yet
      */
     public long address() {
-        return storage.address() + offset * Integer.BYTES;
+        return storage.address() + offset * type().bytes();
     }
 
     /**
      * The elements as a bounds-checked, lifetime-checked segment.
      *
-     * @return a segment of {@code 4 * length} bytes
+     * @return a segment of {@code length * type().bytes()} bytes; read-only if the storage is
      * @throws IllegalStateException if the memory is gone or not placed yet
      */
     public MemorySegment segment() {
@@ -76,7 +76,7 @@ public record Buffer(Storage storage, long offset, long length) {
     }
 
     private MemorySegment part(MemorySegment whole) {
-        return whole.asSlice(offset * Integer.BYTES, length * Integer.BYTES);
+        return whole.asSlice(offset * type().bytes(), length * type().bytes());
     }
 
     /**
@@ -86,7 +86,8 @@ public record Buffer(Storage storage, long offset, long length) {
      * @return its value
      */
     public float getFloat(long index) {
-        return storage.readOnlySegment().getAtIndex(ValueLayout.JAVA_FLOAT, offset + Objects.checkIndex(index, length));
+        return storage.readOnlySegment().getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED,
+                offset + Objects.checkIndex(index, length));
     }
 
     /**
@@ -106,7 +107,8 @@ public record Buffer(Storage storage, long offset, long length) {
      * @return its value
      */
     public int getInt(long index) {
-        return storage.readOnlySegment().getAtIndex(ValueLayout.JAVA_INT, offset + Objects.checkIndex(index, length));
+        return storage.readOnlySegment().getAtIndex(ValueLayout.JAVA_INT_UNALIGNED,
+                offset + Objects.checkIndex(index, length));
     }
 
     /**
@@ -122,10 +124,27 @@ public record Buffer(Storage storage, long offset, long length) {
     /**
      * Copies all elements out.
      *
-     * @return a new array of {@link #length()} floats
+     * @return a new array of {@link #length()} floats, the values of a bfloat16 buffer widened
      */
     public float[] toFloats() {
-        return part(storage.readOnlySegment()).toArray(ValueLayout.JAVA_FLOAT);
+        if (type() == DType.BFLOAT16) {
+            short[] stored = toBfloat16();
+            var values = new float[stored.length];
+            for (int i = 0; i < values.length; i++) {
+                values[i] = Float.intBitsToFloat(stored[i] << 16);
+            }
+            return values;
+        }
+        return part(storage.readOnlySegment()).toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
+    }
+
+    /**
+     * Copies all elements of a bfloat16 buffer out, as they are.
+     *
+     * @return a new array of {@link #length()} bfloat16
+     */
+    public short[] toBfloat16() {
+        return part(storage.readOnlySegment()).toArray(ValueLayout.JAVA_SHORT_UNALIGNED);
     }
 
     /**
@@ -134,7 +153,7 @@ public record Buffer(Storage storage, long offset, long length) {
      * @return a new array of {@link #length()} ints
      */
     public int[] toInts() {
-        return part(storage.readOnlySegment()).toArray(ValueLayout.JAVA_INT);
+        return part(storage.readOnlySegment()).toArray(ValueLayout.JAVA_INT_UNALIGNED);
     }
 
     /**
@@ -155,6 +174,16 @@ public record Buffer(Storage storage, long offset, long length) {
      */
     public void set(int[] values) {
         MemorySegment.copy(values, 0, segment(), ValueLayout.JAVA_INT, 0, values.length);
+    }
+
+    /**
+     * Overwrites the first elements of a bfloat16 buffer.
+     *
+     * @param values at most {@link #length()} bfloat16
+     * @throws IndexOutOfBoundsException if there are more values than elements
+     */
+    public void set(short[] values) {
+        MemorySegment.copy(values, 0, segment(), ValueLayout.JAVA_SHORT_UNALIGNED, 0, values.length);
     }
 
     /**

@@ -22,6 +22,9 @@ public abstract sealed class Region implements AutoCloseable {
     /** Bytes in front of element 0 that stay free for array headers of device runtimes. */
     public static final int HEADER = 64;
 
+    /** Bytes behind the last element of every storage that kernels may read. */
+    public static final int SLACK = ALIGNMENT;
+
     private final String name;
     private long generation;
     private boolean open = true;
@@ -47,9 +50,13 @@ public abstract sealed class Region implements AutoCloseable {
         if (length < 0) {
             throw new IllegalArgumentException("allocate: negative length " + length + " for '" + label + "'");
         }
-        var storage = new Storage(this, generation, type, length, label, nextId++);
+        Storage storage = storage(type, length, label, false);
         place(storage);
         return storage;
+    }
+
+    final Storage storage(DType type, long length, String label, boolean readOnly) {
+        return new Storage(this, generation, type, length, label, nextId++, readOnly);
     }
 
     /**
@@ -148,6 +155,28 @@ public abstract sealed class Region implements AutoCloseable {
          */
         public Persistent(String name) {
             super(name);
+        }
+
+        /**
+         * Takes memory of someone else for a storage that is only read, such as a section of a mapped file. Nothing is copied.
+         *
+         * @param type element type
+         * @param data native memory in this machine's byte order, with {@link Region#SLACK} readable bytes behind it; it must
+         *     stay alive until this region is closed
+         * @param label name used in messages
+         * @return a read-only storage over all of it
+         * @throws IllegalStateException if the region is closed
+         * @throws IllegalArgumentException if the memory is not native, or its size no multiple of that of an element
+         */
+        public Storage adopt(DType type, MemorySegment data, String label) {
+            checkOpen();
+            if (!data.isNative() || data.byteSize() % type.bytes() != 0) {
+                throw new IllegalArgumentException("adopt: '" + label + "' must be native memory of whole elements of "
+                        + type.bytes() + " bytes, not " + data);
+            }
+            Storage storage = storage(type, data.byteSize() / type.bytes(), label, true);
+            storage.place(data.address());
+            return storage;
         }
 
         @Override

@@ -18,17 +18,19 @@ public final class Storage {
     private final long length;
     private final String label;
     private final int id;
+    private final boolean readOnly;
     private long address;
     private @Nullable MemorySegment segment;
     private @Nullable Mirror mirror;
 
-    Storage(Region region, long generation, DType type, long length, String label, int id) {
+    Storage(Region region, long generation, DType type, long length, String label, int id, boolean readOnly) {
         this.region = region;
         this.generation = generation;
         this.type = type;
         this.length = length;
         this.label = label;
         this.id = id;
+        this.readOnly = readOnly;
     }
 
     void place(long address) {
@@ -81,6 +83,16 @@ public final class Storage {
     }
 
     /**
+     * Whether the elements lie in memory that must not be written, such as a mapped file. There is then no room in front of
+     * them, and they may begin anywhere.
+     *
+     * @return true for one from {@link Region.Persistent#adopt}
+     */
+    public boolean isReadOnly() {
+        return readOnly;
+    }
+
+    /**
      * Whether the memory may still be used.
      *
      * @return false once the owner was closed or recycled
@@ -111,7 +123,8 @@ public final class Storage {
     }
 
     /**
-     * Absolute address of element 0, a multiple of 64. The 64 bytes before it are reserved for array headers.
+     * Absolute address of element 0. Unless the storage is read-only, it is a multiple of 64, and the 64 bytes before it are
+     * reserved for array headers.
      *
      * @return the address
      * @throws IllegalStateException if the owner was closed or recycled, or the storage is not placed yet
@@ -182,6 +195,7 @@ public final class Storage {
         MemorySegment known = segment;
         if (known == null || !isAlive()) {
             known = region.segmentAt(placedAddress(), byteSize());
+            known = readOnly ? known.asReadOnly() : known;
             segment = known;
         }
         return known;

@@ -17,6 +17,13 @@ final class Checks {
         type(operation, tensor, DType.FLOAT32, "float32");
     }
 
+    /** Fails unless a tensor is one that products and lookups read, which is stored in float32 or bfloat16. */
+    static void weights(String operation, Tensor tensor) {
+        if (tensor.type() != DType.BFLOAT16) {
+            floats(operation, tensor);
+        }
+    }
+
     static void ints(String operation, Tensor tensor) {
         type(operation, tensor, DType.INT32, "int32");
     }

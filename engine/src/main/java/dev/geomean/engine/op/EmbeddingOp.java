@@ -22,13 +22,13 @@ public record EmbeddingOp(Tensor table, Tensor indices, Tensor out) implements O
     /**
      * Looks up.
      *
-     * @param table {@code [rows, cols]}, float32, contiguous
+     * @param table {@code [rows, cols]}, float32 or bfloat16, contiguous
      * @param indices int32, any shape; each in [0, rows), which is checked when the kernel runs
      * @return {@code [..., cols]}
      * @throws IllegalArgumentException if the table is not a contiguous matrix
      */
     public static Tensor apply(Tensor table, Tensor indices) {
-        Checks.floats("embedding", table);
+        Checks.weights("embedding", table);
         Checks.ints("embedding", indices);
         Checks.that(
                 table.shape().rank() == 2 && table.isContiguous(),

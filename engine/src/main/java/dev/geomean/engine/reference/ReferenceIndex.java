@@ -22,7 +22,7 @@ final class ReferenceIndex {
     }
 
     private static void gatherRows(GatherRows kernel) {
-        Values table = Values.of(kernel.table());
+        Values table = Values.ofWeights(kernel.table());
         Values indices = Values.of(kernel.indices());
         Values out = Values.of(kernel.out());
         for (long i = 0; i < kernel.count(); i++) {

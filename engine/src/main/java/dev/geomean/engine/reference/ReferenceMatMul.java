@@ -9,7 +9,7 @@ final class ReferenceMatMul {
 
     static void run(MatMul kernel) {
         Values a = Values.of(kernel.a());
-        Values b = Values.of(kernel.b());
+        Values b = Values.ofWeights(kernel.b());
         Values out = Values.of(kernel.out());
         Buffer biasBuffer = kernel.bias();
         Values bias = biasBuffer == null ? null : Values.of(biasBuffer);

@@ -16,6 +16,7 @@ import picocli.CommandLine.Spec;
             BenchKernelsCommand.class,
             BenchTrainCommand.class,
             BenchGenerateCommand.class,
+            BenchDecodeCommand.class,
             BenchRoundCommand.class,
             BenchPeakCommand.class,
             BenchTokenizerCommand.class,

@@ -92,6 +92,11 @@ final class GenerateCommand implements Callable<Integer> {
             description = "Random seed. Default: ${DEFAULT-VALUE}.")
     private long seed;
 
+    @Option(names = "--weights-dtype", paramLabel = "TYPE", defaultValue = "auto",
+            description = "How weights are held: auto as they are stored, in the mapped files where that is faster; float32 in a"
+                    + " copy; bfloat16, rounded where they are stored otherwise. Default: ${DEFAULT-VALUE}.")
+    private String weightsDtype;
+
     @Option(names = "--json", description = "Prints each completion as a JSON object.")
     private boolean json;
 
@@ -111,6 +116,14 @@ final class GenerateCommand implements Callable<Integer> {
         String prompt = words.getLast();
         // Options that are wrong whatever the model says.
         sampling(null);
+        Policy.WeightType weights =
+                switch (weightsDtype) {
+                    case "auto" -> Policy.WeightType.AUTO;
+                    case "float32" -> Policy.WeightType.FLOAT32;
+                    case "bfloat16" -> Policy.WeightType.BFLOAT16;
+                    default -> throw bad(
+                            "--weights-dtype must be auto, float32 or bfloat16, not '" + weightsDtype + "'", null);
+                };
         if (system != null && !chat) {
             throw bad("--system needs --chat", null);
         }
@@ -119,7 +132,7 @@ final class GenerateCommand implements Callable<Integer> {
         String text = chat ? conversation(model, prompt) : prompt;
         checkMemory(model, text, workers);
         try (Engine engine = common.engine();
-                var policy = Policy.load(engine, model)) {
+                var policy = Policy.loadForSampling(engine, model, weights)) {
             Tokenizer tokenizer = policy.tokenizer();
             Decoder decoder = policy.decoder();
             int[] tokens = encode(tokenizer, text);

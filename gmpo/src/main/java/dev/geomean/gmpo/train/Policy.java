@@ -2,6 +2,7 @@ package dev.geomean.gmpo.train;
 
 import dev.geomean.engine.Engine;
 import dev.geomean.engine.io.FileFormatException;
+import dev.geomean.engine.memory.DType;
 import dev.geomean.gmpo.task.Task;
 import dev.geomean.model.Decoder;
 import dev.geomean.model.DecoderConfig;
@@ -88,11 +89,48 @@ public record Policy(Decoder decoder, Tokenizer tokenizer, PromptEncoder prompts
      * @throws IOException if a file is missing or cannot be read
      */
     public static Policy load(Engine engine, Path folder, RunConfig.Base base) throws IOException {
+        return read(folder, base, () -> ModelFolder.load(engine, folder));
+    }
+
+    /**
+     * Reads a policy that is sampled from and not trained, so its weights may stay in the files.
+     *
+     * @param engine where it will run
+     * @param folder network, weights and tokenizer
+     * @param type how matrices are held
+     * @return the policy
+     * @throws FileFormatException as {@link #load}
+     * @throws IOException if a file is missing or cannot be read
+     */
+    public static Policy loadForSampling(Engine engine, Path folder, WeightType type) throws IOException {
+        return read(folder, RunConfig.Base.NONE, () -> switch (type) {
+            case AUTO -> ModelFolder.loadForSampling(engine, folder);
+            case FLOAT32 -> ModelFolder.load(engine, folder);
+            case BFLOAT16 -> ModelFolder.loadFrozen(engine, folder, DType.BFLOAT16);
+        });
+    }
+
+    /** How the matrices of a policy are held that is not trained. */
+    public enum WeightType {
+        /** As they are stored, in the mapped files; a small model in float32 is copied. */
+        AUTO,
+        /** A copy in float32. */
+        FLOAT32,
+        /** In the mapped files where they are stored in bfloat16, else a rounded copy. */
+        BFLOAT16
+    }
+
+    @FunctionalInterface
+    private interface Reader {
+        Decoder read() throws IOException;
+    }
+
+    private static Policy read(Path folder, RunConfig.Base base, Reader reader) throws IOException {
         Tokenizer tokenizer = Tokenizers.read(folder);
         ModelDescription description = ModelDescription.read(folder);
         checkFits(folder, tokenizer, description.config().decoder());
         PromptEncoder prompts = PromptEncoder.read(folder, tokenizer, base);
-        return new Policy(ModelFolder.load(engine, folder), tokenizer, prompts, description);
+        return new Policy(reader.read(), tokenizer, prompts, description);
     }
 
     /** Finds out whether a network and a tokenizer belong together. */

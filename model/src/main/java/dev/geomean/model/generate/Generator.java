@@ -175,7 +175,7 @@ public final class Generator implements AutoCloseable {
         int rows = cut.rows();
         int pieces = (prompts.size() + rows - 1) / rows;
         int workers = cut.caches();
-        PanelWeights weights = cut.panels() ? panelWeights() : null;
+        PanelWeights weights = cut.panels() && decoder.frozenWeights() == null ? panelWeights() : null;
         makeShards(workers, rows);
         var completions = new Completion[prompts.size()];
         if (cut.together()) {

@@ -142,8 +142,8 @@ public final class WeightMapping {
     }
 
     /**
-     * Reads all weights, after checking that they fit and are finite; if they are not, the parameters are left as they
-     * were.
+     * Reads weights, after checking that all of them fit and those that are read are finite; if they are not, the parameters are
+     * left as they were. Where a decoder's matrices are frozen, only its other parameters are read.
      *
      * @param tensors an open checkpoint
      * @param config the shape
@@ -153,7 +153,9 @@ public final class WeightMapping {
      * @throws IllegalArgumentException if no published architecture has this shape, or the parameters have another
      */
     public static void load(Safetensors tensors, DecoderConfig config, Parameters parameters) throws IOException {
-        List<Entry> entries = checkComplete(tensors, config);
+        List<Entry> entries = checkComplete(tensors, config).stream()
+                .filter(entry -> parameters.contains(entry.parameter()))
+                .toList();
         for (Entry entry : entries) {
             rows(entry, parameters);
             tensors.checkFinite(entry.tensor());
@@ -211,8 +213,15 @@ public final class WeightMapping {
         return parameter.buffer().slice(entry.firstRow() * columns, entry.rowCount() * columns);
     }
 
-    /** From {@code [rows, columns]} to {@code [columns, rows]}. */
-    private static float[] transpose(float[] matrix, int rows, int columns) {
+    /**
+     * Turns a matrix.
+     *
+     * @param matrix {@code [rows, columns]}
+     * @param rows rows
+     * @param columns columns
+     * @return {@code [columns, rows]}, a new array
+     */
+    public static float[] transpose(float[] matrix, int rows, int columns) {
         var transposed = new float[matrix.length];
         for (int row = 0; row < rows; row++) {
             for (int column = 0; column < columns; column++) {
