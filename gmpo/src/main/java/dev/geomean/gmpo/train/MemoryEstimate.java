@@ -100,7 +100,6 @@ public record MemoryEstimate(List<Part> parts) {
         String model = config.base().isPresent()
                 ? "a smaller model, fewer --max-new-tokens or more --mini-batches"
                 : "a smaller --dim or --ffn-dim, or fewer --layers";
-        parts.add(part("parameters of policy and reference", 2 * network.constants(), network.count(), model));
         LoraSettings lora = config.lora();
         double adapters = lora.isActive() ? FLOAT * LoraAdapters.count(network.config(), lora.config()) : 0;
         // With adapters the reference is the same weights without them.
