@@ -1,6 +1,7 @@
 package dev.geomean.engine;
 
 import dev.geomean.engine.kernel.Kernel;
+import dev.geomean.engine.memory.Buffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -9,7 +10,8 @@ import java.util.concurrent.locks.LockSupport;
 
 /**
  * A list of kernels run by several workers together: each kernel that can be is cut into one part for every worker, and nobody
- * begins the next before all parts are done. Where it pays, one copy of a large operand passes through the caches for all of
+ * begins the next before all parts are done. Neighbours that do not touch each other's results, as the products of one input with
+ * several weights, follow each other without that. Where it pays, one copy of a large operand passes through the caches for all of
  * them, which separate programs would each fetch for themselves.
  *
  * <p>Running it allocates nothing.
@@ -35,21 +37,62 @@ final class Lockstep implements Workers.Task {
         this.workers = workers;
         List<Kernel[][]> all = new ArrayList<>();
         List<Kernel> whole = new ArrayList<>();
+        List<Kernel> cut = new ArrayList<>();
         for (Kernel kernel : kernels) {
-            List<? extends Kernel> parts = kernel.parts(workers);
-            if (parts.size() == 1) {
+            if (kernel.parts(workers).size() == 1) {
+                addCut(all, cut);
                 whole.add(kernel);
                 continue;
             }
             addWhole(all, whole);
-            var stage = new Kernel[workers][];
-            for (int worker = 0; worker < workers; worker++) {
-                stage[worker] = worker < parts.size() ? new Kernel[] {parts.get(worker)} : NOTHING;
+            if (cut.stream().anyMatch(before -> depend(before, kernel))) {
+                addCut(all, cut);
             }
-            all.add(stage);
+            cut.add(kernel);
         }
         addWhole(all, whole);
+        addCut(all, cut);
         this.stages = all.toArray(Kernel[][][]::new);
+    }
+
+    /** Kernels of which no part needs what another kernel's parts write. */
+    private void addCut(List<Kernel[][]> all, List<Kernel> cut) {
+        if (cut.isEmpty()) {
+            return;
+        }
+        List<List<Kernel>> stage = new ArrayList<>();
+        for (int worker = 0; worker < workers; worker++) {
+            stage.add(new ArrayList<>());
+        }
+        for (Kernel kernel : cut) {
+            List<? extends Kernel> parts = kernel.parts(workers);
+            for (int worker = 0; worker < parts.size(); worker++) {
+                stage.get(worker).add(parts.get(worker));
+            }
+        }
+        all.add(stage.stream().map(kernels -> kernels.toArray(Kernel[]::new)).toArray(Kernel[][]::new));
+        cut.clear();
+    }
+
+    private static boolean depend(Kernel before, Kernel after) {
+        return meet(before.writes(), after.reads())
+                || meet(before.writes(), after.writes())
+                || meet(before.reads(), after.writes());
+    }
+
+    /** Whether memory is the same, whatever storage it belongs to: those of a program share addresses. */
+    private static boolean meet(List<Buffer> some, List<Buffer> others) {
+        for (Buffer one : some) {
+            for (Buffer other : others) {
+                long start = one.address();
+                long otherStart = other.address();
+                if (start < otherStart + other.length() * other.type().bytes()
+                        && otherStart < start + one.length() * one.type().bytes()) {
+                    return true;
+                }
+            }
+        }
+        return false;
     }
 
     /** Kernels that cannot be cut follow each other on the first worker, without waiting for the others in between. */

@@ -66,6 +66,41 @@ class LockstepTest {
                 transposed);
     }
 
+    /** One row, and three weights whose products need not wait for one another, but what follows for all of them. */
+    private static Program<Tensor> oneRow(Engine engine, Scope data) {
+        Tensor x = random(data, 1, 1, 200);
+        List<Tensor> weights = List.of(random(data, 2, 300, 200), random(data, 3, 140, 200), random(data, 4, 161, 200));
+        Tensor back = random(data, 5, 200, 601);
+        return engine.capture("one row", scope -> {
+            Tensor y = scope.use(x);
+            for (int i = 0; i < 3; i++) {
+                y = y.linear(weights.stream().map(scope::use).toList(), null).linear(scope.use(back), null);
+                y = y.mul(scope.scalar(1e-3f));
+            }
+            return scope.keep(y);
+        });
+    }
+
+    @ParameterizedTest(name = "{0} workers")
+    @ValueSource(ints = {2, 3})
+    void neighboursWithoutCommonResultsDoNotWaitAndWhatNeedsThemDoes(int workers) {
+        float[] expected;
+        try (Engine alone = Engine.cpu(1);
+                Scope data = alone.persistent("data");
+                Program<Tensor> program = oneRow(alone, data)) {
+            program.run();
+            expected = program.outputs().toFloats();
+        }
+        try (Engine engine = Engine.cpu(workers);
+                Scope data = engine.persistent("data");
+                Program<Tensor> program = oneRow(engine, data)) {
+            for (int run = 0; run < 50; run++) {
+                program.runTogether();
+                assertThat(program.outputs().toFloats()).isEqualTo(expected);
+            }
+        }
+    }
+
     @ParameterizedTest(name = "{0} workers")
     @ValueSource(ints = {1, 2, 3, 5})
     void giveTheBitsOfOneWorker(int workers) {

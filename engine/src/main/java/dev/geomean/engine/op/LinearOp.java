@@ -75,7 +75,7 @@ public record LinearOp(Tensor in, List<Tensor> weights, @Nullable Tensor bias, T
                     in.buffer(),
                     weight.buffer(),
                     bias == null ? null : bias.buffer().slice(first, outputs),
-                    columns(out.buffer(), rows, first, width),
+                    columns(out.buffer(), rows, first, outputs, width),
                     new Sizes(rows, outputs, inputs, inputs, inputs, width),
                     false,
                     true,
@@ -110,7 +110,7 @@ public record LinearOp(Tensor in, List<Tensor> weights, @Nullable Tensor bias, T
                 int outputs = weight.shape().dim(0);
                 int inputs = weight.shape().dim(1);
                 scope.run(product(
-                        columns(gradOut, rows, first, width),
+                        columns(gradOut, rows, first, outputs, width),
                         weight.buffer(),
                         null,
                         target.buffer(),
@@ -128,7 +128,7 @@ public record LinearOp(Tensor in, List<Tensor> weights, @Nullable Tensor bias, T
             if (gradients.wants(weight)) {
                 var target = gradients.target(weight);
                 scope.run(product(
-                        columns(gradOut, rows, first, width),
+                        columns(gradOut, rows, first, outputs, width),
                         in.buffer(),
                         null,
                         target.buffer(),
@@ -147,9 +147,9 @@ public record LinearOp(Tensor in, List<Tensor> weights, @Nullable Tensor bias, T
         }
     }
 
-    /** Of a matrix with so many rows and columns, what begins with one of the columns. */
-    private static Buffer columns(Buffer matrix, int rows, int first, int width) {
-        return first == 0 || rows == 0 ? matrix : matrix.slice(first, (long) rows * width - first);
+    /** Some columns of a matrix, from the first element to the last. */
+    private static Buffer columns(Buffer matrix, int rows, int first, int count, int width) {
+        return count == width || rows == 0 ? matrix : matrix.slice(first, (rows - 1L) * width + count);
     }
 
     private static int rows(Tensor in) {
