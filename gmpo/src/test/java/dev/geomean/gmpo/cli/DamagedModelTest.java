@@ -78,7 +78,8 @@ class DamagedModelTest {
         return Stream.of(
                 damaged("no weights", "has no weights, model.safetensors is missing",
                         model -> Files.delete(model.resolve(WEIGHTS))),
-                damaged("no configuration", "neither a model (config.json), adapters (adapter_config.json) nor a run (run.json)",
+                damaged("no configuration",
+                        "neither a model (config.json), adapters (adapter_config.json) nor a run (run.json)",
                         model -> Files.delete(model.resolve("config.json"))),
                 damaged("no tokenizer", "tokenizer.json: no such file",
                         model -> Files.delete(model.resolve("tokenizer.json"))),
