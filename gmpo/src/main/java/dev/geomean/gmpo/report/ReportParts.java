@@ -158,7 +158,10 @@ final class ReportParts {
         List<Map<String, @Nullable Object>> values = groups.stream()
                 .map(group -> Settings.values(group.runs().getFirst().config()))
                 .toList();
-        Map<String, @Nullable Object> defaults = defaults(groups.getFirst().runs().getFirst().config());
+        // A live report may be asked for before there is a run.
+        Map<String, @Nullable Object> defaults = groups.isEmpty()
+                ? Settings.values(RunConfig.defaults("gmpo"))
+                : defaults(groups.getFirst().runs().getFirst().config());
         var html = new StringBuilder("<p class=\"note\">These commands repeat the runs:</p><pre>");
         for (RunGroup group : groups) {
             for (RunLog run : group.runs()) {

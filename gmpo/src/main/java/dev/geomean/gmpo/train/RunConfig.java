@@ -72,6 +72,10 @@ public record RunConfig(
         base = orElse(base, Base.NONE);
         lora = orElse(lora, LoraSettings.NONE);
         memory = orElse(memory, MemorySettings.DEFAULT);
+        if (lora.isActive() && !base.saveType().equals("auto")) {
+            throw new IllegalArgumentException(
+                    "base saveType is for whole models, and adapters are saved in float32; leave it out");
+        }
         atLeast("rounds", rounds, 0);
         atLeast("shards", shards, 1);
         long responses = (long) rollout.prompts() * rollout.samples();

@@ -73,6 +73,15 @@ class LiveReportTest {
         }
 
         @Test
+        @DisplayName("says that there is no run yet")
+        void none() throws IOException {
+            live.close();
+            live = LiveReport.start(0, () -> List.of(folder.resolve("later")));
+            assertThat(get("GET", "/", host())).startsWith("HTTP/1.1 200").contains("<title>No run yet</title>");
+            assertThat(get("GET", "/data", host())).startsWith("HTTP/1.1 200").contains("\"title\":\"No run yet\"");
+        }
+
+        @Test
         @DisplayName("gives the head alone if asked to")
         void head() throws IOException {
             String head = get("HEAD", "/", host());

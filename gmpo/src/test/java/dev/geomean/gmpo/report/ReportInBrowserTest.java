@@ -275,7 +275,7 @@ class ReportInBrowserTest {
         try (var live = LiveReport.start(0, () -> List.of(run))) {
             browser.resize(1200, 900, false);
             browser.open(live.address().toString());
-            assertThat(browser.becomes("return document.title === 'No run yet'")).isTrue();
+            assertThat(browser.run("return document.title")).isEqualTo("No run yet");
             RunFiles files = new RunFiles(run, Logs.config("gmpo", 0, 50));
             files.round(0);
             assertThat(browser.becomes("return document.title === 'gmpo on addition'")).isTrue();

@@ -184,6 +184,17 @@ class LoraRunTest {
     }
 
     @Test
+    @DisplayName("saves float32 and refuses to be asked for another type")
+    void saveType() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new RunConfig(
+                        CONFIG.task(), 0, CONFIG.model(), CONFIG.warmup(), CONFIG.rollout(), CONFIG.objective(),
+                        CONFIG.update(), CONFIG.evaluation(), 1, 1, CONFIG.safety(),
+                        new RunConfig.Base("model", "text", null, 0, "bfloat16"), CONFIG.lora(), CONFIG.memory()))
+                .withMessageContaining("base saveType is for whole models");
+    }
+
+    @Test
     @DisplayName("is no start for another")
     void warmStart() throws IOException {
         try (Engine engine = Engine.cpu(1)) {
