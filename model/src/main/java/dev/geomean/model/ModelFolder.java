@@ -3,6 +3,7 @@ package dev.geomean.model;
 import dev.geomean.engine.Engine;
 import dev.geomean.engine.io.FileFormatException;
 import dev.geomean.engine.io.Safetensors;
+import dev.geomean.engine.io.SafetensorsWriter;
 import dev.geomean.engine.io.TensorType;
 import dev.geomean.engine.memory.DType;
 import dev.geomean.model.huggingface.HuggingFaceConfig;
@@ -72,8 +73,8 @@ public final class ModelFolder {
     }
 
     /**
-     * Opens a decoder for sampling alone, in the way that suits it: matrices in bfloat16, and those of a large decoder, stay in the
-     * files; the others are read as by {@link #load}.
+     * Opens a decoder whose weights will not change, for sampling or under adapters, in the way that suits it: matrices in bfloat16,
+     * and those of a large decoder, stay in the files; the others are read as by {@link #load}.
      *
      * @param engine where it will run
      * @param folder as for {@link #load}
@@ -82,13 +83,26 @@ public final class ModelFolder {
      * @throws IOException if a file is missing or cannot be read
      */
     public static Decoder loadForSampling(Engine engine, Path folder) throws IOException {
-        boolean half;
+        return engine.backend().isDevice() || frozenType(folder) == null
+                ? load(engine, folder)
+                : loadFrozen(engine, folder, null);
+    }
+
+    /**
+     * The type in which {@link #loadForSampling} leaves matrices in the files. Only headers are read.
+     *
+     * @param folder as for {@link #load}
+     * @return bfloat16 or float32, or null if the matrices are copied
+     * @throws FileFormatException if a file is damaged or describes an unsupported model
+     * @throws IOException if a file is missing or cannot be read
+     */
+    public static @Nullable DType frozenType(Path folder) throws IOException {
         try (var tensors = Safetensors.openFolder(folder)) {
-            half = tensors.tensors().stream().anyMatch(tensor -> tensor.type() == TensorType.BF16);
+            if (tensors.tensors().stream().anyMatch(tensor -> tensor.type() == TensorType.BF16)) {
+                return DType.BFLOAT16;
+            }
         }
-        boolean large = config(folder).parameterCount() > LARGE;
-        return (half || large) && !engine.backend().isDevice() ? loadFrozen(engine, folder, null)
-                : load(engine, folder);
+        return config(folder).parameterCount() > LARGE ? DType.FLOAT32 : null;
     }
 
     private static DecoderConfig config(Path folder) throws IOException {
@@ -152,7 +166,7 @@ public final class ModelFolder {
      * Writes a decoder as other programs read it, with what is known of the model that it comes from. A checkpoint of more
      * than 5 GB is cut into several files.
      *
-     * @param decoder the decoder
+     * @param decoder the decoder; frozen weights are those of the checkpoint that they were read from
      * @param tokenizer its tokenizer
      * @param description what to say about it, for a decoder of this shape
      * @param type type of the weights: F32, BF16 or F16; narrower types round to nearest
@@ -166,6 +180,10 @@ public final class ModelFolder {
         Files.createDirectories(folder);
         description.write(folder, type);
         tokenizer.write(folder);
-        WeightMapping.save(decoder.config(), decoder.parameters(), type).writeFolder(folder, MAX_FILE_BYTES);
+        FrozenWeights frozen = decoder.frozenWeights();
+        SafetensorsWriter weights = frozen == null
+                ? WeightMapping.save(decoder.config(), decoder.parameters(), type)
+                : WeightMapping.save(decoder.config(), frozen.checkpoint(), type);
+        weights.writeFolder(folder, MAX_FILE_BYTES);
     }
 }

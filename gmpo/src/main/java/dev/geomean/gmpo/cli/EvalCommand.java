@@ -125,7 +125,7 @@ final class EvalCommand implements Callable<Integer> {
         long started = System.nanoTime();
         HeldOut heldOut;
         try (Engine engine = common.engine();
-                var policy = Policy.load(engine, model, setup.base());
+                var policy = Policy.loadForSampling(engine, model, setup.base(), Policy.WeightType.AUTO);
                 var evaluator = new Evaluator(
                         setup.task(), policy, setup.problems(), setup.evaluation(), setup.sampling(), setup.seed(),
                         setup.limits())) {
@@ -159,7 +159,8 @@ final class EvalCommand implements Callable<Integer> {
             TokenLimits limits = limits(model, subject, base);
             long number = seed == null ? config.seed() : seed;
             common.checkMemory(MemoryEstimate.ofEvaluation(
-                    shape(model), limits.prompt(), limits.completion(), count, perPrompt, common.workers()));
+                    shape(model), Policy.WeightType.AUTO.frozen(Folders.whole(model)), limits.prompt(),
+                    limits.completion(), count, perPrompt, common.workers()));
             List<Problem> problems =
                     new TaskSplit(subject, standard.heldOutFraction()).heldOutSet(number, count);
             return new Setup(subject, problems, evaluation, sampling, number, base, limits);

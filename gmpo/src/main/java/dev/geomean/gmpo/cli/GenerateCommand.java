@@ -132,7 +132,7 @@ final class GenerateCommand implements Callable<Integer> {
         Path whole = Folders.whole(model);
         SamplingOptions sampling = sampling(generationConfig(whole));
         String text = chat ? conversation(whole, prompt) : prompt;
-        checkMemory(whole, text, workers);
+        checkMemory(whole, weights, text, workers);
         try (Engine engine = common.engine();
                 var policy = Policy.loadForSampling(engine, model, RunConfig.Base.NONE, weights)) {
             Tokenizer tokenizer = policy.tokenizer();
@@ -187,13 +187,14 @@ final class GenerateCommand implements Callable<Integer> {
     }
 
     /** Before the weights are read: for the longest completion that may be asked for. */
-    private void checkMemory(Path model, String text, int workers) throws IOException {
+    private void checkMemory(Path model, Policy.WeightType weights, String text, int workers) throws IOException {
         DecoderConfig shape = HuggingFaceConfig.read(model).decoder();
         int[] tokens = encode(Tokenizers.read(model), text);
         int room = Math.max(1, shape.maxPositions() - tokens.length);
         int longest = Math.clamp(maxTokens == null ? DEFAULT_MAX_TOKENS : maxTokens, 1, room);
         common.checkMemory(MemoryEstimate.ofSampling(
-                shape, tokens.length, longest, 1, count, workers, "a smaller --count or --max-tokens"));
+                shape, weights.frozen(model), tokens.length, longest, 1, count, workers,
+                "a smaller --count or --max-tokens"));
     }
 
     /** The prompt in the model's chat template. */

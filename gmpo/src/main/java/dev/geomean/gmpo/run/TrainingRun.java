@@ -127,7 +127,8 @@ public final class TrainingRun {
             throw new IllegalArgumentException(
                     new RunFolder(warmStart).result() + ": holds adapters, which are no start for another run");
         }
-        try (Policy policy = run.startingPolicy(warmStart)) {
+        Policy policy = run.startingPolicy(warmStart);
+        try {
             Files.createDirectories(path);
             try (var _ = FolderLock.acquire(path)) {
                 checkUnused(folder);
@@ -145,8 +146,15 @@ public final class TrainingRun {
                 Environment.of(engine).write(folder);
                 definitions.saveFilesOf(config, folder.sources());
                 folder.writeConfig(config);
+                if (policy.decoder().frozenWeights() != null) {
+                    // From now on the files of the run's own copy, which nobody else replaces.
+                    policy.close();
+                    policy = run.resumedPolicy();
+                }
                 return run.execute(policy, Optional.empty(), warm);
             }
+        } finally {
+            policy.close();
         }
     }
 
@@ -154,8 +162,8 @@ public final class TrainingRun {
     private Policy startingPolicy(@Nullable Path warmStart) throws IOException {
         String base = config.base().folder();
         if (base != null) {
-            return Policy.load(
-                    engine, warmStart == null ? Path.of(base) : new RunFolder(warmStart).result(), config.base());
+            return published(warmStart == null ? Path.of(base) : new RunFolder(warmStart).result(),
+                    warmStart == null && config.warmup().steps() > 0);
         }
         Policy policy = Policy.create(engine, task, config.model(), config.seed());
         if (warmStart != null) {
@@ -178,7 +186,14 @@ public final class TrainingRun {
                 .orElseThrow(() -> new NoSuchFileException(
                         folder.base().toString(), null, "the run's copy of the model is missing"));
         Checksums.check(published);
-        return Policy.load(engine, published, config.base());
+        return published(published, published.equals(folder.base()));
+    }
+
+    /** A published model. Under adapters its weights stay in its files, unless a warm-up changes them before. */
+    private Policy published(Path model, boolean warmsUp) throws IOException {
+        return config.lora().isActive() && !warmsUp
+                ? Policy.loadForSampling(engine, model, config.base(), Policy.WeightType.AUTO)
+                : Policy.load(engine, model, config.base());
     }
 
     private static void checkUnused(RunFolder folder) throws IOException {
@@ -269,7 +284,7 @@ public final class TrainingRun {
 
     /** Trains adapters: the weights stay as they are, and without adapters they are the reference. */
     private boolean adapt(Policy policy, Optional<Checkpoint> from, Journal journal) throws IOException {
-        if (from.isPresent()) {
+        if (from.isPresent() && policy.decoder().frozenWeights() == null) {
             // A checkpoint holds adapters alone.
             ModelFolder.restore(policy.decoder(), folder.reference());
         }

@@ -1,5 +1,6 @@
 package dev.geomean.gmpo.train;
 
+import dev.geomean.engine.memory.DType;
 import dev.geomean.engine.op.HeadLogProbsOp;
 import dev.geomean.gmpo.task.Task;
 import dev.geomean.model.Decoder;
@@ -13,6 +14,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How much memory something will need, worked out from its sizes before any of it is taken.
@@ -72,7 +74,8 @@ public record MemoryEstimate(List<Part> parts) {
      * @throws IllegalArgumentException if a target of adapters names no layer
      */
     public static MemoryEstimate of(RunConfig config, RunSizes sizes, int workers) {
-        return of(config, sizes.decoder(), sizes.tokens().prompt(), sizes.tokens().completion(), workers);
+        return of(
+                config, sizes.decoder(), sizes.frozen(), sizes.tokens().prompt(), sizes.tokens().completion(), workers);
     }
 
     /**
@@ -80,6 +83,7 @@ public record MemoryEstimate(List<Part> parts) {
      *
      * @param config the run; its model is not used
      * @param decoder the network
+     * @param frozen type of matrices that stay in the files of a checkpoint, or null if they are parameters in float32
      * @param promptTokens longest prompt
      * @param newTokens longest completion, with the token that ends it
      * @param workers threads that compute
@@ -87,8 +91,9 @@ public record MemoryEstimate(List<Part> parts) {
      * @throws IllegalArgumentException if a target of adapters names no layer
      */
     public static MemoryEstimate of(
-            RunConfig config, DecoderConfig decoder, int promptTokens, int newTokens, int workers) {
-        var network = new Network(decoder, config.memory().activations(), config.lora().rank());
+            RunConfig config, DecoderConfig decoder, @Nullable DType frozen, int promptTokens, int newTokens,
+            int workers) {
+        var network = new Network(decoder, frozen, config.memory().activations(), config.lora().rank());
         double prompt = promptTokens;
         double answer = newTokens;
         double time = prompt + answer - 1;
@@ -148,8 +153,8 @@ public record MemoryEstimate(List<Part> parts) {
         double demonstrations = warmsUp ? config.warmup().batch() : 0;
         double sequences = Math.max(Math.max(responses, heldOutSamples), demonstrations);
         parts.add(heap(
-                sequences * (12 * time * FLOAT + 400) + heldOut * 400 + network.largestParameter() * 2 * FLOAT,
-                Math.max(sequences * time, network.largestParameter()),
+                sequences * (12 * time * FLOAT + 400) + heldOut * 400 + network.largestArray() * 2 * FLOAT,
+                Math.max(sequences * time, network.largestArray()),
                 sequences == responses ? "fewer --prompts or --samples"
                         : sequences == demonstrations ? "a smaller --warmup-batch"
                                 : "fewer --evaluate-prompts or --evaluate-samples"));
@@ -161,6 +166,7 @@ public record MemoryEstimate(List<Part> parts) {
      * The memory to sample from a model that exists.
      *
      * @param decoder its network
+     * @param frozen type of matrices that stay in its files, or null if they are copied in float32
      * @param promptTokens longest prompt
      * @param newTokens longest completion
      * @param prompts different prompts
@@ -170,15 +176,17 @@ public record MemoryEstimate(List<Part> parts) {
      * @return the estimate
      */
     public static MemoryEstimate ofSampling(
-            DecoderConfig decoder, int promptTokens, int newTokens, int prompts, int samples, int workers,
-            String remedy) {
-        return ofSampling(decoder, promptTokens, newTokens, workers, remedy, List.of(new Batch(prompts, samples)));
+            DecoderConfig decoder, @Nullable DType frozen, int promptTokens, int newTokens, int prompts, int samples,
+            int workers, String remedy) {
+        return ofSampling(
+                decoder, frozen, promptTokens, newTokens, workers, remedy, List.of(new Batch(prompts, samples)));
     }
 
     /**
      * The memory to measure a model that exists, with greedy and with sampled completions.
      *
      * @param decoder its network
+     * @param frozen type of matrices that stay in its files, or null if they are copied in float32
      * @param promptTokens longest prompt
      * @param newTokens longest completion
      * @param prompts different prompts
@@ -187,22 +195,24 @@ public record MemoryEstimate(List<Part> parts) {
      * @return the estimate
      */
     public static MemoryEstimate ofEvaluation(
-            DecoderConfig decoder, int promptTokens, int newTokens, int prompts, int samples, int workers) {
+            DecoderConfig decoder, @Nullable DType frozen, int promptTokens, int newTokens, int prompts, int samples,
+            int workers) {
         return ofSampling(
-                decoder, promptTokens, newTokens, workers, "fewer --prompts or --samples",
+                decoder, frozen, promptTokens, newTokens, workers, "fewer --prompts or --samples",
                 List.of(new Batch(prompts, 1), new Batch(prompts, samples)));
     }
 
     private static MemoryEstimate ofSampling(
-            DecoderConfig decoder, int promptTokens, int newTokens, int workers, String remedy, List<Batch> batches) {
-        var network = new Network(decoder, Activations.KEPT, 0);
+            DecoderConfig decoder, @Nullable DType frozen, int promptTokens, int newTokens, int workers, String remedy,
+            List<Batch> batches) {
+        var network = new Network(decoder, frozen, Activations.KEPT, 0);
         double completions = batches.stream().mapToDouble(batch -> batch.prompts() * batch.samples()).sum();
         return new MemoryEstimate(List.of(
                 part("parameters", network.constants(), network.count(), "a smaller model"),
                 generation(network, promptTokens, newTokens, workers, batches),
                 heap(completions * (6.0 * (promptTokens + newTokens) * FLOAT + 400)
-                        + network.largestParameter() * 2 * FLOAT,
-                        Math.max(completions, network.largestParameter()), remedy),
+                        + network.largestArray() * 2 * FLOAT,
+                        Math.max(completions, network.largestArray()), remedy),
                 new Part("the program itself", (long) PROCESS, false, 0, "a smaller model")));
     }
 
@@ -239,7 +249,7 @@ public record MemoryEstimate(List<Part> parts) {
                     Generator.Cut.of(network.config(), (int) Math.min(completions, Integer.MAX_VALUE), workers);
             double rows = Generator.Cut.sizeFor(cut.rows());
             double distinct = Math.ceil(cut.rows() / batch.samples());
-            bytes += cut.panels() ? network.parameters() : 0;
+            bytes += cut.panels() && network.frozen() == null ? network.parameters() : 0;
             bytes += cut.caches() * (network.cache(rows * capacity) + network.prefill(distinct, rows, prompt)
                     + network.decoding(rows));
             most = Math.max(most, rows);
@@ -335,7 +345,8 @@ public record MemoryEstimate(List<Part> parts) {
     }
 
     /** Sizes of a network, in bytes unless they say otherwise. Numbers of 64 bits that cannot overflow. */
-    private record Network(DecoderConfig config, Activations activations, int rank) {
+    private record Network(
+            DecoderConfig config, @Nullable DType frozen, Activations activations, int rank) {
 
         boolean isRecomputed() {
             return activations == Activations.RECOMPUTED;
@@ -378,10 +389,22 @@ public record MemoryEstimate(List<Part> parts) {
         double constants() {
             double table =
                     config.positions() == Positions.ROTARY ? (double) config.maxPositions() * config.headDim() : 0;
-            return parameters() + table * FLOAT;
+            double saved = frozen == null ? 0 : matrices() * (FLOAT - frozen.bytes());
+            return parameters() - saved + table * FLOAT;
         }
 
-        double largestParameter() {
+        /** The parameters that frozen weights take the place of. */
+        double matrices() {
+            double mlp = (inner() + config.ffnDim()) * config.dim();
+            double layer = (2 * queries() + 2 * cacheWidth()) * config.dim() + mlp;
+            return config.layers() * layer + (config.tiedEmbeddings() ? 1.0 : 2.0) * config.vocabSize() * config.dim();
+        }
+
+        /** Numbers of the largest weight that is on the heap while it is read or made. */
+        double largestArray() {
+            if (frozen != null && config.positions() == Positions.ROTARY) {
+                return 0;
+            }
             double width = Math.max(queries() + 2 * cacheWidth(), Math.max(inner(), config.vocabSize()));
             return width * config.dim();
         }

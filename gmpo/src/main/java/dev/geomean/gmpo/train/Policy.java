@@ -20,6 +20,7 @@ import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A network with the tokenizer that feeds it.
@@ -100,7 +101,7 @@ public record Policy(Decoder decoder, Tokenizer tokenizer, PromptEncoder prompts
     }
 
     /**
-     * Reads a policy that is sampled from and not trained, so its weights may stay in the files.
+     * Reads a policy whose weights are not trained, so they may stay in the files: one that is sampled from, or that gets adapters.
      *
      * @param engine where it will run
      * @param folder network, weights and tokenizer
@@ -129,7 +130,22 @@ public record Policy(Decoder decoder, Tokenizer tokenizer, PromptEncoder prompts
         /** A copy in float32. */
         FLOAT32,
         /** In the mapped files where they are stored in bfloat16, else a rounded copy. */
-        BFLOAT16
+        BFLOAT16;
+
+        /**
+         * The type of matrices that are not copied in float32. Of the weights only headers are read.
+         *
+         * @param folder folder of a whole model
+         * @return bfloat16 or float32, or null if all matrices are copied
+         * @throws IOException if a file is missing, damaged or cannot be read
+         */
+        public @Nullable DType frozen(Path folder) throws IOException {
+            return switch (this) {
+                case AUTO -> ModelFolder.frozenType(folder);
+                case FLOAT32 -> null;
+                case BFLOAT16 -> DType.BFLOAT16;
+            };
+        }
     }
 
     @FunctionalInterface

@@ -1,6 +1,7 @@
 package dev.geomean.gmpo.train;
 
 import dev.geomean.engine.io.FileFormatException;
+import dev.geomean.engine.memory.DType;
 import dev.geomean.gmpo.task.Task;
 import dev.geomean.model.DecoderConfig;
 import dev.geomean.model.huggingface.ModelDescription;
@@ -17,8 +18,9 @@ import org.jspecify.annotations.Nullable;
  *
  * @param decoder shape of the network
  * @param tokens lengths of prompts and completions
+ * @param frozen type of the matrices if they stay in the files of the published model, or null if they are parameters in float32
  */
-public record RunSizes(DecoderConfig decoder, TokenLimits tokens) {
+public record RunSizes(DecoderConfig decoder, TokenLimits tokens, @Nullable DType frozen) {
 
     /**
      * Checks that sequences fit.
@@ -46,7 +48,8 @@ public record RunSizes(DecoderConfig decoder, TokenLimits tokens) {
         var tokenizer = new CharacterTokenizer(task.alphabet());
         int positions = Policy.positions(task);
         return new RunSizes(
-                config.model().decoder(tokenizer.vocabSize(), positions, tokenizer.eosId()), TokenLimits.of(task));
+                config.model().decoder(tokenizer.vocabSize(), positions, tokenizer.eosId()), TokenLimits.of(task),
+                null);
     }
 
     /**
@@ -68,6 +71,9 @@ public record RunSizes(DecoderConfig decoder, TokenLimits tokens) {
         Tokenizer tokenizer = Tokenizers.read(folder);
         Policy.checkFits(folder, tokenizer, decoder);
         PromptEncoder prompts = PromptEncoder.read(folder, tokenizer, config.base());
-        return new RunSizes(decoder, TokenLimits.of(task, prompts, config.base().maxNewTokens()));
+        boolean isFrozen = config.lora().isActive() && config.warmup().steps() == 0;
+        return new RunSizes(
+                decoder, TokenLimits.of(task, prompts, config.base().maxNewTokens()),
+                isFrozen ? Policy.WeightType.AUTO.frozen(folder) : null);
     }
 }

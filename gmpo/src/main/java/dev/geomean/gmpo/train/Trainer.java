@@ -11,6 +11,7 @@ import dev.geomean.gmpo.task.Problem;
 import dev.geomean.gmpo.task.Task;
 import dev.geomean.gmpo.task.TaskSplit;
 import dev.geomean.model.Decoder;
+import dev.geomean.model.FrozenWeights;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -264,8 +265,10 @@ public final class Trainer implements AutoCloseable {
     record Memory(long state, long updates, long scoring, long generation) {}
 
     Memory memory() {
+        FrozenWeights frozen = reference.frozenWeights();
         return new Memory(
-                policy.decoder().trainable().memoryBytes() + reference.parameters().memoryBytes(),
+                policy.decoder().trainable().memoryBytes() + reference.parameters().memoryBytes()
+                        + (frozen == null ? 0 : frozen.storedBytes()),
                 step.memoryBytes(),
                 scorer.memoryBytes() + referenceScorer.memoryBytes(),
                 rollouts.memoryBytes() + evaluator.memoryBytes());

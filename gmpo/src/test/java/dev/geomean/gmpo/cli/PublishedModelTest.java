@@ -122,6 +122,28 @@ class PublishedModelTest {
     }
 
     @Test
+    @DisplayName("gets adapters while its weights stay in the run's copy of it, also after a stop")
+    void adapters() throws IOException {
+        Path run = trained("run", "--lora-rank 2");
+        assertThat(run.resolve("reference/model.safetensors")).hasSameBinaryContentAs(
+                model.resolve("model.safetensors"));
+        byte[] adapters = Files.readAllBytes(run.resolve("final/adapter_model.safetensors"));
+        byte[] metrics = Files.readAllBytes(run.resolve("metrics.jsonl"));
+        AtomicFolder.delete(model);
+        for (String part : List.of("checkpoints/policy-000002", "checkpoints")) {
+            AtomicFolder.delete(run.resolve("final"));
+            AtomicFolder.delete(run.resolve(part));
+            assertThat(run("train --quiet --workers 2 --resume", run).err()).isEmpty();
+            assertThat(run.resolve("final/adapter_model.safetensors")).hasBinaryContent(adapters);
+            assertThat(run.resolve("metrics.jsonl")).hasBinaryContent(metrics);
+        }
+        Result verified = run("verify --workers 1 --rounds 1", run);
+        assertThat(verified.code()).as(verified.err()).isZero();
+        Result measured = run("eval --workers 1 --prompts 5 --json", run);
+        assertThat(measured.code()).as(measured.err()).isZero();
+    }
+
+    @Test
     @DisplayName("is warmed up on demonstrations, and goes on from its own copy of the model")
     void warmedUp() throws IOException {
         Path run = trained("run", "--warmup-steps 3 --warmup-batch 2");

@@ -2,19 +2,25 @@ package dev.geomean.gmpo.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import dev.geomean.engine.Engine;
 import dev.geomean.engine.io.Safetensors;
 import dev.geomean.engine.io.TensorInfo;
+import dev.geomean.engine.io.TensorType;
+import dev.geomean.gmpo.task.Tasks;
 import dev.geomean.gmpo.train.LoraSettings;
 import dev.geomean.gmpo.train.MemorySettings;
 import dev.geomean.gmpo.train.Policy;
+import dev.geomean.gmpo.train.RoundMetrics;
 import dev.geomean.gmpo.train.RunConfig;
 import dev.geomean.gmpo.train.Tiny;
 import dev.geomean.gmpo.train.TrainingListener;
+import dev.geomean.model.ModelFolder;
 import dev.geomean.model.lora.AdapterFolder;
 import dev.geomean.model.lora.LoraAdapters;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HexFormat;
@@ -181,6 +187,38 @@ class LoraRunTest {
             "metrics.jsonl", "samples.jsonl", "final/" + AdapterFolder.WEIGHTS, "reference/model.safetensors"}) {
             assertThat(content.get(file)).as(file).isNotNull().isEqualTo(complete.get(file));
         }
+    }
+
+    @Test
+    @DisplayName("reads a published model where it lies in the run's folder")
+    void mapped() throws IOException {
+        Path maps = Path.of("/proc/self/maps");
+        assumeThat(maps).exists();
+        Path model = temporary.resolve("model");
+        try (Engine engine = Engine.cpu(1);
+                Policy policy = Policy.create(engine, Tasks.byName(CONFIG.task()), CONFIG.model(), 1)) {
+            ModelFolder.save(
+                    policy.decoder(), policy.tokenizer(), policy.description(), TensorType.BF16, model);
+        }
+        var config = new RunConfig(
+                CONFIG.task(), 0, CONFIG.model(), new RunConfig.Warmup(0, 1, 1e-3, 1, 1), CONFIG.rollout(),
+                CONFIG.objective(), CONFIG.update(), CONFIG.evaluation(), 1, 1, CONFIG.safety(),
+                new RunConfig.Base(model.toString(), "text", null, 0, "auto"), CONFIG.lora(), CONFIG.memory());
+        Path run = temporary.resolve("run");
+        var listed = new StringBuilder();
+        start(1, config, run, new TrainingListener() {
+            @Override
+            public void finished(RoundMetrics metrics) {
+                try {
+                    listed.append(Files.readString(maps));
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+            }
+        });
+        assertThat(listed.toString())
+                .contains(run.resolve("reference/model.safetensors").toString())
+                .doesNotContain(model.resolve("model.safetensors").toString());
     }
 
     @Test

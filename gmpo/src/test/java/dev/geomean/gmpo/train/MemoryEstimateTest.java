@@ -4,16 +4,22 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import dev.geomean.engine.Engine;
+import dev.geomean.engine.io.TensorType;
+import dev.geomean.engine.memory.DType;
 import dev.geomean.engine.optim.UpdateRule;
 import dev.geomean.gmpo.task.Task;
 import dev.geomean.gmpo.task.Tasks;
 import dev.geomean.model.Decoder;
 import dev.geomean.model.DecoderConfig;
+import dev.geomean.model.FrozenWeights;
+import dev.geomean.model.ModelFolder;
 import dev.geomean.model.generate.Completion;
 import dev.geomean.model.generate.Generator;
 import dev.geomean.model.generate.Prompt;
 import dev.geomean.model.generate.SamplingOptions;
 import dev.geomean.model.lora.LoraAdapters;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -21,13 +27,19 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 @DisplayName("The memory estimate")
 class MemoryEstimateTest {
     private static final double FACTOR = 1.4;
+
+    @TempDir
+    private Path folder;
+
     private static final MachineMemory LAPTOP = new MachineMemory(8L << 30, 2L << 30);
 
     private static RunConfig config(
@@ -104,6 +116,52 @@ class MemoryEstimateTest {
         }
     }
 
+    @ParameterizedTest(name = "in {0}")
+    @EnumSource(value = TensorType.class, names = {"BF16", "F32"})
+    @DisplayName("is near with adapters over weights that stay in their files, also of generation alone")
+    void mapped(TensorType type) throws IOException {
+        var model = new RunConfig.Model("llama", 4, 128, 8, 2, 512);
+        RunConfig config =
+                config("addition:digits=3", model, 8, 4, 2, 2).withLora(new LoraSettings(4, 8, "all-linear"));
+        Task task = Tasks.byName(config.task());
+        DType frozen = type == TensorType.BF16 ? DType.BFLOAT16 : null;
+        try (Engine engine = Engine.cpu(2)) {
+            try (Policy policy = Policy.create(engine, task, model, 1)) {
+                ModelFolder.save(policy.decoder(), policy.tokenizer(), policy.description(), type, folder);
+            }
+            assertThat(Policy.WeightType.AUTO.frozen(folder)).isEqualTo(frozen);
+            try (Policy policy = Policy.loadForSampling(
+                    engine, folder, RunConfig.Base.NONE, Policy.WeightType.AUTO)) {
+                var trained = new Policy(policy.decoder().withAdapters(LoraAdapters.random(
+                        engine, policy.decoder().config(), config.lora().config(), 1)), policy.tokenizer());
+                DecoderConfig shape = policy.decoder().config();
+                TokenLimits limits = TokenLimits.of(task);
+                try (var trainer = new Trainer(config, task, trained, policy.decoder())) {
+                    trainer.round(0);
+                    MemoryEstimate estimate = MemoryEstimate.of(
+                            config, shape, frozen, limits.prompt(), limits.completion(), 2);
+                    Trainer.Memory real = trainer.memory();
+                    assertNear(estimate, real.state(), "parameters", "optimizer", "gradients");
+                    assertNear(estimate, real.updates(), "activations of policy updates");
+                    assertNear(estimate, real.scoring(), "activations of scoring");
+                    assertNear(estimate, real.generation(), "key/value caches");
+                }
+                var prompt = new Prompt(new int[] {3, 4, 5, 6, 7}, 0);
+                try (var generator = new Generator(
+                        policy.decoder(),
+                        new Generator.Limits(5, 10, SamplingOptions.temperature(1), List.of()))) {
+                    assertThat(generator.generate(Collections.nCopies(16, prompt), 1)).hasSize(16);
+                    FrozenWeights weights = policy.decoder().frozenWeights();
+                    long real = policy.decoder().parameters().memoryBytes() + generator.memoryBytes()
+                            + (weights == null ? 0 : weights.storedBytes());
+                    MemoryEstimate estimate = MemoryEstimate.ofSampling(shape, frozen, 5, 10, 1, 16, 2, "less");
+                    assertThat((double) estimate.tensorBytes() / real).isBetween(1 / FACTOR, FACTOR);
+                }
+                trained.close();
+            }
+        }
+    }
+
     @ParameterizedTest(name = "checkpointing {0}")
     @ValueSource(strings = {"none", "layers"})
     @DisplayName("is near with a vocabulary whose logits come in chunks")
@@ -130,7 +188,7 @@ class MemoryEstimateTest {
             float[] old = scorer.score(batch).logProbs();
             step.run(new PolicyStep.Scored(batch, old, null, null, new double[8]),
                     IntStream.range(0, 8).toArray(), 8, 1);
-            MemoryEstimate estimate = MemoryEstimate.of(config, shape, prompt, answer, 2);
+            MemoryEstimate estimate = MemoryEstimate.of(config, shape, null, prompt, answer, 2);
             assertNear(estimate, step.memoryBytes(), "activations of policy updates");
             assertNear(estimate, 2 * scorer.memoryBytes(), "activations of scoring");
         }
@@ -156,7 +214,7 @@ class MemoryEstimateTest {
             List<Completion> completions = generator.generate(Collections.nCopies(300, prompt), 1);
             assertThat(completions).hasSize(300);
             long real = decoder.parameters().memoryBytes() + generator.memoryBytes();
-            MemoryEstimate estimate = MemoryEstimate.ofSampling(shape, 10, 30, 1, 300, 2, "less");
+            MemoryEstimate estimate = MemoryEstimate.ofSampling(shape, null, 10, 30, 1, 300, 2, "less");
             assertThat((double) estimate.tensorBytes() / real).isBetween(1 / FACTOR, FACTOR);
         }
     }
@@ -196,7 +254,8 @@ class MemoryEstimateTest {
                 Integer.MAX_VALUE, 1 << 20, Integer.MAX_VALUE, 1 << 10, 1 << 10, Integer.MAX_VALUE / 2,
                 Integer.MAX_VALUE, 0);
         MemoryEstimate estimate =
-                MemoryEstimate.ofSampling(shape, 1 << 30, 1 << 30, Integer.MAX_VALUE, Integer.MAX_VALUE, 1024, "less");
+                MemoryEstimate.ofSampling(shape, null, 1 << 30, 1 << 30, Integer.MAX_VALUE, Integer.MAX_VALUE, 1024,
+                        "less");
         assertThat(estimate.totalBytes()).isEqualTo(Long.MAX_VALUE);
         assertThat(estimate.tensorBytes()).isEqualTo(Long.MAX_VALUE);
         assertThatIllegalArgumentException().isThrownBy(() -> estimate.check(LAPTOP));

@@ -197,6 +197,34 @@ public final class WeightMapping {
         return writer;
     }
 
+    /**
+     * Prepares a checkpoint of all weights of another one under their published names.
+     *
+     * @param config the shape
+     * @param tensors an open checkpoint of this shape, read when the file is written
+     * @param type type of the weights in the file: F32, BF16 or F16; weights of this type keep their bits
+     * @return a writer with every tensor
+     * @throws FileFormatException as {@link #checkComplete(Safetensors, DecoderConfig)}
+     * @throws IllegalArgumentException if no published architecture has this shape, or the type is another
+     */
+    public static SafetensorsWriter save(DecoderConfig config, Safetensors tensors, TensorType type)
+            throws FileFormatException {
+        var writer = new SafetensorsWriter();
+        List<Entry> published = entries(config);
+        List<Entry> stored = checkComplete(tensors, config);
+        for (int i = 0; i < published.size(); i++) {
+            Entry entry = published.get(i);
+            String name = stored.get(i).tensor();
+            if (tensors.info(name).type() == type) {
+                writer.addBytes(entry.tensor(), type, entry.shape(), tensors.bytes(name));
+            } else {
+                writer.add(entry.tensor(), type, entry.shape(),
+                        () -> MemorySegment.ofArray(tensors.readFloats(name)));
+            }
+        }
+        return writer;
+    }
+
     /** The part of a parameter that an entry fills. */
     private static Buffer rows(Entry entry, Parameters parameters) {
         Tensor parameter = parameters.get(entry.parameter());
