@@ -83,6 +83,9 @@ public interface Backend {
          */
         void run(Kernel kernel);
 
+        /** Waits until everything that was started on this lane is done, for whoever measures how long that takes. */
+        default void finish() {}
+
         /** Frees scratch memory. */
         @Override
         void close();

@@ -4,6 +4,7 @@ import dev.geomean.engine.Engine;
 import dev.geomean.engine.MachinePeak;
 import dev.geomean.gmpo.bench.MatMulShape.Transposed;
 import java.util.List;
+import java.util.OptionalDouble;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -32,6 +33,9 @@ final class BenchGemmCommand implements Callable<Integer> {
     private List<Integer> threads;
 
     @Mixin
+    private DeviceOption device;
+
+    @Mixin
     private MeasureOptions measure;
 
     @Override
@@ -54,8 +58,14 @@ final class BenchGemmCommand implements Callable<Integer> {
                 Results.Column.number("fraction_of_peak", "% of peak", 0.01, 1),
                 Results.Column.number("alloc_bytes_per_step", "heap B/run", 1, 0));
         for (int count : threads) {
-            double peak = MachinePeak.measureFlops(count);
-            try (Engine engine = Engine.cpu(count)) {
+            try (Engine engine = device.engine(count)) {
+                if (engine.backend().isDevice() && count > 1) {
+                    throw measure.bad("--threads are those of the CPU; " + engine.backend().name() + " has no use for "
+                            + count);
+                }
+                OptionalDouble peak = engine.backend().isDevice()
+                        ? OptionalDouble.empty()
+                        : OptionalDouble.of(MachinePeak.measureFlops(count));
                 for (MatMulShape shape : products) {
                     for (Transposed operand : transposed) {
                         results.print(row(engine, shape, operand, count, peak, budget));
@@ -67,21 +77,24 @@ final class BenchGemmCommand implements Callable<Integer> {
     }
 
     private static Results.Row row(
-            Engine engine, MatMulShape shape, Transposed operand, int threads, double peak, Timings.Budget budget) {
+            Engine engine, MatMulShape shape, Transposed operand, int threads, OptionalDouble peak,
+            Timings.Budget budget) {
         try (var operands = new Operands();
                 var kernels = new ParallelKernels(
                         engine, MatMulWork.random(shape, operand, operands).kernels(threads))) {
             Timings timings = Timings.measure(kernels::run, budget);
-            return new Results.Row()
+            Results.Row row = new Results.Row()
                     .with("bench", "gemm")
+                    .with("backend", engine.backend().name())
                     .with("shape", shape.toString())
                     .with("transposed", operand.toString())
                     .with("threads", threads)
                     .withRate("gflops", shape.flops() * 1e-9, timings)
                     .with("seconds_per_step", timings.seconds().median())
-                    .with("peak_gflops", peak * 1e-9)
-                    .with("fraction_of_peak", shape.flops() / timings.seconds().median() / peak)
                     .with("alloc_bytes_per_step", timings.allocatedBytes());
+            peak.ifPresent(most -> row.with("peak_gflops", most * 1e-9)
+                    .with("fraction_of_peak", shape.flops() / timings.seconds().median() / most));
+            return row;
         }
     }
 }

@@ -28,6 +28,9 @@ final class BenchKernelsCommand implements Callable<Integer> {
     private @Nullable List<String> names;
 
     @Mixin
+    private DeviceOption device;
+
+    @Mixin
     private DecoderOptions decoder;
 
     @Mixin
@@ -52,9 +55,9 @@ final class BenchKernelsCommand implements Callable<Integer> {
                 Results.Column.number("bytes_per_s", "GB/s", 1e9, 1),
                 Results.Column.number("fraction_of_bandwidth", "% of memory", 0.01, 1),
                 Results.Column.number("alloc_bytes_per_step", "heap B/run", 1, 0));
-        try (Engine engine = Engine.cpu(threads)) {
+        try (Engine engine = device.engine(threads)) {
             for (KernelCase kernel : cases) {
-                results.print(row(engine, kernel, work, threads, budget));
+                results.print(row(engine, kernel, work, budget));
             }
         }
         return 0;
@@ -83,7 +86,8 @@ final class BenchKernelsCommand implements Callable<Integer> {
     }
 
     private Results.Row row(
-            Engine engine, KernelCase kernel, DecoderWork work, int threads, Timings.Budget budget) {
+            Engine engine, KernelCase kernel, DecoderWork work, Timings.Budget budget) {
+        int threads = engine.workers().count();
         OptionalLong before = ProcessMemory.currentBytes();
         try (var operands = new Operands()) {
             List<KernelCase.Work> parts = kernel.make(operands, work, threads);
@@ -93,21 +97,28 @@ final class BenchKernelsCommand implements Callable<Integer> {
                     engine, parts.stream().map(KernelCase.Work::kernels).toList())) {
                 Timings timings = Timings.measure(kernels::run, budget);
                 OptionalLong most = ProcessMemory.peakBytes();
-                MachinePeak limits = peak(threads);
                 double seconds = timings.seconds().median();
                 Results.Row row = decoder.row("kernels", work, threads)
                         .with("kernel", kernel.name())
+                        .with("backend", engine.backend().name())
                         .withRate("calls_per_s", 1, timings)
                         .with("seconds_per_step", seconds)
                         .with("bytes_per_s", bytes / seconds)
-                        .with("fraction_of_bandwidth", bytes / seconds / limits.triadBytes())
                         .with("rss_before_bytes", before)
                         .with("peak_rss_bytes", most)
                         .with("alloc_bytes_per_step", timings.allocatedBytes());
-                return flops == 0
-                        ? row
-                        : row.with("gflops", flops / seconds * 1e-9)
-                                .with("fraction_of_peak", flops / seconds / limits.flops());
+                if (flops != 0) {
+                    row.with("gflops", flops / seconds * 1e-9);
+                }
+                // The limits of the machine are no device's.
+                if (!engine.backend().isDevice()) {
+                    MachinePeak limits = peak(threads);
+                    row.with("fraction_of_bandwidth", bytes / seconds / limits.triadBytes());
+                    if (flops != 0) {
+                        row.with("fraction_of_peak", flops / seconds / limits.flops());
+                    }
+                }
+                return row;
             }
         }
     }

@@ -66,6 +66,20 @@ final class BenchTrainCommand implements Callable<Integer> {
             Timings timings = Timings.measure(() -> updater.update(batch, LEARNING_RATE), budget);
             double tokens = (double) work.batch() * work.seq();
             double rate = work.trainingFlops() / timings.seconds().median();
+            Results.Row row = decoder.row("train", work, engine.workers().count())
+                    .with("shards", shards)
+                    .with("backend", engine.backend().name())
+                    .with("objective", objective)
+                    .with("parameters", network.parameters().count())
+                    .withRate("tokens_per_s", tokens, timings)
+                    .with("seconds_per_step", timings.seconds().median())
+                    .with("peak_rss_bytes", ProcessMemory.peakBytes())
+                    .with("alloc_bytes_per_step", timings.allocatedBytes())
+                    .with("gflops", rate * 1e-9);
+            // The limits of the machine are no device's.
+            if (!engine.backend().isDevice()) {
+                row.with("peak_gflops", peak * 1e-9).with("fraction_of_peak", rate / peak);
+            }
             measure.results(
                     Results.Column.text("config", 8),
                     Results.Column.number("tokens_per_s", "tokens/s", 1, 0),
@@ -75,17 +89,7 @@ final class BenchTrainCommand implements Callable<Integer> {
                     Results.Column.number("fraction_of_peak", "% of peak", 0.01, 1),
                     Results.Column.number("peak_rss_bytes", "peak MiB", 1 << 20, 0),
                     Results.Column.number("alloc_bytes_per_step", "heap B/step", 1, 0))
-                    .print(decoder.row("train", work, threads)
-                            .with("shards", shards)
-                            .with("objective", objective)
-                            .with("parameters", network.parameters().count())
-                            .withRate("tokens_per_s", tokens, timings)
-                            .with("seconds_per_step", timings.seconds().median())
-                            .with("peak_rss_bytes", ProcessMemory.peakBytes())
-                            .with("alloc_bytes_per_step", timings.allocatedBytes())
-                            .with("gflops", rate * 1e-9)
-                            .with("peak_gflops", peak * 1e-9)
-                            .with("fraction_of_peak", rate / peak));
+                    .print(row);
         }
         return 0;
     }

@@ -28,7 +28,10 @@ public final class ParallelKernels implements AutoCloseable {
 
     /** Runs all of them side by side, and waits. */
     public void run() {
-        engine.workers().forEach(programs.size(), (index, lane) -> programs.get(index).run(lane));
+        engine.workers().forEach(programs.size(), (index, lane) -> {
+            programs.get(index).run(lane);
+            lane.finish();
+        });
     }
 
     @Override
