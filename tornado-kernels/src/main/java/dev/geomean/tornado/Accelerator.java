@@ -24,6 +24,7 @@ import uk.ac.manchester.tornado.runtime.common.KernelStackFrame;
 import uk.ac.manchester.tornado.runtime.common.TornadoInstalledCode;
 import uk.ac.manchester.tornado.runtime.common.TornadoXPUDevice;
 import uk.ac.manchester.tornado.runtime.common.XPUDeviceBufferState;
+import uk.ac.manchester.tornado.runtime.library.spi.TornadoNativeStreamSupport;
 import uk.ac.manchester.tornado.runtime.profiler.EmptyProfiler;
 import uk.ac.manchester.tornado.runtime.sketcher.SketchRequest;
 import uk.ac.manchester.tornado.runtime.tasks.CompilableTask;
@@ -39,7 +40,11 @@ import uk.ac.manchester.tornado.runtime.tasks.meta.TaskDataContext;
 final class Accelerator {
     private final String name;
     private final TornadoXPUDevice device;
-    private final ScheduleContext schedule = new ScheduleContext("geomean");
+    private final long memoryBytes;
+    private final boolean recordsGraphs;
+    private final @Nullable CudaLibrary library;
+    /** TornadoVM looks for properties that begin with the name, "geomean.device" among them if it were "geomean". */
+    private final ScheduleContext schedule = new ScheduleContext("dev-geomean-tornado");
     /** A queue of our own among those of the process. */
     private final long queue = ThreadLocalRandom.current().nextLong(1L << 40, 1L << 41);
     private final KernelStackFrame frame;
@@ -58,14 +63,21 @@ final class Accelerator {
      *
      * @param name the name by which it was chosen
      * @param device what TornadoVM calls it
+     * @param memoryBytes memory that may be taken, or 0 if nobody knows
+     * @param cuda what to use of CUDA, if the device has it
      */
-    Accelerator(String name, TornadoXPUDevice device) {
+    Accelerator(String name, TornadoXPUDevice device, long memoryBytes, CudaSettings cuda) {
         this.name = name;
         this.device = device;
+        this.memoryBytes = memoryBytes;
         schedule.setDevice(device);
         device.ensureLoaded(queue);
         device.enableThreadSharing();
         frame = device.createKernelStackFrame(queue, 20, Access.READ_WRITE);
+        recordsGraphs = cuda.graphs() && device.supportsExecutionGraphs();
+        library = cuda.products() != CudaSettings.Products.OWN && device instanceof TornadoNativeStreamSupport
+                ? new CudaLibrary(name, device, queue, cuda.products())
+                : null;
     }
 
     String name() {
@@ -102,16 +114,15 @@ final class Accelerator {
      * Reserves memory on the device.
      *
      * @param host the host's side of it, header included
-     * @param what for messages
+     * @param what it is, and which kernel needs it, for messages
      * @throws DeviceException if the device has not enough memory
      */
     DeviceArray allocate(TornadoNativeArray host, String what) {
         long bytes = host.getNumBytesOfSegmentWithHeader();
-        long all = device.getPhysicalDevice().getDeviceGlobalMemorySize();
         long largest = device.getPhysicalDevice().getDeviceMaxAllocationSize();
-        if ((all > 0 && allocatedBytes + bytes > all) || (largest > 0 && bytes > largest)) {
+        if ((memoryBytes > 0 && allocatedBytes + bytes > memoryBytes) || (largest > 0 && bytes > largest)) {
             throw new DeviceException(outOfMemory(bytes, what) + String.format(Locale.ROOT,
-                    ", of which it has %,d in all and at most %,d in one piece", all, largest), null);
+                    ", of %,d in all and at most %,d in one piece", memoryBytes, largest), null);
         }
         var state = new XPUDeviceBufferState();
         try {
@@ -172,15 +183,53 @@ final class Accelerator {
 
     // ---- kernels
 
-    /** A launch that is ready to go, again and again. */
-    final class Launch {
+    /** The vendor's matrix products, where there are some. */
+    @Nullable
+    CudaLibrary library() {
+        return library;
+    }
+
+    /**
+     * A recording of launches, where the device can make one.
+     *
+     * @param launches starts them all
+     */
+    @Nullable
+    CudaGraph graph(Runnable launches) {
+        return recordsGraphs ? new CudaGraph(device, queue, launches) : null;
+    }
+
+    /**
+     * Runs a recording.
+     *
+     * @param graph the recording
+     * @param count number of its launches
+     */
+    void run(CudaGraph graph, int count) {
+        boolean isReplay;
+        try {
+            isReplay = graph.run();
+        } catch (DeviceException e) {
+            throw e;
+        } catch (RuntimeException e) {
+            throw new DeviceException(name + " (" + description() + ") failed in a CUDA graph of " + count
+                    + " launches: " + oneLine(e) + " (-D" + CudaSettings.GRAPHS + "=false does without)", e);
+        }
+        if (isReplay) {
+            launches += count;
+            finished = enqueued;
+        }
+    }
+
+    /** A kernel that is ready to go. */
+    private final class KernelLaunch implements Launch {
         private final Call call;
         private final TornadoInstalledCode code;
         private final List<DeviceArray> arrays;
         private final TaskDataContext meta;
         private final HashMap<Integer, Integer> threads = new HashMap<>();
 
-        private Launch(Call call, TornadoInstalledCode code, List<DeviceArray> arrays) {
+        private KernelLaunch(Call call, TornadoInstalledCode code, List<DeviceArray> arrays) {
             this.call = call;
             this.code = code;
             this.arrays = arrays;
@@ -194,12 +243,8 @@ final class Accelerator {
             }
         }
 
-        /**
-         * Starts it, after everything that was started before.
-         *
-         * @throws DeviceException if the device refuses
-         */
-        void run() {
+        @Override
+        public void run() {
             frame.reset();
             frame.setKernelContext(threads);
             frame.addCallArgument(new KernelStackFrame.KernelContextArgument(), false);
@@ -229,7 +274,7 @@ final class Accelerator {
             installed = compile(call);
             code.put(call.method(), installed);
         }
-        return new Launch(call, installed, arrays);
+        return new KernelLaunch(call, installed, arrays);
     }
 
     private TornadoInstalledCode compile(Call call) {

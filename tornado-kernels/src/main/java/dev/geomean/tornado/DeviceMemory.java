@@ -1,6 +1,7 @@
 package dev.geomean.tornado;
 
 import dev.geomean.engine.device.DeviceException;
+import dev.geomean.engine.kernel.Kernel;
 import dev.geomean.engine.memory.DType;
 import dev.geomean.engine.memory.Mirror;
 import dev.geomean.engine.memory.Region;
@@ -33,11 +34,11 @@ final class DeviceMemory {
         return accelerator;
     }
 
-    /** The copy of a tensor's memory, made at the first call. */
-    DeviceMirror mirror(Storage storage) {
+    /** The copy of a tensor's memory, made at the first call, for a kernel. */
+    DeviceMirror mirror(Storage storage, Kernel user) {
         Mirror known = storage.mirror();
         if (known == null) {
-            var mirror = new DeviceMirror(accelerator, allocate(storage), hasContent(storage));
+            var mirror = new DeviceMirror(accelerator, allocate(storage, user), hasContent(storage));
             storage.attach(mirror);
             return mirror;
         }
@@ -53,8 +54,8 @@ final class DeviceMemory {
         return !(storage.region() instanceof Region.Planned);
     }
 
-    /** Device memory of a storage's size, with the storage's own memory as the host's side. */
-    DeviceArray allocate(Storage storage) {
+    /** Device memory of a storage's size, with the storage's own memory as the host's side, for a kernel. */
+    DeviceArray allocate(Storage storage, Kernel user) {
         if (storage.type() == DType.BFLOAT16 || storage.isReadOnly()) {
             throw new DeviceException(accelerator.name() + " cannot hold '" + storage.label() + "': "
                     + (storage.isReadOnly() ? "it lies in a mapped file" : "bfloat16 is for the CPU only"), null);
@@ -62,7 +63,7 @@ final class DeviceMemory {
         long length = Math.max(storage.length(), 1);
         if (length > Integer.MAX_VALUE - 64) {
             throw new DeviceException(accelerator.name() + " cannot hold '" + storage.label() + "': " + length
-                    + " elements are more than an index of 32 bits counts", null);
+                    + " elements are more than an index of 32 bits counts, for " + user, null);
         }
         MemorySegment withHeader = segment(
                 storage.address() - TornadoNativeArray.ARRAY_HEADER,
@@ -70,7 +71,7 @@ final class DeviceMemory {
         TornadoNativeArray host = storage.type() == DType.FLOAT32
                 ? FloatArray.fromSegmentShallow(withHeader)
                 : IntArray.fromSegmentShallow(withHeader);
-        return accelerator.allocate(host, "'" + storage.label() + "'");
+        return accelerator.allocate(host, "'" + storage.label() + "' of " + user);
     }
 
     @SuppressWarnings("restricted") // the memory of a storage and the header in front of it
@@ -78,7 +79,8 @@ final class DeviceMemory {
         return MemorySegment.ofAddress(address).reinterpret(bytes);
     }
 
-    DeviceArray allocate(Operand.Scratch scratch) {
+    /** Device memory for intermediate results of a kernel. */
+    DeviceArray allocate(Operand.Scratch scratch, Kernel user) {
         int length = Math.toIntExact(Math.max(scratch.length(), 1));
         TornadoNativeArray host =
                 switch (scratch.type()) {
@@ -86,19 +88,19 @@ final class DeviceMemory {
                     case INTS -> new IntArray(length);
                     case DOUBLES -> new DoubleArray(length);
                 };
-        return accelerator.allocate(host, "intermediate results");
+        return accelerator.allocate(host, "intermediate results of " + user);
     }
 
-    /** Integers on the device. */
-    DeviceArray constant(int... values) {
-        DeviceArray array = accelerator.allocate(IntArray.fromArray(values), "sizes");
+    /** Integers of a kernel on the device. */
+    DeviceArray constant(Kernel user, int... values) {
+        DeviceArray array = accelerator.allocate(IntArray.fromArray(values), "sizes of " + user);
         accelerator.upload(array);
         return array;
     }
 
-    /** Floats on the device. */
-    DeviceArray constant(float... values) {
-        DeviceArray array = accelerator.allocate(FloatArray.fromArray(values), "factors");
+    /** Floats of a kernel on the device. */
+    DeviceArray constant(Kernel user, float... values) {
+        DeviceArray array = accelerator.allocate(FloatArray.fromArray(values), "factors of " + user);
         accelerator.upload(array);
         return array;
     }

@@ -51,6 +51,13 @@ class Lowering {
         return calls.list();
     }
 
+    /** The launches that leave a product's result as a library wants it before it adds the product: with the bias in it. */
+    List<Call> bias(MatMul kernel) {
+        var calls = new Calls(kernel);
+        MatMulLowering.bias(kernel, calls);
+        return calls.list();
+    }
+
     private void custom(CustomKernel kernel, Calls calls) {
         switch (kernel) {
             case PolicyLoss k -> PolicyLowering.lower(k, calls, device);

@@ -17,6 +17,29 @@ final class MatMulLowering {
     private MatMulLowering() {}
 
     static void lower(MatMul k, Calls calls) {
+        if (k.batch() > 1 && k.batchStrideC() == 0) {
+            // All products of the batch have the same result, so they take turns.
+            for (int element = 0; element < k.batch(); element++) {
+                lower(k, element, 1, calls);
+            }
+        } else {
+            lower(k, 0, k.batch(), calls);
+        }
+    }
+
+    /** Puts the bias into the result, where there is one. */
+    static void bias(MatMul k, Calls calls) {
+        if (k.bias() != null) {
+            int count = k.batch() * k.m() * k.n();
+            calls.call(MatrixProducts.class, "biasRows")
+                    .ints(count, k.m(), k.n(), at(k.bias()), at(k.out()), k.ldc(), Math.toIntExact(k.batchStrideC()),
+                            flag(k.accumulate()))
+                    .on(k.bias(), k.out())
+                    .threads(count);
+        }
+    }
+
+    private static void lower(MatMul k, int first, int batch, Calls calls) {
         boolean byRow = k.m() <= ROWS && k.transposeB() && k.k() >= MatrixProducts.GROUP;
         boolean large = k.m() >= LARGE && k.n() >= LARGE;
         Calls.Building call = calls.call(MatrixProducts.class, byRow ? "row" : large ? "large" : "small")
@@ -24,8 +47,8 @@ final class MatMulLowering {
                         k.m(),
                         k.n(),
                         k.k(),
-                        at(k.a()),
-                        at(k.b()),
+                        Math.toIntExact(at(k.a()) + first * k.batchStrideA()),
+                        Math.toIntExact(at(k.b()) + first * k.batchStrideB()),
                         at(k.bias()),
                         at(k.out()),
                         k.transposeA() ? 1 : k.lda(),
@@ -42,10 +65,10 @@ final class MatMulLowering {
                 .maybe(k.bias())
                 .on(k.out());
         if (byRow) {
-            call.groups((long) k.batch() * k.m() * k.n(), MatrixProducts.GROUP);
+            call.groups((long) batch * k.m() * k.n(), MatrixProducts.GROUP);
         } else {
             int tile = large ? MatrixProducts.TILE : MatrixProducts.SIDE;
-            call.tiles((k.n() + tile - 1) / tile, (k.m() + tile - 1) / tile, k.batch(), MatrixProducts.SIDE);
+            call.tiles((k.n() + tile - 1) / tile, (k.m() + tile - 1) / tile, batch, MatrixProducts.SIDE);
         }
     }
 }

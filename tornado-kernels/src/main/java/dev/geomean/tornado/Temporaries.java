@@ -42,6 +42,15 @@ final class Temporaries {
      * @param kept storages that others see too
      */
     Temporaries(DeviceMemory memory, List<Kernel> kernels, Set<Storage> kept) {
+        try {
+            place(memory, kernels, kept);
+        } catch (RuntimeException e) {
+            all.forEach(slot -> memory.free(slot.array));
+            throw e;
+        }
+    }
+
+    private void place(DeviceMemory memory, List<Kernel> kernels, Set<Storage> kept) {
         var lastUses = new IdentityHashMap<Storage, Integer>();
         for (int step = 0; step < kernels.size(); step++) {
             for (Buffer buffer : touched(kernels.get(step))) {
@@ -56,7 +65,7 @@ final class Temporaries {
                     int lastUse = lastUses.getOrDefault(storage, step);
                     Slot slot = free(storage.byteSize(), step);
                     if (slot == null) {
-                        slot = new Slot(memory.allocate(storage), lastUse);
+                        slot = new Slot(memory.allocate(storage, kernels.get(step)), lastUse);
                         all.add(slot);
                     }
                     slot.lastUse = lastUse;

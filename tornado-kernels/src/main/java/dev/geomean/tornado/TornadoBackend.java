@@ -73,8 +73,8 @@ public final class TornadoBackend implements Backend {
 
         @Override
         public void run(Kernel kernel) {
-            kernel.reads().forEach(buffer -> memory.mirror(buffer.storage()));
-            kernel.writes().forEach(buffer -> memory.mirror(buffer.storage()));
+            kernel.reads().forEach(buffer -> memory.mirror(buffer.storage(), kernel));
+            kernel.writes().forEach(buffer -> memory.mirror(buffer.storage(), kernel));
             try (var program = new DeviceProgram(memory, lowering, List.of(kernel), kept(kernel))) {
                 program.run(this);
             }
@@ -86,6 +86,11 @@ public final class TornadoBackend implements Backend {
             kernel.reads().forEach(buffer -> storages.add(buffer.storage()));
             kernel.writes().forEach(buffer -> storages.add(buffer.storage()));
             return storages;
+        }
+
+        @Override
+        public void finish() {
+            accelerator.finish();
         }
 
         @Override

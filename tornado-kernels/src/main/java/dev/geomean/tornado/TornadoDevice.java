@@ -10,8 +10,9 @@ import uk.ac.manchester.tornado.runtime.common.TornadoXPUDevice;
  *
  * @param name kind and number, such as {@code opencl:0}
  * @param device what TornadoVM knows of it
+ * @param memoryBytes memory that may be taken, or 0 if nobody knows
  */
-record TornadoDevice(String name, TornadoXPUDevice device) implements Device {
+record TornadoDevice(String name, TornadoXPUDevice device, long memoryBytes) implements Device {
 
     @Override
     public String description() {
@@ -25,12 +26,7 @@ record TornadoDevice(String name, TornadoXPUDevice device) implements Device {
     }
 
     @Override
-    public long memoryBytes() {
-        return device.getPhysicalDevice().getDeviceGlobalMemorySize();
-    }
-
-    @Override
     public Backend open() {
-        return new TornadoBackend(new Accelerator(name, device));
+        return new TornadoBackend(new Accelerator(name, device, memoryBytes, CudaSettings.ofProcess()));
     }
 }

@@ -48,7 +48,10 @@ public final class TornadoProvider implements DeviceProvider {
             String kind = backend.getBackendType().name().toLowerCase(Locale.ROOT);
             for (int number = 0; kinds().contains(kind) && number < backend.getNumDevices(); number++) {
                 if (backend.getDevice(number) instanceof TornadoXPUDevice device) {
-                    devices.add(new TornadoDevice(kind + ":" + number, device));
+                    devices.add(new TornadoDevice(
+                            kind + ":" + number,
+                            device,
+                            device.getPhysicalDevice().getDeviceGlobalMemorySize()));
                 }
             }
         }

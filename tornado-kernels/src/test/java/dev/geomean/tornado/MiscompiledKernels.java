@@ -25,6 +25,49 @@ public final class MiscompiledKernels {
         }
     }
 
+    /**
+     * Sums one of two stretches, chosen by a number of each element's own: one loop with chosen bounds. Two loops in the two
+     * branches of an {@code if} would both begin with the first values of one of them.
+     */
+    public static void chosenLoop(KernelContext context, IntArray p, FloatArray s, IntArray in, IntArray out) {
+        int i = context.globalIdx;
+        if (i < p.get(0)) {
+            int x = in.get(p.get(1) + i);
+            int first = 100;
+            int step = 7;
+            if (x < 0) {
+                first = 3;
+                step = 1;
+            }
+            int sum = 0;
+            for (int j = 0; j < 5; j++) {
+                sum += first + j * step;
+            }
+            out.set(p.get(2) + i, sum);
+        }
+    }
+
+    /** Half of a number of either sign, rounded towards zero: a division by two of a negative number may become a shift. */
+    public static void halfOfMagnitude(KernelContext context, IntArray p, FloatArray s, IntArray in, IntArray out) {
+        int i = context.globalIdx;
+        if (i < p.get(0)) {
+            int x = in.get(p.get(1) + i);
+            int sign = 1;
+            if (x < 0) {
+                sign = -1;
+            }
+            out.set(p.get(2) + i, sign * (sign * x / 2));
+        }
+    }
+
+    /** The number of the thread. Run as plain Java, the first element would be the only one that is written. */
+    public static void threadNumber(KernelContext context, IntArray p, FloatArray s, IntArray in, IntArray out) {
+        int i = context.globalIdx;
+        if (i < p.get(0)) {
+            out.set(p.get(2) + i, i);
+        }
+    }
+
     /** Does not compile: a device has no such instruction. */
     public static void fused(KernelContext context, IntArray p, FloatArray s, FloatArray in, FloatArray out) {
         int i = context.globalIdx;

@@ -13,6 +13,8 @@ import dev.geomean.engine.kernel.ElementwiseKernel.Affine;
 import dev.geomean.engine.kernel.ElementwiseKernel.Dropout;
 import dev.geomean.engine.kernel.ElementwiseKernel.Fill;
 import dev.geomean.engine.kernel.Kernel;
+import dev.geomean.engine.kernel.ReductionKernel.Reduce;
+import dev.geomean.engine.kernel.ReductionKernel.ReduceFunction;
 import dev.geomean.engine.memory.Buffer;
 import dev.geomean.engine.memory.DType;
 import dev.geomean.engine.memory.Region;
@@ -21,6 +23,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -64,7 +67,7 @@ class PitfallTest {
             }
         };
         var memory = new DeviceMemory(DeviceUnderTest.BACKEND.accelerator());
-        memory.mirror(in.storage());
+        memory.mirror(in.storage(), kernel);
         try (var program = new DeviceProgram(memory, lowering, List.of(kernel), Set.of())) {
             program.run(lane);
         }
@@ -80,6 +83,54 @@ class PitfallTest {
         for (int i = 0; i < COUNT; i++) {
             assertThat(out.getInt(i)).isEqualTo(values[i] >>> 8);
         }
+    }
+
+    @Test
+    void aLoopWithChosenBoundsBeginsWhereItShould() {
+        Buffer out = ints(0, 0, 0, 0);
+        run("chosenLoop", ints(-1, 1, -2, 2), out);
+        assertThat(out.toInts()).containsExactly(25, 570, 25, 570);
+    }
+
+    @Test
+    void halvesOfNegativeNumbersAreRoundedTowardsZero() {
+        Buffer out = ints(9, 9, 9, 9, 9);
+        run("halfOfMagnitude", ints(-7, -1, 0, 1, 7), out);
+        assertThat(out.toInts()).containsExactly(-3, 0, 0, 0, 3);
+    }
+
+    @Test
+    void kernelsRunOnTheNamedDeviceAndNotAsJava() {
+        assertThat(System.getProperty("tornado.recover.bailout")).isEqualTo("False");
+        assertThat(DeviceUnderTest.BACKEND.name()).startsWith(DeviceUnderTest.NAME + ", ");
+        Buffer out = ints(new int[COUNT]);
+        long before = DeviceUnderTest.BACKEND.activity().launches();
+        run("threadNumber", ints(new int[COUNT]), out);
+        assertThat(DeviceUnderTest.BACKEND.activity().launches() - before).isEqualTo(1);
+        assertThat(out.toInts()).isEqualTo(IntStream.range(0, COUNT).toArray());
+    }
+
+    @Test
+    void aCompiledKernelServesOtherSizesAndFactors() {
+        for (int count : new int[] {3, 200, 70, 1}) {
+            float[] values = new float[count];
+            Arrays.fill(values, count);
+            Buffer out = floats(new float[count]);
+            lane.run(new Affine(floats(values), out, count, 0.5f * count, false));
+            float[] expected = new float[count];
+            Arrays.fill(expected, count * count + 0.5f * count);
+            assertThat(out.toFloats()).isEqualTo(expected);
+        }
+    }
+
+    @Test
+    void aSumOverManyThreadsLosesNothing() {
+        int count = 1 << 20;
+        float[] ones = new float[count];
+        Arrays.fill(ones, 1);
+        Buffer sum = floats(Float.NaN);
+        lane.run(new Reduce(ReduceFunction.SUM, floats(ones), sum, 1, count, 1, false));
+        assertThat(sum.getFloat(0)).isEqualTo(count);
     }
 
     @Test

@@ -3,6 +3,8 @@ package dev.geomean.engine.cpu;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.geomean.engine.Backend;
+import dev.geomean.engine.TestBackend;
 import dev.geomean.engine.kernel.MatMul;
 import dev.geomean.engine.memory.Buffer;
 import dev.geomean.engine.memory.DType;
@@ -22,10 +24,11 @@ class CpuMatMulTest {
     private static final float UNTOUCHED = -12345;
 
     private final Region.Persistent region = new Region.Persistent("test");
-    private final CpuMatMul matMul = new CpuMatMul();
+    private final Backend.Lane matMul = TestBackend.fast().backend().openLane();
 
     @AfterEach
     void close() {
+        matMul.close();
         region.close();
     }
 
@@ -161,7 +164,9 @@ class CpuMatMulTest {
         matMul.run(product);
         float[] first = out.toFloats();
         matMul.run(product);
-        new CpuMatMul().run(product);
+        try (Backend.Lane other = TestBackend.fast().backend().openLane()) {
+            other.run(product);
+        }
         assertThat(out.toFloats()).isEqualTo(first);
     }
 

@@ -258,4 +258,30 @@ public final class MatrixProducts {
             store(p, bias, out, layer, row, column, partial[0]);
         }
     }
+
+    /**
+     * {@code out[l, r, c] (+)= bias[c]}.
+     *
+     * @param context a thread for each element of the result
+     * @param p number of elements, rows and columns of one product, starts of bias and out, row stride and batch stride of
+     *     out, accumulate
+     * @param s unused
+     * @param bias read
+     * @param out written
+     */
+    public static void biasRows(KernelContext context, IntArray p, FloatArray s, FloatArray bias, FloatArray out) {
+        int i = context.globalIdx;
+        if (i < p.get(0)) {
+            int line = i / p.get(2);
+            int column = i - line * p.get(2);
+            int layer = line / p.get(1);
+            int row = line - layer * p.get(1);
+            int to = p.get(4) + layer * p.get(6) + row * p.get(5) + column;
+            float value = bias.get(p.get(3) + column);
+            if (p.get(7) != 0) {
+                value += out.get(to);
+            }
+            out.set(to, value);
+        }
+    }
 }

@@ -12,6 +12,8 @@
  *   <li>of two loops in the two branches of one {@code if}, both begin with the first values of one of them: there is one loop, or
  *       there are two methods;
  *   <li>{@code simdSum}, {@code @Reduce} and atomic additions of floats: sums over threads are trees in local memory;
+ *   <li>a local array that is handed to another method is addressed there by bytes and behind a header, as if it were one of
+ *       the host's, and nothing says so: each kernel has its trees written out;
  *   <li>{@code Math.fma}, {@code floatToRawIntBits} and a constant NaN do not compile: where one is needed it is an argument;
  *   <li>a method named like a function of OpenCL, such as {@code select}, crashes the driver;
  *   <li>no objects, exceptions or recursion, and at most 20 arguments.
