@@ -51,12 +51,6 @@ final class AttentionLowering {
                             + shape.headDim() + ": " + kernel,
                     null);
         }
-        if (shape.window() != 0) {
-            throw new DeviceException(
-                    "attention on " + device + " has no sliding window, and this one is of " + shape.window()
-                            + " tokens: " + kernel,
-                    null);
-        }
     }
 
     private static int tokens(AttentionShape shape) {
@@ -73,13 +67,13 @@ final class AttentionLowering {
         var spans = new Operand.Scratch(Operand.Type.INTS, (long) tokens * Attention.SPAN);
         if (segments != null) {
             calls.call(Attention.class, "spansOfSegments")
-                    .ints(tokens, (int) segments.length() / 4, at(segments))
+                    .ints(tokens, (int) segments.length() / 4, at(segments), shape.window())
                     .on(segments)
                     .on(spans)
                     .threads(tokens);
         } else {
             calls.call(Attention.class, "spansOfLengths")
-                    .ints(tokens, shape.time(), at(lengths), flag(lengths != null))
+                    .ints(tokens, shape.time(), at(lengths), flag(lengths != null), shape.window())
                     .maybeInts(lengths)
                     .on(spans)
                     .threads(tokens);
@@ -126,7 +120,8 @@ final class AttentionLowering {
         int width = shape.kvHeads() * shape.headDim();
         var spans = new Operand.Scratch(Operand.Type.INTS, (long) tokens * Attention.SPAN);
         calls.call(Attention.class, "spansOfCache")
-                .ints(tokens, shape.time(), at(k.slots()), at(k.starts()), k.slotCount(), k.capacity())
+                .ints(tokens, shape.time(), at(k.slots()), at(k.starts()), k.slotCount(), k.capacity(),
+                        shape.window())
                 .on(k.slots(), k.starts())
                 .on(spans)
                 .threads(tokens);

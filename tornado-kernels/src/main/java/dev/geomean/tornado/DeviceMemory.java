@@ -60,17 +60,21 @@ final class DeviceMemory {
             throw new DeviceException(accelerator.name() + " cannot hold '" + storage.label() + "': "
                     + (storage.isReadOnly() ? "it lies in a mapped file" : "bfloat16 is for the CPU only"), null);
         }
-        long length = Math.max(storage.length(), 1);
-        if (length > Integer.MAX_VALUE - 64) {
-            throw new DeviceException(accelerator.name() + " cannot hold '" + storage.label() + "': " + length
-                    + " elements are more than an index of 32 bits counts, for " + user, null);
+        if (storage.length() > Integer.MAX_VALUE - 64) {
+            throw new DeviceException(accelerator.name() + " cannot hold '" + storage.label() + "': "
+                    + storage.length() + " elements are more than an index of 32 bits counts, for " + user, null);
         }
-        MemorySegment withHeader = segment(
-                storage.address() - TornadoNativeArray.ARRAY_HEADER,
-                TornadoNativeArray.ARRAY_HEADER + length * storage.type().bytes());
-        TornadoNativeArray host = storage.type() == DType.FLOAT32
-                ? FloatArray.fromSegmentShallow(withHeader)
-                : IntArray.fromSegmentShallow(withHeader);
+        boolean isFloats = storage.type() == DType.FLOAT32;
+        TornadoNativeArray host;
+        if (storage.length() == 0) {
+            // It has an address that may be another's, and the one element that a device needs would be copied there.
+            host = isFloats ? new FloatArray(1) : new IntArray(1);
+        } else {
+            MemorySegment withHeader = segment(
+                    storage.address() - TornadoNativeArray.ARRAY_HEADER,
+                    TornadoNativeArray.ARRAY_HEADER + storage.byteSize());
+            host = isFloats ? FloatArray.fromSegmentShallow(withHeader) : IntArray.fromSegmentShallow(withHeader);
+        }
         return accelerator.allocate(host, "'" + storage.label() + "' of " + user);
     }
 

@@ -292,7 +292,6 @@ class CpuAttentionTest {
         "1, 1, 1, 1, 4", "9, 1, 2, 1, 8", "17, 3, 4, 2, 12", "40, 33, 2, 2, 16", "70, 5, 2, 1, 20", "70, 69, 1, 1, 8",
         "70, 70, 1, 1, 8", "70, 1000, 1, 1, 8", "300, 20, 2, 1, 16", "300, 270, 1, 1, 16"
     })
-    @DisabledIfSystemProperty(named = "geomean.test.device", matches = ".+", disabledReason = "a device has no windows")
     void windowsEqualThoseOfTheReference(int time, int window, int heads, int kvHeads, int headDim) {
         var c = new Case(1, time, heads, kvHeads, headDim, 0, null);
         AttentionShape all = c.shape();
@@ -344,7 +343,6 @@ class CpuAttentionTest {
 
     @ParameterizedTest(name = "{0} tokens, window {1}, steps of {2}")
     @CsvSource({"9, 1, 1", "20, 3, 1", "40, 17, 1", "20, 30, 1", "21, 4, 3", "70, 33, 35"})
-    @DisabledIfSystemProperty(named = "geomean.test.device", matches = ".+", disabledReason = "a device has no windows")
     void cachedEqualsFullWithAWindow(int time, int window, int step) {
         int heads = 4;
         int kvHeads = 2;

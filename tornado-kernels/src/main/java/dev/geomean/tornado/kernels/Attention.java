@@ -113,7 +113,7 @@ public final class Attention {
      * Spans of the tokens of batch elements of some lengths.
      *
      * @param context a thread a token
-     * @param p tokens, tokens of a batch element, start of lengths, whether there are lengths
+     * @param p tokens, tokens of a batch element, start of lengths, whether there are lengths, window or 0
      * @param s unused
      * @param lengths read if there are any
      * @param spans written
@@ -130,6 +130,10 @@ public final class Attention {
             }
             int first = element * time;
             int last = token - first < length ? token : first - 1;
+            int window = p.get(4);
+            if (window > 0 && last - first >= window) {
+                first = last + 1 - window;
+            }
             spans.set(token * SPAN, first);
             spans.set(token * SPAN + 1, last);
             spans.set(token * SPAN + 2, 0);
@@ -142,7 +146,7 @@ public final class Attention {
      * Spans of the tokens of segments.
      *
      * @param context a thread a token
-     * @param p tokens, number of segments, start of segments
+     * @param p tokens, number of segments, start of segments, window or 0
      * @param s unused
      * @param segments read
      * @param spans written
@@ -165,6 +169,15 @@ public final class Attention {
                     prefixLength = segments.get(at + 3);
                 }
             }
+            int window = p.get(3);
+            int hidden = last - first + 1 + prefixLength - window;
+            if (window > 0 && hidden > 0) {
+                // The prefix comes first, so it is what a window hides first.
+                int ofPrefix = hidden < prefixLength ? hidden : prefixLength;
+                prefixFirst += ofPrefix;
+                prefixLength -= ofPrefix;
+                first += hidden - ofPrefix;
+            }
             spans.set(token * SPAN, first);
             spans.set(token * SPAN + 1, last);
             spans.set(token * SPAN + 2, prefixFirst);
@@ -177,7 +190,7 @@ public final class Attention {
      * Spans of new tokens over a cache.
      *
      * @param context a thread a token
-     * @param p tokens, tokens of a batch element, starts of slots and starts, slots, capacity
+     * @param p tokens, tokens of a batch element, starts of slots and starts, slots, capacity, window or 0
      * @param s unused
      * @param slots read
      * @param starts read
@@ -194,7 +207,12 @@ public final class Attention {
                 slot = 0;
                 last = -1;
             }
-            spans.set(token * SPAN, 0);
+            int first = 0;
+            int window = p.get(6);
+            if (window > 0 && last >= window) {
+                first = last + 1 - window;
+            }
+            spans.set(token * SPAN, first);
             spans.set(token * SPAN + 1, last);
             spans.set(token * SPAN + 2, 0);
             spans.set(token * SPAN + 3, 0);
