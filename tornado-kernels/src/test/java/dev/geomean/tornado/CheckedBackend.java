@@ -3,6 +3,7 @@ package dev.geomean.tornado;
 import dev.geomean.engine.Backend;
 import dev.geomean.engine.kernel.Kernel;
 import dev.geomean.engine.memory.Buffer;
+import dev.geomean.engine.memory.DType;
 import dev.geomean.engine.memory.Storage;
 import dev.geomean.engine.reference.ReferenceBackend;
 import java.lang.foreign.ValueLayout;
@@ -60,12 +61,20 @@ final class CheckedBackend implements Backend {
         public void run(Kernel kernel) {
             List<Buffer> outputs = kernel.writes();
             List<int[]> before = outputs.stream().map(CheckedLane::bits).toList();
+            // What nobody has written yet is undefined, and another thing on the device than here.
+            set(outputs, before);
+            // Of numbers that are computed with: not indices.
+            double magnitude = kernel.reads().stream()
+                    .filter(buffer -> buffer.type() == DType.FLOAT32)
+                    .mapToDouble(buffer -> KernelErrors.magnitude(buffer.type(), bits(buffer)))
+                    .max()
+                    .orElse(0);
             lane.run(kernel);
             List<int[]> actual = outputs.stream().map(CheckedLane::bits).toList();
             set(outputs, before);
             reference.run(kernel);
             for (int i = 0; i < outputs.size(); i++) {
-                errors.add(kernel, outputs.get(i).type(), before.get(i), bits(outputs.get(i)), actual.get(i));
+                errors.add(kernel, outputs.get(i).type(), magnitude, bits(outputs.get(i)), actual.get(i));
             }
             set(outputs, actual);
         }

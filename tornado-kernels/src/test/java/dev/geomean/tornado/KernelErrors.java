@@ -14,7 +14,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The largest error of each kind of kernel: of an output, the largest difference to the reference, divided by the largest
- * magnitude in what the reference wrote. Elements that neither has changed do not count.
+ * magnitude in what the kernel reads or the reference has left. (Divided by the result's alone, a sum that is almost zero
+ * would be all error.)
  */
 final class KernelErrors {
     private static final @Nullable String FILE = System.getProperty("geomean.test.errors");
@@ -33,14 +34,10 @@ final class KernelErrors {
         return errors;
     }
 
-    /** Takes down one output of one call, as bits before it and after it on either side. */
-    synchronized void add(Kernel kernel, DType type, int[] before, int[] expected, int[] actual) {
+    /** Takes down one output of one call, as bits on either side, and the largest magnitude of what the call reads. */
+    synchronized void add(Kernel kernel, DType type, double magnitude, int[] expected, int[] actual) {
         double difference = 0;
-        double scale = 0;
-        for (int i = 0; i < before.length; i++) {
-            if (before[i] == expected[i] && before[i] == actual[i]) {
-                continue;
-            }
+        for (int i = 0; i < expected.length; i++) {
             double wanted = value(type, expected[i]);
             double got = value(type, actual[i]);
             if (Double.compare(wanted, got) != 0) {
@@ -48,16 +45,26 @@ final class KernelErrors {
                 // Where only one of them is finite, nothing else counts.
                 difference = Math.max(difference, Double.isNaN(distance) ? Double.POSITIVE_INFINITY : distance);
             }
-            if (Double.isFinite(wanted)) {
-                scale = Math.max(scale, Math.abs(wanted));
-            }
         }
+        double scale = Math.max(magnitude, magnitude(type, expected));
         double error = difference == 0 ? 0 : difference / (scale == 0 ? 1 : scale);
         String name = kernel.getClass().getSimpleName();
         Worst known = worst.getOrDefault(name, new Worst(0, -1, ""));
         worst.put(name, error > known.error
                 ? new Worst(known.calls + 1, error, kernel.toString())
                 : new Worst(known.calls + 1, known.error, known.kernel));
+    }
+
+    /** The largest magnitude of an element that is finite. */
+    static double magnitude(DType type, int[] bits) {
+        double most = 0;
+        for (int element : bits) {
+            double value = Math.abs(value(type, element));
+            if (Double.isFinite(value)) {
+                most = Math.max(most, value);
+            }
+        }
+        return most;
     }
 
     private static double value(DType type, int bits) {

@@ -41,6 +41,12 @@ class LauncherTest {
             mkdir -p gmpo/target/app-build/lib
             : >gmpo/target/app-build/lib/geomean-engine-1.jar
             : >gmpo/target/app-build/geomean-gmpo-1.jar
+            case "$*" in
+                *gmpo,tornado-kernels*)
+                    mkdir -p tornado-kernels/target/app-build
+                    : >tornado-kernels/target/app-build/geomean-tornado-kernels-1.jar
+                    ;;
+            esac
             """;
 
     @TempDir
@@ -75,7 +81,7 @@ class LauncherTest {
         var builder = new ProcessBuilder(Stream.concat(
                 Stream.of("/bin/sh", root.resolve("geomean").toString()), Stream.of(arguments)).toList());
         builder.environment().put("JAVA_HOME", root.resolve("jdk").toString());
-        builder.environment().remove("GEOMEAN_JAVA_OPTS");
+        builder.environment().keySet().removeAll(List.of("GEOMEAN_JAVA_OPTS", "TORNADOVM_HOME"));
         builder.environment().putAll(environment);
         Process process = builder.redirectOutput(out.toFile()).redirectError(err.toFile()).start();
         assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
@@ -142,6 +148,37 @@ class LauncherTest {
             assertThat(run(Map.of(), "train", asked).out()).contains(quick);
         }
         assertThat(run(Map.of()).out()).contains(quick);
+    }
+
+    @Test
+    void takes_TornadoVM_for_devices_alone_and_builds_their_module_once() throws Exception {
+        Path sdk = Files.createDirectory(root.resolve("sdk"));
+        Map<String, String> environment = Map.of("TORNADOVM_HOME", sdk.toString());
+        assertThat(run(environment, "devices").err())
+                .containsExactly("geomean: TORNADOVM_HOME is " + sdk + ", which has no file tornado-argfile");
+        Files.createFile(sdk.resolve("tornado-argfile"));
+        String arguments = "@" + sdk.resolve("tornado-argfile");
+        for (String given : List.of("train --device opencl:0", "train --device=auto", "devices")) {
+            List<String> out = run(environment, given.split(" ")).out();
+            assertThat(out).as(given).contains(arguments).noneMatch(flag -> flag.startsWith("-XX:AOTCache"));
+        }
+        for (String given : List.of("--device cpu", "--device=cpu", "--out devices", "--device opencl:0 --help")) {
+            Result result = run(environment, ("train " + given).split(" "));
+            assertThat(result.out()).as(given).doesNotContain(arguments);
+            assertThat(archives(result)).hasSize(1);
+        }
+        assertThat(Files.readAllLines(root.resolve("builds"))).hasSize(1);
+    }
+
+    @Test
+    void builds_again_where_TornadoVM_has_come_or_gone() throws Exception {
+        Path sdk = Files.createDirectory(root.resolve("sdk"));
+        Files.createFile(sdk.resolve("tornado-argfile"));
+        run(Map.of(), "--version");
+        run(Map.of("TORNADOVM_HOME", sdk.toString()), "--version");
+        run(Map.of("TORNADOVM_HOME", sdk.toString()), "--version");
+        run(Map.of(), "--version");
+        assertThat(Files.readAllLines(root.resolve("builds"))).hasSize(3);
     }
 
     @Test
