@@ -46,6 +46,7 @@ final class Golden {
             "\u00a0nbsp\u2003em\u3000wide\u2028line\u2029para\u0085nel\u180e\u200b\u200c\u200d\ufeff",
             "<|endoftext|>", "a<|im_start|>user\nhi<|im_end|>b", " <s> x </s> <unk> [INST] [/INST] <|begin_of_text|>",
             "<tool_call>\n{}</tool_call>", "<|im_start", "<<|im_start|>>", "<s><s>  <s>a<s>",
+            "\u00b2[W]", "[W]\u00bd", "\u00b2[W]\u00bd [W]",
             "word WORD  [L] [L][R]  x[R]  [R] a[W]b [W] [W]c [n] [N] [N][n]", "x\u0000y\u0001\u001f\u007f",
             "\ufffd\uffff\ufffe", "\uff21\uff22\uff23\uff11", "\u01c5 \u01c6 \u01c4 \u02b0 \u00aa \u00ba",
             "_under_score__ CamelCaseWord snake_case XMLHttpRequest iPhone", "http://example.com/a?b=c&d=%20#e f@g.co",
@@ -118,7 +119,7 @@ final class Golden {
                 int character = random.nextInt(3) == 0 ? random.nextInt(0x20000) : random.nextInt(0x3000);
                 int type = Character.getType(character);
                 // The original knows the normalization of Unicode 9 only.
-                boolean young = character >= 0x08d3 && character <= 0x08e2 || character == 0x0b55 || character >= 0x1c80 && type == Character.NON_SPACING_MARK;
+                boolean young = character >= 0x08d3 && character <= 0x08e2 || character == 0x0b55 || character == 0x180f || character >= 0x1c80 && type == Character.NON_SPACING_MARK;
                 if (Character.isDefined(character) && type != Character.SURROGATE && type != Character.PRIVATE_USE && !young) {
                     text.appendCodePoint(character);
                     length--;

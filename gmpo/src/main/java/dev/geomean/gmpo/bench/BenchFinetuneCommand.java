@@ -11,11 +11,17 @@ import dev.geomean.gmpo.train.RunConfig;
 import dev.geomean.gmpo.train.Trainer;
 import dev.geomean.model.Decoder;
 import dev.geomean.model.DecoderConfig;
+import dev.geomean.model.FrozenWeights;
+import dev.geomean.model.ModelFolder;
+import dev.geomean.model.huggingface.HuggingFaceConfig;
 import dev.geomean.model.lora.LoraAdapters;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -24,8 +30,8 @@ import picocli.CommandLine.Option;
 @Command(
         name = "finetune",
         description = {
-            "Measures rounds on the shape of a published model with random weights: sampling, log-probabilities of policy",
-            "and reference, one update. Trains adapters, or all weights with --lora-rank 0."
+            "Measures rounds on a model, or on the shape of a published one with random weights: sampling, log-probabilities of",
+            "policy and reference, one update. Trains adapters, or all weights with --lora-rank 0."
         },
         mixinStandardHelpOptions = true,
         sortOptions = false,
@@ -80,6 +86,10 @@ final class BenchFinetuneCommand implements Callable<Integer> {
             description = "qwen2.5-0.5b, smollm2-135m or tiny. Default: ${DEFAULT-VALUE}.")
     private String shape;
 
+    @Option(names = "--model", paramLabel = "FOLDER",
+            description = "A model folder in place of --shape. Under adapters its weights stay in its files, as in train.")
+    private @Nullable Path model;
+
     @Option(names = "--lora-rank", paramLabel = "N", defaultValue = "16",
             description = "Rank of the adapters of all linear layers; 0 trains all weights. Default: ${DEFAULT-VALUE}.")
     private int rank;
@@ -123,7 +133,7 @@ final class BenchFinetuneCommand implements Callable<Integer> {
     private OutputOptions output;
 
     @Override
-    public Integer call() {
+    public Integer call() throws IOException {
         output.positive("--threads", threads);
         output.positive("--rounds", rounds);
         output.positive("--prompt-tokens", promptTokens);
@@ -131,7 +141,12 @@ final class BenchFinetuneCommand implements Callable<Integer> {
         RunConfig config;
         DecoderConfig decoder;
         try {
-            decoder = shape().decoder(Math.addExact(Math.addExact(promptTokens, newTokens), 8));
+            int positions = Math.addExact(Math.addExact(promptTokens, newTokens), 8);
+            decoder = model == null ? shape().decoder(positions) : HuggingFaceConfig.read(model).decoder();
+            if (positions > decoder.maxPositions()) {
+                throw output.bad("--prompt-tokens and --new-tokens exceed the model's " + decoder.maxPositions()
+                        + " positions less 8");
+            }
             config = config();
         } catch (IllegalArgumentException e) {
             throw output.bad(e);
@@ -140,7 +155,7 @@ final class BenchFinetuneCommand implements Callable<Integer> {
         }
         var work = new RandomTokens(decoder.vocabSize(), promptTokens, newTokens);
         try (Engine engine = Engine.cpu(threads);
-                Decoder base = random(engine, decoder)) {
+                Decoder base = base(engine, decoder)) {
             if (rank == 0) {
                 try (Decoder reference = base.copy()) {
                     measure(config, work, base, reference);
@@ -161,6 +176,13 @@ final class BenchFinetuneCommand implements Callable<Integer> {
             }
         }
         throw output.bad("unknown --shape '" + shape + "'; known are " + List.of(Shape.values()));
+    }
+
+    private Decoder base(Engine engine, DecoderConfig config) throws IOException {
+        if (model == null) {
+            return random(engine, config);
+        }
+        return rank == 0 ? ModelFolder.load(engine, model) : ModelFolder.loadForSampling(engine, model);
     }
 
     /** Random weights, of which the same million are used again and again: what they are matters to nobody. */
@@ -196,6 +218,7 @@ final class BenchFinetuneCommand implements Callable<Integer> {
                 Results.Column.number("update_seconds", "update", 1, 1),
                 Results.Column.number("tokens_per_second", "tokens/s", 1, 2),
                 Results.Column.number("peak_rss_bytes", "peak MiB", 1 << 20, 0));
+        FrozenWeights frozen = decoder.frozenWeights();
         var policy = new Policy(decoder, work);
         try (var trainer = new Trainer(config, work, policy, reference)) {
             for (int round = 0; round < rounds; round++) {
@@ -205,7 +228,8 @@ final class BenchFinetuneCommand implements Callable<Integer> {
                 results.print(new Results.Row()
                         .with("bench", "finetune")
                         .with("round", Integer.toString(round))
-                        .with("shape", shape)
+                        .with("shape", model == null ? shape : model.toString())
+                        .with("weights", frozen == null ? "float32" : frozen.toString())
                         .with("lora_rank", rank)
                         .with("gradient_checkpointing", checkpointing)
                         .with("prompts", prompts)

@@ -131,6 +131,21 @@ class BenchCommandTest {
     }
 
     @Test
+    void fine_tunes_a_model_in_a_folder(@TempDir Path folder) {
+        Path model = folder.resolve("model");
+        run("bench checkpoint --json --shape tiny --tokenizer " + TOKENIZER + " --out " + model);
+        String rounds =
+                "bench finetune --json --prompts 2 --samples 2 --prompt-tokens 4 --new-tokens 5 --threads 1 --model "
+                        + model;
+        assertThat(run(rounds).rows()).singleElement()
+                .satisfies(row -> assertThat(row.path("weights").asString()).contains("bytes mapped"));
+        assertThat(run(rounds + " --lora-rank 0").rows()).singleElement()
+                .satisfies(row -> assertThat(row.path("weights").asString()).isEqualTo("float32"));
+        assertThat(run(rounds.replace("--prompt-tokens 4", "--prompt-tokens 4000")).err())
+                .contains("exceed the model's 2048 positions");
+    }
+
+    @Test
     void measures_each_product_in_each_form_on_each_number_of_threads() {
         Result result = run("bench gemm --json --shapes 5,16x24x7 --threads 1,2" + SHORT);
         assertThat(result.rows()).extracting(row -> row.path("shape").asString() + " "
