@@ -8,11 +8,13 @@ import torch
 def main():
     options = measure.parser(__doc__)
     measure.add_budget(options)
+    measure.add_device(options)
     decoder.add_options(options)
     options.add_argument("--prompt", type=int, default=8, help="tokens of a prompt, less than --seq")
     options = options.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
+    measure.use_device(options.device)
     sizes = decoder.shape(options)
     batch, seq, prompt = sizes["batch"], sizes["seq"], options.prompt
     if not 1 <= prompt < seq:
@@ -37,16 +39,18 @@ def main():
                 hidden = forward(token, caches, position)[:, -1]
         return torch.cat(tokens, 1)
 
-    ordered = measure.timings(generate, options.seconds, options.warmup)
+    ordered = measure.timings(measure.waiting(generate, options.device), options.seconds, options.warmup)
     measure.emit(
         bench="generate",
         config=options.config,
         **sizes,
         prompt=prompt,
         threads=options.threads,
+        device=options.device,
         compile=options.compile,
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         **measure.rate("tokens_per_s", batch * (seq - prompt), ordered),
+        device_bytes=measure.device_bytes(options.device),
         peak_rss_bytes=measure.resident("VmHWM"),
         torch=torch.__version__,
     )

@@ -4,6 +4,8 @@ import argparse
 import json
 import time
 
+import torch
+
 LEAST_RUNS = 5
 
 
@@ -18,6 +20,33 @@ def add_budget(options):
     """Options of programs that repeat one piece of work."""
     options.add_argument("--seconds", type=float, default=3, help="time to measure, at least 5 runs")
     options.add_argument("--warmup", type=float, default=2, help="seconds of the same work before that")
+
+
+def add_device(options):
+    """Adds --device."""
+    options.add_argument("--device", default="cpu", help="where PyTorch computes, for example cuda:0")
+
+
+def use_device(device):
+    """Makes tensors and modules of this process on a device from here on."""
+    torch.set_default_device(device)
+
+
+def waiting(work, device):
+    """The work, and after it a wait for a GPU, which computes beside the host."""
+    if not device.startswith("cuda"):
+        return work
+
+    def both():
+        work()
+        torch.cuda.synchronize()
+
+    return both
+
+
+def device_bytes(device):
+    """The most bytes that were taken on a GPU at any moment; None on the CPU."""
+    return torch.cuda.max_memory_reserved() if device.startswith("cuda") else None
 
 
 def timings(work, seconds, warmup):

@@ -12,10 +12,12 @@ CLIP = 0.4
 def main():
     options = measure.parser(__doc__)
     measure.add_budget(options)
+    measure.add_device(options)
     decoder.add_options(options)
     options = options.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
+    measure.use_device(options.device)
     sizes = decoder.shape(options)
     batch, seq, vocab = sizes["batch"], sizes["seq"], sizes["vocab"]
     network = decoder.Decoder(**sizes)
@@ -41,15 +43,17 @@ def main():
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
 
-    ordered = measure.timings(step, options.seconds, options.warmup)
+    ordered = measure.timings(measure.waiting(step, options.device), options.seconds, options.warmup)
     measure.emit(
         bench="train",
         config=options.config,
         **sizes,
         threads=options.threads,
+        device=options.device,
         compile=options.compile,
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         **measure.rate("tokens_per_s", batch * seq, ordered),
+        device_bytes=measure.device_bytes(options.device),
         peak_rss_bytes=measure.resident("VmHWM"),
         torch=torch.__version__,
     )

@@ -1,8 +1,10 @@
 package dev.geomean.engine;
 
+import dev.geomean.engine.device.DeviceActivity;
 import dev.geomean.engine.kernel.Kernel;
 import dev.geomean.engine.memory.Storage;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 /** Gives kernels meaning. Stateless apart from the lanes it opens; see {@link Lane}. */
@@ -41,6 +43,15 @@ public interface Backend {
      */
     default boolean isDevice() {
         return false;
+    }
+
+    /**
+     * What a device has done so far.
+     *
+     * @return nothing for a back end on host memory
+     */
+    default Optional<DeviceActivity> activity() {
+        return Optional.empty();
     }
 
     /**

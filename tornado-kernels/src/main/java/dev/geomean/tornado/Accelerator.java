@@ -1,6 +1,9 @@
 package dev.geomean.tornado;
 
+import dev.geomean.engine.device.DeviceActivity;
 import dev.geomean.engine.device.DeviceException;
+import dev.geomean.engine.kernel.Kernel;
+import dev.geomean.engine.kernel.MatMul;
 import java.lang.reflect.Method;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -41,6 +44,7 @@ final class Accelerator {
     private final String name;
     private final TornadoXPUDevice device;
     private final long memoryBytes;
+    private final boolean isTimed;
     private final boolean recordsGraphs;
     private final @Nullable CudaLibrary library;
     /** TornadoVM looks for properties that begin with the name, "geomean.device" among them if it were "geomean". */
@@ -50,9 +54,13 @@ final class Accelerator {
     private final KernelStackFrame frame;
     private final Map<KernelMethod, TornadoInstalledCode> code = new HashMap<>();
     private long allocatedBytes;
+    private long mostAllocatedBytes;
     private long launches;
     private long uploads;
     private long downloads;
+    private long enqueueNanos;
+    private long kernelNanos;
+    private long productNanos;
 
     /** Number of commands handed over, and of those known to be done. */
     private long enqueued;
@@ -64,9 +72,9 @@ final class Accelerator {
      * @param name the name by which it was chosen
      * @param device what TornadoVM calls it
      * @param memoryBytes memory that may be taken, or 0 if nobody knows
-     * @param cuda what to use of CUDA, if the device has it
+     * @param settings how programs run
      */
-    Accelerator(String name, TornadoXPUDevice device, long memoryBytes, CudaSettings cuda) {
+    Accelerator(String name, TornadoXPUDevice device, long memoryBytes, DeviceSettings settings) {
         this.name = name;
         this.device = device;
         this.memoryBytes = memoryBytes;
@@ -74,9 +82,10 @@ final class Accelerator {
         device.ensureLoaded(queue);
         device.enableThreadSharing();
         frame = device.createKernelStackFrame(queue, 20, Access.READ_WRITE);
-        recordsGraphs = cuda.graphs() && device.supportsExecutionGraphs();
-        library = cuda.products() != CudaSettings.Products.OWN && device instanceof TornadoNativeStreamSupport
-                ? new CudaLibrary(name, device, queue, cuda.products())
+        isTimed = settings.isTimed();
+        recordsGraphs = settings.graphs() && device.supportsExecutionGraphs();
+        library = settings.products() != DeviceSettings.Products.OWN && device instanceof TornadoNativeStreamSupport
+                ? new CudaLibrary(name, device, queue, settings.products())
                 : null;
     }
 
@@ -88,24 +97,11 @@ final class Accelerator {
         return device.getPhysicalDevice().getDeviceName().strip() + ", " + device.getPlatformName().strip();
     }
 
-    /** Bytes taken on the device. */
-    long allocatedBytes() {
-        return allocatedBytes;
-    }
-
-    /** Number of kernels launched so far. */
-    long launches() {
-        return launches;
-    }
-
-    /** Number of buffers copied to the device so far. */
-    long uploads() {
-        return uploads;
-    }
-
-    /** Number of buffers copied back so far. */
-    long downloads() {
-        return downloads;
+    /** What happened so far. */
+    DeviceActivity activity() {
+        return new DeviceActivity(
+                launches, uploads, downloads, allocatedBytes, mostAllocatedBytes, enqueueNanos, kernelNanos,
+                productNanos);
     }
 
     // ---- memory
@@ -133,6 +129,7 @@ final class Accelerator {
         }
         state.setLockBuffer(true);
         allocatedBytes += bytes;
+        mostAllocatedBytes = Math.max(mostAllocatedBytes, allocatedBytes);
         return new DeviceArray(host, state);
     }
 
@@ -200,6 +197,40 @@ final class Accelerator {
     }
 
     /**
+     * Starts launches in order, or runs one after the other where kernels are timed.
+     *
+     * @param all the launches
+     */
+    void run(List<Launch> all) {
+        if (isTimed) {
+            finish();
+            all.forEach(this::time);
+        } else {
+            all.forEach(Launch::run);
+        }
+    }
+
+    private void time(Launch launch) {
+        long start = System.nanoTime();
+        launch.run();
+        finish();
+        long nanos = System.nanoTime() - start;
+        kernelNanos += nanos;
+        productNanos += launch.kernel() instanceof MatMul ? nanos : 0;
+    }
+
+    /**
+     * Hands over a program, and takes down how long that takes.
+     *
+     * @param program starts its launches
+     */
+    void enqueue(Runnable program) {
+        long start = System.nanoTime();
+        program.run();
+        enqueueNanos += System.nanoTime() - start;
+    }
+
+    /**
      * Runs a recording.
      *
      * @param graph the recording
@@ -213,7 +244,7 @@ final class Accelerator {
             throw e;
         } catch (RuntimeException e) {
             throw new DeviceException(name + " (" + description() + ") failed in a CUDA graph of " + count
-                    + " launches: " + oneLine(e) + " (-D" + CudaSettings.GRAPHS + "=false does without)", e);
+                    + " launches: " + oneLine(e) + " (-D" + DeviceSettings.GRAPHS + "=false does without)", e);
         }
         if (isReplay) {
             launches += count;
@@ -241,6 +272,11 @@ final class Accelerator {
             for (int axis = 0; axis < 3; axis++) {
                 threads.put(axis, (int) call.global()[axis]);
             }
+        }
+
+        @Override
+        public Kernel kernel() {
+            return call.kernel();
         }
 
         @Override

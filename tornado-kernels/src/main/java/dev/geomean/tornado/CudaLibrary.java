@@ -1,6 +1,7 @@
 package dev.geomean.tornado;
 
 import dev.geomean.engine.device.DeviceException;
+import dev.geomean.engine.kernel.Kernel;
 import dev.geomean.engine.kernel.MatMul;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -30,17 +31,18 @@ final class CudaLibrary {
      * @param products {@code FLOAT32} or {@code TF32}
      * @throws DeviceException if the library is not there
      */
-    CudaLibrary(String deviceName, TornadoXPUDevice device, long queue, CudaSettings.Products products) {
+    CudaLibrary(String deviceName, TornadoXPUDevice device, long queue, DeviceSettings.Products products) {
         this.deviceName = deviceName;
         this.device = device;
         this.queue = queue;
         try {
             provider = LibraryRegistry.findProvider(NAME, device);
             context = LibraryRegistry.getOrCreateContext(provider, device, queue);
-            options = products == CudaSettings.Products.TF32 ? tensorCores(provider.getClass().getClassLoader()) : null;
+            options =
+                    products == DeviceSettings.Products.TF32 ? tensorCores(provider.getClass().getClassLoader()) : null;
         } catch (RuntimeException | LinkageError | ReflectiveOperationException e) {
             throw new DeviceException(deviceName + " cannot use cuBLAS: " + e.getMessage() + " (-D"
-                    + CudaSettings.PRODUCTS + "=own does without)", e);
+                    + DeviceSettings.PRODUCTS + "=own does without)", e);
         }
     }
 
@@ -66,12 +68,20 @@ final class CudaLibrary {
             isAddress[i] = true;
         }
         var invocation = new LibraryInvocation(arguments, addresses, isAddress, device, queue, context, options);
-        return () -> {
-            try {
-                provider.dispatch(BlasCall.FUNCTION, invocation);
-            } catch (RuntimeException e) {
-                throw new DeviceException(deviceName + " does not run " + BlasCall.FUNCTION + " of " + kernel + ": "
-                        + e.getMessage(), e);
+        return new Launch() {
+            @Override
+            public Kernel kernel() {
+                return kernel;
+            }
+
+            @Override
+            public void run() {
+                try {
+                    provider.dispatch(BlasCall.FUNCTION, invocation);
+                } catch (RuntimeException e) {
+                    throw new DeviceException(deviceName + " does not run " + BlasCall.FUNCTION + " of " + kernel + ": "
+                            + e.getMessage(), e);
+                }
             }
         };
     }

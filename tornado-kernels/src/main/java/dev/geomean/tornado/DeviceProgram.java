@@ -123,6 +123,10 @@ final class DeviceProgram implements Backend.Plan {
     public void run(Backend.Lane lane) {
         used.forEach(DeviceMirror::beforeDeviceUses);
         written.forEach(DeviceMirror::deviceWrites);
+        memory.accelerator().enqueue(this::start);
+    }
+
+    private void start() {
         if (graph != null) {
             memory.accelerator().run(graph, launches.size());
         } else {
@@ -131,9 +135,7 @@ final class DeviceProgram implements Backend.Plan {
     }
 
     private void launch() {
-        for (Launch launch : launches) {
-            launch.run();
-        }
+        memory.accelerator().run(launches);
     }
 
     @Override

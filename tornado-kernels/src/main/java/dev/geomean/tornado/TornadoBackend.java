@@ -1,11 +1,13 @@
 package dev.geomean.tornado;
 
 import dev.geomean.engine.Backend;
+import dev.geomean.engine.device.DeviceActivity;
 import dev.geomean.engine.kernel.Kernel;
 import dev.geomean.engine.memory.Storage;
 import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -49,24 +51,9 @@ public final class TornadoBackend implements Backend {
         return new DeviceLane();
     }
 
-    /**
-     * What happened on the device so far.
-     *
-     * @param launches kernels launched
-     * @param uploads buffers copied to the device
-     * @param downloads buffers copied back
-     * @param allocatedBytes bytes taken at this moment
-     */
-    public record Activity(long launches, long uploads, long downloads, long allocatedBytes) {}
-
-    /**
-     * Counts what happened.
-     *
-     * @return numbers that only grow, but for the bytes
-     */
-    public Activity activity() {
-        return new Activity(accelerator.launches(), accelerator.uploads(), accelerator.downloads(),
-                accelerator.allocatedBytes());
+    @Override
+    public Optional<DeviceActivity> activity() {
+        return Optional.of(accelerator.activity());
     }
 
     private final class DeviceLane implements Lane {

@@ -27,6 +27,6 @@ record TornadoDevice(String name, TornadoXPUDevice device, long memoryBytes) imp
 
     @Override
     public Backend open() {
-        return new TornadoBackend(new Accelerator(name, device, memoryBytes, CudaSettings.ofProcess()));
+        return new TornadoBackend(new Accelerator(name, device, memoryBytes, DeviceSettings.ofProcess()));
     }
 }

@@ -140,10 +140,12 @@ class BlasCallTest {
 
     @Test
     void settingsAreCheckedByName() {
-        assertThat(CudaSettings.of("true", "tf32")).isEqualTo(new CudaSettings(true, CudaSettings.Products.TF32));
-        assertThatThrownBy(() -> CudaSettings.of("yes", "own"))
+        assertThat(DeviceSettings.of("true", "tf32", "false"))
+                .isEqualTo(new DeviceSettings(true, DeviceSettings.Products.TF32, false));
+        assertThat(DeviceSettings.of("true", "own", "true").graphs()).isFalse();
+        assertThatThrownBy(() -> DeviceSettings.of("yes", "own", "false"))
                 .hasMessageContaining("geomean.cuda.graphs is true or false");
-        assertThatThrownBy(() -> CudaSettings.of("false", "half")).hasMessageContaining("'half'");
+        assertThatThrownBy(() -> DeviceSettings.of("false", "half", "false")).hasMessageContaining("'half'");
     }
 
     @Test

@@ -7,6 +7,7 @@ import dev.geomean.engine.Backend;
 import dev.geomean.engine.Engine;
 import dev.geomean.engine.Scope;
 import dev.geomean.engine.Tensor;
+import dev.geomean.engine.device.DeviceActivity;
 import dev.geomean.engine.device.DeviceException;
 import dev.geomean.engine.kernel.CustomKernel;
 import dev.geomean.engine.kernel.ElementwiseKernel.Affine;
@@ -104,9 +105,9 @@ class PitfallTest {
         assertThat(System.getProperty("tornado.recover.bailout")).isEqualTo("False");
         assertThat(DeviceUnderTest.BACKEND.name()).startsWith(DeviceUnderTest.NAME + ", ");
         Buffer out = ints(new int[COUNT]);
-        long before = DeviceUnderTest.BACKEND.activity().launches();
+        long before = DeviceUnderTest.BACKEND.activity().orElseThrow().launches();
         run("threadNumber", ints(new int[COUNT]), out);
-        assertThat(DeviceUnderTest.BACKEND.activity().launches() - before).isEqualTo(1);
+        assertThat(DeviceUnderTest.BACKEND.activity().orElseThrow().launches() - before).isEqualTo(1);
         assertThat(out.toInts()).isEqualTo(IntStream.range(0, COUNT).toArray());
     }
 
@@ -196,12 +197,12 @@ class PitfallTest {
                 in.fill(1);
                 program.run();
                 assertThat(program.outputs().item()).isEqualTo(2f * COUNT);
-                TornadoBackend.Activity before = DeviceUnderTest.BACKEND.activity();
+                DeviceActivity before = DeviceUnderTest.BACKEND.activity().orElseThrow();
                 for (int run = 0; run < 5; run++) {
                     in.fill(run);
                     program.run();
                 }
-                TornadoBackend.Activity after = DeviceUnderTest.BACKEND.activity();
+                DeviceActivity after = DeviceUnderTest.BACKEND.activity().orElseThrow();
                 assertThat(after.uploads() - before.uploads()).isEqualTo(5);
                 assertThat(after.downloads() - before.downloads()).isZero();
                 assertThat(after.launches() - before.launches()).isEqualTo(10);
@@ -212,12 +213,12 @@ class PitfallTest {
 
     @Test
     void memoryIsGivenBack() {
-        long before = DeviceUnderTest.BACKEND.activity().allocatedBytes();
+        long before = DeviceUnderTest.BACKEND.activity().orElseThrow().allocatedBytes();
         try (Engine engine = DeviceUnderTest.engine(); Scope scope = engine.scope()) {
             assertThat(scope.full(1, COUNT).add(scope.full(2, COUNT)).sum().item()).isEqualTo(3f * COUNT);
-            assertThat(DeviceUnderTest.BACKEND.activity().allocatedBytes()).isGreaterThan(before);
+            assertThat(DeviceUnderTest.BACKEND.activity().orElseThrow().allocatedBytes()).isGreaterThan(before);
         }
-        assertThat(DeviceUnderTest.BACKEND.activity().allocatedBytes()).isEqualTo(before);
+        assertThat(DeviceUnderTest.BACKEND.activity().orElseThrow().allocatedBytes()).isEqualTo(before);
     }
 
     /** A kernel of somebody else's. */

@@ -54,7 +54,8 @@ final class BenchGenerateCommand implements Callable<Integer> {
                 Decoder network = Decoder.random(engine, work.config(), 0);
                 var generator = new Generator(network, limits)) {
             List<Prompt> prompts = prompts(work);
-            Timings timings = Timings.measure(() -> generator.generate(prompts, 0), budget);
+            Runnable run = () -> generator.generate(prompts, 0);
+            Timings timings = Timings.measure(run, budget);
             double tokens = (double) work.batch() * generated;
             double rate = work.generationFlops(prompt) / timings.seconds().median();
             Results.Row row = decoder.row("generate", work, engine.workers().count())
@@ -65,7 +66,8 @@ final class BenchGenerateCommand implements Callable<Integer> {
                     .with("seconds_per_step", timings.seconds().median())
                     .with("peak_rss_bytes", ProcessMemory.peakBytes())
                     .with("alloc_bytes_per_step", timings.allocatedBytes())
-                    .with("gflops", rate * 1e-9);
+                    .with("gflops", rate * 1e-9)
+                    .withDevice(engine.backend(), run);
             // The limits of the machine are no device's.
             if (!engine.backend().isDevice()) {
                 row.with("peak_gflops", peak * 1e-9).with("fraction_of_peak", rate / peak);

@@ -63,7 +63,8 @@ final class BenchTrainCommand implements Callable<Integer> {
                 Decoder network = Decoder.random(engine, work.config(), 0);
                 var updater = new PolicyUpdater(network, preset.objective(), settings, 1, shards)) {
             var batch = PolicyUpdater.Batch.of(samples(work));
-            Timings timings = Timings.measure(() -> updater.update(batch, LEARNING_RATE), budget);
+            Runnable step = () -> updater.update(batch, LEARNING_RATE);
+            Timings timings = Timings.measure(step, budget);
             double tokens = (double) work.batch() * work.seq();
             double rate = work.trainingFlops() / timings.seconds().median();
             Results.Row row = decoder.row("train", work, engine.workers().count())
@@ -75,7 +76,8 @@ final class BenchTrainCommand implements Callable<Integer> {
                     .with("seconds_per_step", timings.seconds().median())
                     .with("peak_rss_bytes", ProcessMemory.peakBytes())
                     .with("alloc_bytes_per_step", timings.allocatedBytes())
-                    .with("gflops", rate * 1e-9);
+                    .with("gflops", rate * 1e-9)
+                    .withDevice(engine.backend(), step);
             // The limits of the machine are no device's.
             if (!engine.backend().isDevice()) {
                 row.with("peak_gflops", peak * 1e-9).with("fraction_of_peak", rate / peak);

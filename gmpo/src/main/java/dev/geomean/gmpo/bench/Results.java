@@ -1,10 +1,13 @@
 package dev.geomean.gmpo.bench;
 
+import dev.geomean.engine.Backend;
+import dev.geomean.engine.device.DeviceActivity;
 import java.io.PrintWriter;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.json.JsonMapper;
@@ -12,6 +15,7 @@ import tools.jackson.databind.json.JsonMapper;
 /** Prints measurements as they are made: a line of a table, or a JSON object with everything. */
 final class Results {
     private static final int NARROWEST = 10;
+    private static final int DEVICE_STEPS = 3;
 
     private final PrintWriter out;
     private final boolean json;
@@ -80,6 +84,30 @@ final class Results {
             return with(key, work / seconds.median())
                     .with(key + "_p10", work / seconds.at(0.9))
                     .with(key + "_p90", work / seconds.at(0.1));
+        }
+
+        /**
+         * What a device does in a step: launches, copies, the memory it needs, and the host's part. Runs some more steps for that;
+         * on the CPU it adds nothing.
+         */
+        Row withDevice(Backend backend, Runnable step) {
+            Optional<DeviceActivity> before = backend.activity();
+            if (before.isEmpty()) {
+                return this;
+            }
+            for (int i = 0; i < DEVICE_STEPS; i++) {
+                step.run();
+            }
+            DeviceActivity done = backend.activity().orElseThrow().since(before.get());
+            with("device_launches_per_step", (double) done.launches() / DEVICE_STEPS)
+                    .with("device_uploads_per_step", (double) done.uploads() / DEVICE_STEPS)
+                    .with("device_downloads_per_step", (double) done.downloads() / DEVICE_STEPS)
+                    .with("device_bytes", done.mostAllocatedBytes())
+                    .with("enqueue_seconds_per_step", done.enqueueNanos() * 1e-9 / DEVICE_STEPS);
+            return done.kernelNanos() == 0
+                    ? this
+                    : with("kernel_seconds_per_step", done.kernelNanos() * 1e-9 / DEVICE_STEPS)
+                            .with("product_share", (double) done.productNanos() / done.kernelNanos());
         }
 
         Map<String, Object> fields() {
