@@ -7,6 +7,7 @@ import static dev.geomean.engine.cpu.Native.LANES;
 import static dev.geomean.engine.cpu.Native.ORDER;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 
@@ -19,12 +20,16 @@ import jdk.incubator.vector.IntVector;
  * the same order: of every {@code 2 * LANES} elements those with even numbers, then the others. What is left at the end of a row
  * is added one by one.
  *
- * <p>One row is bound by reading the weights. Rows that lie far apart are read two at a time: each is then a stream of its own to the
- * processor, which begins the next page of one while the other still delivers. Rows that lie close together, two or four of
- * them, were half as fast.
+ * <p>Few rows are bound by reading the weights. Rows of them that lie far apart are read four at a time: each is then a stream
+ * of its own to the processor, which begins the next page of one while the others still deliver. Rows that lie close together,
+ * two or four of them, were half as fast.
  *
- * <p>An element of the result is the same sum in the same order wherever it lies; only whether there is one row or several makes
- * a difference. One instance belongs to one lane; its scratch grows and is kept.
+ * <p>The loops take their step from a variable and the mask from an array, against the compiler's better judgement: a loop whose step
+ * it knows it unrolls, and then groups all sums into one vector behind each other, where they wait for each other; a mask it
+ * knows it loads anew wherever it is used. Either cost a quarter of the speed.
+ *
+ * <p>An element of the result is the same sum in the same order wherever it lies; only whether there are few rows or several
+ * makes a difference. One instance belongs to one lane; its scratch grows and is kept.
  */
 final class Bfloat16MatMul {
     /** Most rows of the left operand; for more, packing the right operand pays. */
@@ -33,15 +38,23 @@ final class Bfloat16MatMul {
     /** Rows of weights that stay in the first-level cache while the rows of the left operand pass by. */
     private static final int BLOCK = 16;
 
+    /** So many rows of the left operand, or fewer, pass by one at a time. */
+    private static final int FEW = 3;
+
+    /** Rows that pass by together: of the left operand, or of the right one where the left has few. */
     private static final int ROWS = 4;
+
     private static final int PAIR = 2 * LANES;
-    private static final int ODD = 0xffff0000;
 
     private final float[] partial = new float[2 * ROWS * LANES];
+    private final int[] odd = new int[LANES];
+    private final int step = PAIR;
     private float[] small = {};
 
     /** Creates an instance. */
-    Bfloat16MatMul() {}
+    Bfloat16MatMul() {
+        Arrays.fill(odd, 0xffff0000);
+    }
 
     /**
      * Multiplies.
@@ -61,11 +74,10 @@ final class Bfloat16MatMul {
     void multiply(
             long a, long rowStep, long depthStep, long b, long stride, long c, long resultStride, int m, int n, int k,
             boolean add) {
-        int step = m == 1 ? 2 * PAIR : PAIR;
-        int whole = k / step * step;
+        int whole = k / PAIR * PAIR;
         load(a, rowStep, depthStep, m, k, whole);
-        if (m == 1) {
-            one(b, stride, n, k, whole, c, add);
+        if (m <= FEW) {
+            few(b, stride, m, n, k, whole, c, resultStride, add);
         } else {
             several(b, stride, m, n, k, whole, c, resultStride, add);
         }
@@ -90,15 +102,29 @@ final class Bfloat16MatMul {
         }
     }
 
-    private void one(long b, long stride, int n, int k, int whole, long c, boolean add) {
-        int half = (n + 1) / 2;
-        for (int j = 0; j < half; j++) {
-            int other = Math.min(j + half, n - 1);
-            dots1x2(b + j * stride, b + other * stride, small, whole, partial);
-            put(c + 4L * j, sum(0) + rest(b + j * stride, 0, whole, k), add);
-            // In an odd number of rows the last pair is one row twice.
-            if (other > j && j + half < n) {
-                put(c + 4L * other, sum(LANES) + rest(b + other * stride, 0, whole, k), add);
+    private void few(
+            long b, long stride, int m, int n, int k, int whole, long c, long resultStride, boolean add) {
+        int part = (n + ROWS - 1) / ROWS;
+        for (int j = 0; j < part; j++) {
+            for (int i = 0; i < m; i++) {
+                dots1x4(
+                        b + j * stride,
+                        b + Math.min(j + part, n - 1) * stride,
+                        b + Math.min(j + 2 * part, n - 1) * stride,
+                        b + Math.min(j + 3 * part, n - 1) * stride,
+                        small,
+                        i * k,
+                        odd,
+                        whole,
+                        step,
+                        partial);
+                for (int r = 0; r < ROWS; r++) {
+                    int row = j + r * part;
+                    if (row < n) {
+                        put(c + i * resultStride + 4L * row,
+                                sum(r * LANES) + rest(b + row * stride, i * k, whole, k), add);
+                    }
+                }
             }
         }
     }
@@ -107,30 +133,29 @@ final class Bfloat16MatMul {
             long b, long stride, int m, int n, int k, int whole, long c, long resultStride, boolean add) {
         for (int block = 0; block < n; block += BLOCK) {
             int end = Math.min(n, block + BLOCK);
-            for (int i = 0; i < m; i += 2) {
-                int next = Math.min(i + 1, m - 1);
-                for (int j = block; j < end; j += ROWS) {
-                    int rows = Math.min(ROWS, end - j);
-                    long row = b + j * stride;
-                    dots2x4(
-                            row,
-                            rows > 1 ? row + stride : row,
-                            rows > 2 ? row + 2 * stride : row,
-                            rows > 3 ? row + 3 * stride : row,
+            for (int i = 0; i < m; i += ROWS) {
+                int rows = Math.min(ROWS, m - i);
+                for (int j = block; j < end; j += 2) {
+                    int next = Math.min(j + 1, end - 1);
+                    dots4x2(
                             small,
                             i * k,
-                            next * k,
+                            Math.min(i + 1, m - 1) * k,
+                            Math.min(i + 2, m - 1) * k,
+                            Math.min(i + 3, m - 1) * k,
+                            b + j * stride,
+                            b + next * stride,
+                            odd,
                             whole,
+                            step,
                             partial);
                     for (int r = 0; r < rows; r++) {
-                        put(
-                                c + i * resultStride + 4L * (j + r),
-                                sum(r * LANES) + rest(row + r * stride, i * k, whole, k), add);
-                    }
-                    for (int r = 0; next > i && r < rows; r++) {
-                        put(
-                                c + next * resultStride + 4L * (j + r),
-                                sum((ROWS + r) * LANES) + rest(row + r * stride, next * k, whole, k), add);
+                        long out = c + (i + r) * resultStride;
+                        int at = (i + r) * k;
+                        put(out + 4L * j, sum(r * LANES) + rest(b + j * stride, at, whole, k), add);
+                        if (next > j) {
+                            put(out + 4L * next, sum((ROWS + r) * LANES) + rest(b + next * stride, at, whole, k), add);
+                        }
                     }
                 }
             }
@@ -160,15 +185,23 @@ final class Bfloat16MatMul {
     }
 
     /**
-     * Products of the one row of the left operand with two rows of weights, two vectors of ints of each a step.
+     * Products of a row of the left operand with four rows of weights.
      *
      * @param row0 address of a row of weights
-     * @param row1 address of another
+     * @param row1 address of a row of weights
+     * @param row2 address of a row of weights
+     * @param row3 address of a row of weights
      * @param a left operand, in the order of this class
-     * @param depth inner dimension, a multiple of twice {@link #PAIR}
+     * @param at first element of the row of it
+     * @param mask the upper half of each int
+     * @param depth inner dimension, a multiple of {@link #PAIR}
+     * @param step {@link #PAIR}
      * @param partial receives a vector for each row whose lanes add up to its product
      */
-    private static void dots1x2(long row0, long row1, float[] a, int depth, float[] partial) {
+    private static void dots1x4(
+            long row0, long row1, long row2, long row3, float[] a, int at, int[] mask, int depth, int step,
+            float[] partial) {
+        IntVector odd = IntVector.fromArray(INTS, mask, 0);
         FloatVector even0 = FloatVector.zero(FLOATS);
         FloatVector odd0 = FloatVector.zero(FLOATS);
         FloatVector even1 = FloatVector.zero(FLOATS);
@@ -177,44 +210,49 @@ final class Bfloat16MatMul {
         FloatVector odd2 = FloatVector.zero(FLOATS);
         FloatVector even3 = FloatVector.zero(FLOATS);
         FloatVector odd3 = FloatVector.zero(FLOATS);
-        for (int p = 0; p < depth; p += 2 * PAIR) {
-            FloatVector u = FloatVector.fromArray(FLOATS, a, p);
-            FloatVector v = FloatVector.fromArray(FLOATS, a, p + LANES);
+        for (int p = 0; p < depth; p += step) {
+            FloatVector u = FloatVector.fromArray(FLOATS, a, at + p);
+            FloatVector v = FloatVector.fromArray(FLOATS, a, at + p + LANES);
             IntVector w0 = IntVector.fromMemorySegment(INTS, ALL, row0 + 2L * p, ORDER);
-            IntVector w1 = IntVector.fromMemorySegment(INTS, ALL, row1 + 2L * p, ORDER);
             even0 = w0.lanewise(LSHL, 16).reinterpretAsFloats().fma(u, even0);
-            odd0 = w0.and(ODD).reinterpretAsFloats().fma(v, odd0);
+            odd0 = w0.and(odd).reinterpretAsFloats().fma(v, odd0);
+            IntVector w1 = IntVector.fromMemorySegment(INTS, ALL, row1 + 2L * p, ORDER);
             even1 = w1.lanewise(LSHL, 16).reinterpretAsFloats().fma(u, even1);
-            odd1 = w1.and(ODD).reinterpretAsFloats().fma(v, odd1);
-            FloatVector s = FloatVector.fromArray(FLOATS, a, p + 2 * LANES);
-            FloatVector t = FloatVector.fromArray(FLOATS, a, p + 3 * LANES);
-            IntVector w2 = IntVector.fromMemorySegment(INTS, ALL, row0 + 2L * p + 4L * LANES, ORDER);
-            IntVector w3 = IntVector.fromMemorySegment(INTS, ALL, row1 + 2L * p + 4L * LANES, ORDER);
-            even2 = w2.lanewise(LSHL, 16).reinterpretAsFloats().fma(s, even2);
-            odd2 = w2.and(ODD).reinterpretAsFloats().fma(t, odd2);
-            even3 = w3.lanewise(LSHL, 16).reinterpretAsFloats().fma(s, even3);
-            odd3 = w3.and(ODD).reinterpretAsFloats().fma(t, odd3);
+            odd1 = w1.and(odd).reinterpretAsFloats().fma(v, odd1);
+            IntVector w2 = IntVector.fromMemorySegment(INTS, ALL, row2 + 2L * p, ORDER);
+            even2 = w2.lanewise(LSHL, 16).reinterpretAsFloats().fma(u, even2);
+            odd2 = w2.and(odd).reinterpretAsFloats().fma(v, odd2);
+            IntVector w3 = IntVector.fromMemorySegment(INTS, ALL, row3 + 2L * p, ORDER);
+            even3 = w3.lanewise(LSHL, 16).reinterpretAsFloats().fma(u, even3);
+            odd3 = w3.and(odd).reinterpretAsFloats().fma(v, odd3);
         }
-        even0.add(odd0).add(even2.add(odd2)).intoArray(partial, 0);
-        even1.add(odd1).add(even3.add(odd3)).intoArray(partial, LANES);
+        even0.add(odd0).intoArray(partial, 0);
+        even1.add(odd1).intoArray(partial, LANES);
+        even2.add(odd2).intoArray(partial, 2 * LANES);
+        even3.add(odd3).intoArray(partial, 3 * LANES);
     }
 
     /**
-     * Products of two rows of the left operand with four rows of weights; straight-line code around one loop for the reasons given
-     * in {@link Tiles}.
+     * Products of four rows of the left operand with two rows of weights, each of which is widened once for all four;
+     * straight-line code around one loop for the reasons given in {@link Tiles}.
      *
-     * @param row0 address of a row of weights
-     * @param row1 address of a row of weights
-     * @param row2 address of a row of weights
-     * @param row3 address of a row of weights
      * @param a left operand, in the order of this class
-     * @param at first element of a row of it
-     * @param nextAt first element of another
+     * @param at0 first element of a row of it
+     * @param at1 first element of a row of it
+     * @param at2 first element of a row of it
+     * @param at3 first element of a row of it
+     * @param row0 address of a row of weights
+     * @param row1 address of another
+     * @param mask the upper half of each int
      * @param depth inner dimension, a multiple of {@link #PAIR}
-     * @param partial receives for each product a vector whose lanes add up to it: four of the first row, then four of the other
+     * @param step {@link #PAIR}
+     * @param partial receives for each product a vector whose lanes add up to it: four with the first row of weights, then four
+     *     with the other
      */
-    private static void dots2x4(
-            long row0, long row1, long row2, long row3, float[] a, int at, int nextAt, int depth, float[] partial) {
+    private static void dots4x2(
+            float[] a, int at0, int at1, int at2, int at3, long row0, long row1, int[] mask, int depth, int step,
+            float[] partial) {
+        IntVector odd = IntVector.fromArray(INTS, mask, 0);
         FloatVector x0 = FloatVector.zero(FLOATS);
         FloatVector x1 = FloatVector.zero(FLOATS);
         FloatVector x2 = FloatVector.zero(FLOATS);
@@ -223,31 +261,37 @@ final class Bfloat16MatMul {
         FloatVector y1 = FloatVector.zero(FLOATS);
         FloatVector y2 = FloatVector.zero(FLOATS);
         FloatVector y3 = FloatVector.zero(FLOATS);
-        for (int p = 0; p < depth; p += PAIR) {
-            FloatVector u = FloatVector.fromArray(FLOATS, a, at + p);
-            FloatVector v = FloatVector.fromArray(FLOATS, a, nextAt + p);
-            FloatVector s = FloatVector.fromArray(FLOATS, a, at + p + LANES);
-            FloatVector t = FloatVector.fromArray(FLOATS, a, nextAt + p + LANES);
+        for (int p = 0; p < depth; p += step) {
             IntVector w0 = IntVector.fromMemorySegment(INTS, ALL, row0 + 2L * p, ORDER);
-            FloatVector even0 = w0.lanewise(LSHL, 16).reinterpretAsFloats();
-            FloatVector odd0 = w0.and(ODD).reinterpretAsFloats();
-            x0 = odd0.fma(s, even0.fma(u, x0));
-            y0 = odd0.fma(t, even0.fma(v, y0));
             IntVector w1 = IntVector.fromMemorySegment(INTS, ALL, row1 + 2L * p, ORDER);
+            FloatVector even0 = w0.lanewise(LSHL, 16).reinterpretAsFloats();
             FloatVector even1 = w1.lanewise(LSHL, 16).reinterpretAsFloats();
-            FloatVector odd1 = w1.and(ODD).reinterpretAsFloats();
-            x1 = odd1.fma(s, even1.fma(u, x1));
-            y1 = odd1.fma(t, even1.fma(v, y1));
-            IntVector w2 = IntVector.fromMemorySegment(INTS, ALL, row2 + 2L * p, ORDER);
-            FloatVector even2 = w2.lanewise(LSHL, 16).reinterpretAsFloats();
-            FloatVector odd2 = w2.and(ODD).reinterpretAsFloats();
-            x2 = odd2.fma(s, even2.fma(u, x2));
-            y2 = odd2.fma(t, even2.fma(v, y2));
-            IntVector w3 = IntVector.fromMemorySegment(INTS, ALL, row3 + 2L * p, ORDER);
-            FloatVector even3 = w3.lanewise(LSHL, 16).reinterpretAsFloats();
-            FloatVector odd3 = w3.and(ODD).reinterpretAsFloats();
-            x3 = odd3.fma(s, even3.fma(u, x3));
-            y3 = odd3.fma(t, even3.fma(v, y3));
+            FloatVector u = FloatVector.fromArray(FLOATS, a, at0 + p);
+            x0 = even0.fma(u, x0);
+            y0 = even1.fma(u, y0);
+            u = FloatVector.fromArray(FLOATS, a, at1 + p);
+            x1 = even0.fma(u, x1);
+            y1 = even1.fma(u, y1);
+            u = FloatVector.fromArray(FLOATS, a, at2 + p);
+            x2 = even0.fma(u, x2);
+            y2 = even1.fma(u, y2);
+            u = FloatVector.fromArray(FLOATS, a, at3 + p);
+            x3 = even0.fma(u, x3);
+            y3 = even1.fma(u, y3);
+            FloatVector odd0 = w0.and(odd).reinterpretAsFloats();
+            FloatVector odd1 = w1.and(odd).reinterpretAsFloats();
+            u = FloatVector.fromArray(FLOATS, a, at0 + p + LANES);
+            x0 = odd0.fma(u, x0);
+            y0 = odd1.fma(u, y0);
+            u = FloatVector.fromArray(FLOATS, a, at1 + p + LANES);
+            x1 = odd0.fma(u, x1);
+            y1 = odd1.fma(u, y1);
+            u = FloatVector.fromArray(FLOATS, a, at2 + p + LANES);
+            x2 = odd0.fma(u, x2);
+            y2 = odd1.fma(u, y2);
+            u = FloatVector.fromArray(FLOATS, a, at3 + p + LANES);
+            x3 = odd0.fma(u, x3);
+            y3 = odd1.fma(u, y3);
         }
         x0.intoArray(partial, 0);
         x1.intoArray(partial, LANES);
