@@ -1,7 +1,6 @@
 package dev.geomean.gmpo.bench;
 
 import dev.geomean.engine.Engine;
-import dev.geomean.engine.MachinePeak;
 import dev.geomean.gmpo.bench.MatMulShape.Transposed;
 import java.util.List;
 import java.util.OptionalDouble;
@@ -63,12 +62,10 @@ final class BenchGemmCommand implements Callable<Integer> {
                     throw measure.bad("--threads are those of the CPU; " + engine.backend().name() + " has no use for "
                             + count);
                 }
-                OptionalDouble peak = engine.backend().isDevice()
-                        ? OptionalDouble.empty()
-                        : OptionalDouble.of(MachinePeak.measureFlops(count));
+                OptionalDouble peakFlops = device.peakFlops(engine);
                 for (MatMulShape shape : products) {
                     for (Transposed operand : transposed) {
-                        results.print(row(engine, shape, operand, count, peak, budget));
+                        results.print(row(engine, shape, operand, count, peakFlops, budget));
                     }
                 }
             }
@@ -77,13 +74,13 @@ final class BenchGemmCommand implements Callable<Integer> {
     }
 
     private static Results.Row row(
-            Engine engine, MatMulShape shape, Transposed operand, int threads, OptionalDouble peak,
+            Engine engine, MatMulShape shape, Transposed operand, int threads, OptionalDouble peakFlops,
             Timings.Budget budget) {
         try (var operands = new Operands();
                 var kernels = new ParallelKernels(
                         engine, MatMulWork.random(shape, operand, operands).kernels(threads))) {
             Timings timings = Timings.measure(kernels::run, budget);
-            Results.Row row = new Results.Row()
+            return new Results.Row()
                     .with("bench", "gemm")
                     .with("backend", engine.backend().name())
                     .with("shape", shape.toString())
@@ -91,10 +88,8 @@ final class BenchGemmCommand implements Callable<Integer> {
                     .with("threads", threads)
                     .withRate("gflops", shape.flops() * 1e-9, timings)
                     .with("seconds_per_step", timings.seconds().median())
-                    .with("alloc_bytes_per_step", timings.allocatedBytes());
-            peak.ifPresent(most -> row.with("peak_gflops", most * 1e-9)
-                    .with("fraction_of_peak", shape.flops() / timings.seconds().median() / most));
-            return row;
+                    .with("alloc_bytes_per_step", timings.allocatedBytes())
+                    .withPeak(shape.flops() / timings.seconds().median(), peakFlops);
         }
     }
 }

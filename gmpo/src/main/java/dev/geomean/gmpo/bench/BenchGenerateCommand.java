@@ -1,7 +1,6 @@
 package dev.geomean.gmpo.bench;
 
 import dev.geomean.engine.Engine;
-import dev.geomean.engine.MachinePeak;
 import dev.geomean.engine.random.CounterRandom;
 import dev.geomean.model.Decoder;
 import dev.geomean.model.generate.Generator;
@@ -9,6 +8,7 @@ import dev.geomean.model.generate.Prompt;
 import dev.geomean.model.generate.SamplingOptions;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalDouble;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -48,30 +48,20 @@ final class BenchGenerateCommand implements Callable<Integer> {
                     .bad("--prompt must be from 1 to " + (work.seq() - 1) + ", one less than --seq, not " + prompt);
         }
         int generated = work.seq() - prompt;
-        double peak = MachinePeak.measureFlops(threads);
         var limits = new Generator.Limits(prompt, generated, SamplingOptions.temperature(1), List.of());
         try (Engine engine = device.engine(threads);
                 Decoder network = Decoder.random(engine, work.config(), 0);
                 var generator = new Generator(network, limits)) {
             List<Prompt> prompts = prompts(work);
+            OptionalDouble peakFlops = device.peakFlops(engine);
             Runnable run = () -> generator.generate(prompts, 0);
             Timings timings = Timings.measure(run, budget);
             double tokens = (double) work.batch() * generated;
-            double rate = work.generationFlops(prompt) / timings.seconds().median();
             Results.Row row = decoder.row("generate", work, engine.workers().count())
                     .with("prompt", prompt)
                     .with("backend", engine.backend().name())
                     .with("parameters", network.parameters().count())
-                    .withRate("tokens_per_s", tokens, timings)
-                    .with("seconds_per_step", timings.seconds().median())
-                    .with("peak_rss_bytes", ProcessMemory.peakBytes())
-                    .with("alloc_bytes_per_step", timings.allocatedBytes())
-                    .with("gflops", rate * 1e-9)
-                    .withDevice(engine.backend(), run);
-            // The limits of the machine are no device's.
-            if (!engine.backend().isDevice()) {
-                row.with("peak_gflops", peak * 1e-9).with("fraction_of_peak", rate / peak);
-            }
+                    .withStep(engine, tokens, work.generationFlops(prompt), timings, peakFlops, run);
             measure.results(
                     Results.Column.text("config", 8),
                     Results.Column.number("tokens_per_s", "tokens/s", 1, 0),

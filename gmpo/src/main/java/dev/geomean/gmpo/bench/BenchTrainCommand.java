@@ -1,7 +1,6 @@
 package dev.geomean.gmpo.bench;
 
 import dev.geomean.engine.Engine;
-import dev.geomean.engine.MachinePeak;
 import dev.geomean.engine.random.CounterRandom;
 import dev.geomean.gmpo.objective.Preset;
 import dev.geomean.gmpo.train.PolicyUpdater;
@@ -9,6 +8,7 @@ import dev.geomean.gmpo.train.RunConfig;
 import dev.geomean.model.Decoder;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalDouble;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -57,31 +57,21 @@ final class BenchTrainCommand implements Callable<Integer> {
         } catch (IllegalArgumentException e) {
             throw measure.bad(e);
         }
-        double peak = MachinePeak.measureFlops(threads);
         var settings = new RunConfig.Update(1, 1, LEARNING_RATE, "constant", 0, 0.9, 0.999, 1e-8, WEIGHT_DECAY, 1);
         try (Engine engine = device.engine(threads);
                 Decoder network = Decoder.random(engine, work.config(), 0);
                 var updater = new PolicyUpdater(network, preset.objective(), settings, 1, shards)) {
             var batch = PolicyUpdater.Batch.of(samples(work));
+            OptionalDouble peakFlops = device.peakFlops(engine);
             Runnable step = () -> updater.update(batch, LEARNING_RATE);
             Timings timings = Timings.measure(step, budget);
             double tokens = (double) work.batch() * work.seq();
-            double rate = work.trainingFlops() / timings.seconds().median();
             Results.Row row = decoder.row("train", work, engine.workers().count())
                     .with("shards", shards)
                     .with("backend", engine.backend().name())
                     .with("objective", objective)
                     .with("parameters", network.parameters().count())
-                    .withRate("tokens_per_s", tokens, timings)
-                    .with("seconds_per_step", timings.seconds().median())
-                    .with("peak_rss_bytes", ProcessMemory.peakBytes())
-                    .with("alloc_bytes_per_step", timings.allocatedBytes())
-                    .with("gflops", rate * 1e-9)
-                    .withDevice(engine.backend(), step);
-            // The limits of the machine are no device's.
-            if (!engine.backend().isDevice()) {
-                row.with("peak_gflops", peak * 1e-9).with("fraction_of_peak", rate / peak);
-            }
+                    .withStep(engine, tokens, work.trainingFlops(), timings, peakFlops, step);
             measure.results(
                     Results.Column.text("config", 8),
                     Results.Column.number("tokens_per_s", "tokens/s", 1, 0),

@@ -1,8 +1,10 @@
 package dev.geomean.gmpo.bench;
 
 import dev.geomean.engine.Engine;
+import dev.geomean.engine.MachinePeak;
 import dev.geomean.engine.device.Device;
 import dev.geomean.engine.device.Devices;
+import java.util.OptionalDouble;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -45,5 +47,17 @@ public final class DeviceOption {
             throw new ParameterException(spec.commandLine(), "--device: " + e.getMessage(), e);
         }
         return devices.engine(chosen.name(), workers);
+    }
+
+    /**
+     * Measures the most multiply-adds that an engine's threads can do in a second.
+     *
+     * @param engine an engine of this option
+     * @return operations a second, or nothing on a device, whose limits are not those of the machine
+     */
+    OptionalDouble peakFlops(Engine engine) {
+        return engine.backend().isDevice()
+                ? OptionalDouble.empty()
+                : OptionalDouble.of(MachinePeak.measureFlops(engine.workers().count()));
     }
 }

@@ -1,6 +1,7 @@
 package dev.geomean.gmpo.bench;
 
 import dev.geomean.engine.Backend;
+import dev.geomean.engine.Engine;
 import dev.geomean.engine.device.DeviceActivity;
 import java.io.PrintWriter;
 import java.util.LinkedHashMap;
@@ -8,6 +9,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.json.JsonMapper;
@@ -87,10 +89,32 @@ final class Results {
         }
 
         /**
+         * What any benchmark of a whole decoder measures of a step: tokens a second, memory, multiply-adds, and what a device adds.
+         */
+        Row withStep(
+                Engine engine, double tokens, double flops, Timings timings, OptionalDouble peakFlops, Runnable step) {
+            double seconds = timings.seconds().median();
+            return withRate("tokens_per_s", tokens, timings)
+                    .with("seconds_per_step", seconds)
+                    .with("peak_rss_bytes", ProcessMemory.peakBytes())
+                    .with("alloc_bytes_per_step", timings.allocatedBytes())
+                    .with("gflops", flops / seconds * 1e-9)
+                    .withDevice(engine.backend(), step)
+                    .withPeak(flops / seconds, peakFlops);
+        }
+
+        /** Multiply-adds a second as a fraction of the most there can be, where that is known. */
+        Row withPeak(double flopsPerSecond, OptionalDouble peakFlops) {
+            peakFlops.ifPresent(
+                    peak -> with("peak_gflops", peak * 1e-9).with("fraction_of_peak", flopsPerSecond / peak));
+            return this;
+        }
+
+        /**
          * What a device does in a step: launches, copies, the memory it needs, and the host's part. Runs some more steps for that;
          * on the CPU it adds nothing.
          */
-        Row withDevice(Backend backend, Runnable step) {
+        private Row withDevice(Backend backend, Runnable step) {
             Optional<DeviceActivity> before = backend.activity();
             if (before.isEmpty()) {
                 return this;
