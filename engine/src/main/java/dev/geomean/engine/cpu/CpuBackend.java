@@ -63,7 +63,7 @@ public final class CpuBackend implements Backend {
 
         @Override
         public void close() {
-            // Scratch memory is on the Java heap and goes with the lane.
+            matMul.close(); // other scratch memory is on the Java heap and goes with the lane
         }
     }
 }

@@ -28,9 +28,8 @@ import jdk.incubator.vector.FloatVector;
  *
  * <p>The shape follows from the number of vector registers. Each step needs {@code 2 * rows} accumulators, two
  * vectors of {@code b} and, because C2 hoists the broadcasts of {@code a} to the top of the loop body, {@code rows}
- * more. With the 32 registers of AVX-512 eight rows fit (and measure as fast as the machine multiplies); with 16
- * registers four do, and six spill and run at half the speed. The class knows nothing about matrix shapes; callers
- * pad.
+ * more. With the 32 registers of AVX-512 eight rows fit; with 16 registers four do, and six spill and run at half the
+ * speed. The class knows nothing about matrix shapes; callers pad.
  */
 final class Tiles {
     /** Rows of a full tile: 8 with the 32 registers that come with 512-bit vectors, else 4. */
@@ -105,8 +104,8 @@ final class Tiles {
     }
 
     /**
-     * One full tile, left operand row by row, right operand in native memory as it lies there. A tenth slower than from a
-     * panel, which has to be packed first.
+     * One tile of four rows, left operand row by row, right operand in native memory as it lies there. A tenth slower than from
+     * a panel, which has to be packed first.
      *
      * @param a left operand, row {@code i} at {@code aAt + i * STRIDE}
      * @param aAt first element of the left operand
@@ -119,16 +118,6 @@ final class Tiles {
      */
     static void direct(
             float[] a, int aAt, long b, long bStride, int depth, float[] tile, int at, int stride) {
-        if (ROWS == 8) {
-            direct8(a, aAt, b, bStride, depth, tile, at, stride);
-        } else {
-            direct4(a, aAt, b, bStride, depth, tile, at, stride);
-        }
-    }
-
-    /** Four rows, right operand in place; parameters as in {@link #direct}. */
-    private static void direct4(
-            float[] a, int aAt, long b, long bStride, int depth, float[] tile, int at, int stride) {
         FloatVector x0 = FloatVector.zero(Native.FLOATS);
         FloatVector y0 = FloatVector.zero(Native.FLOATS);
         FloatVector x1 = FloatVector.zero(Native.FLOATS);
@@ -163,73 +152,6 @@ final class Tiles {
         y2.intoArray(tile, at + 2 * stride + LANES);
         x3.intoArray(tile, at + 3 * stride);
         y3.intoArray(tile, at + 3 * stride + LANES);
-    }
-
-    /** Eight rows, right operand in place; parameters as in {@link #direct}. */
-    private static void direct8(
-            float[] a, int aAt, long b, long bStride, int depth, float[] tile, int at, int stride) {
-        FloatVector x0 = FloatVector.zero(Native.FLOATS);
-        FloatVector y0 = FloatVector.zero(Native.FLOATS);
-        FloatVector x1 = FloatVector.zero(Native.FLOATS);
-        FloatVector y1 = FloatVector.zero(Native.FLOATS);
-        FloatVector x2 = FloatVector.zero(Native.FLOATS);
-        FloatVector y2 = FloatVector.zero(Native.FLOATS);
-        FloatVector x3 = FloatVector.zero(Native.FLOATS);
-        FloatVector y3 = FloatVector.zero(Native.FLOATS);
-        FloatVector x4 = FloatVector.zero(Native.FLOATS);
-        FloatVector y4 = FloatVector.zero(Native.FLOATS);
-        FloatVector x5 = FloatVector.zero(Native.FLOATS);
-        FloatVector y5 = FloatVector.zero(Native.FLOATS);
-        FloatVector x6 = FloatVector.zero(Native.FLOATS);
-        FloatVector y6 = FloatVector.zero(Native.FLOATS);
-        FloatVector x7 = FloatVector.zero(Native.FLOATS);
-        FloatVector y7 = FloatVector.zero(Native.FLOATS);
-        for (int p = 0; p < depth; p++) {
-            long row = b + p * bStride;
-            FloatVector u = FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, row, Native.ORDER);
-            FloatVector v = FloatVector.fromMemorySegment(
-                    Native.FLOATS, Native.ALL, row + 4L * LANES, Native.ORDER);
-            FloatVector a0 = FloatVector.broadcast(Native.FLOATS, a[aAt + p]);
-            x0 = a0.fma(u, x0);
-            y0 = a0.fma(v, y0);
-            FloatVector a1 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + STRIDE]);
-            x1 = a1.fma(u, x1);
-            y1 = a1.fma(v, y1);
-            FloatVector a2 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 2 * STRIDE]);
-            x2 = a2.fma(u, x2);
-            y2 = a2.fma(v, y2);
-            FloatVector a3 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 3 * STRIDE]);
-            x3 = a3.fma(u, x3);
-            y3 = a3.fma(v, y3);
-            FloatVector a4 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 4 * STRIDE]);
-            x4 = a4.fma(u, x4);
-            y4 = a4.fma(v, y4);
-            FloatVector a5 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 5 * STRIDE]);
-            x5 = a5.fma(u, x5);
-            y5 = a5.fma(v, y5);
-            FloatVector a6 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 6 * STRIDE]);
-            x6 = a6.fma(u, x6);
-            y6 = a6.fma(v, y6);
-            FloatVector a7 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 7 * STRIDE]);
-            x7 = a7.fma(u, x7);
-            y7 = a7.fma(v, y7);
-        }
-        x0.intoArray(tile, at);
-        y0.intoArray(tile, at + LANES);
-        x1.intoArray(tile, at + stride);
-        y1.intoArray(tile, at + stride + LANES);
-        x2.intoArray(tile, at + 2 * stride);
-        y2.intoArray(tile, at + 2 * stride + LANES);
-        x3.intoArray(tile, at + 3 * stride);
-        y3.intoArray(tile, at + 3 * stride + LANES);
-        x4.intoArray(tile, at + 4 * stride);
-        y4.intoArray(tile, at + 4 * stride + LANES);
-        x5.intoArray(tile, at + 5 * stride);
-        y5.intoArray(tile, at + 5 * stride + LANES);
-        x6.intoArray(tile, at + 6 * stride);
-        y6.intoArray(tile, at + 6 * stride + LANES);
-        x7.intoArray(tile, at + 7 * stride);
-        y7.intoArray(tile, at + 7 * stride + LANES);
     }
 
     /** Four rows, left operand row by row; parameters as in {@link #rows}. */
@@ -501,7 +423,7 @@ final class Tiles {
     }
 
     /**
-     * One full tile, all of whose rows and columns lie in the result: written or added there.
+     * One tile of four rows, all of whose rows and columns lie in the result: written or added there.
      *
      * @param columns whether the left operand is transposed
      * @param add whether to add to the result
@@ -515,19 +437,7 @@ final class Tiles {
      */
     static void toMemory(
             boolean columns, boolean add, float[] a, int aAt, float[] b, int bAt, int depth, long c, long stride) {
-        if (ROWS == 8) {
-            if (columns) {
-                if (add) {
-                    columns8Add(a, aAt, b, bAt, depth, c, stride);
-                } else {
-                    columns8Put(a, aAt, b, bAt, depth, c, stride);
-                }
-            } else if (add) {
-                rows8Add(a, aAt, b, bAt, depth, c, stride);
-            } else {
-                rows8Put(a, aAt, b, bAt, depth, c, stride);
-            }
-        } else if (columns) {
+        if (columns) {
             if (add) {
                 columns4Add(a, aAt, b, bAt, depth, c, stride);
             } else {
@@ -622,152 +532,6 @@ final class Tiles {
                 .intoMemorySegment(Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER);
     }
 
-    /** Eight rows to memory, left operand row by row; parameters as in {@link #toMemory}. */
-    private static void rows8Put(
-            float[] a, int aAt, float[] b, int bAt, int depth, long c, long stride) {
-        FloatVector x0 = FloatVector.zero(Native.FLOATS);
-        FloatVector y0 = FloatVector.zero(Native.FLOATS);
-        FloatVector x1 = FloatVector.zero(Native.FLOATS);
-        FloatVector y1 = FloatVector.zero(Native.FLOATS);
-        FloatVector x2 = FloatVector.zero(Native.FLOATS);
-        FloatVector y2 = FloatVector.zero(Native.FLOATS);
-        FloatVector x3 = FloatVector.zero(Native.FLOATS);
-        FloatVector y3 = FloatVector.zero(Native.FLOATS);
-        FloatVector x4 = FloatVector.zero(Native.FLOATS);
-        FloatVector y4 = FloatVector.zero(Native.FLOATS);
-        FloatVector x5 = FloatVector.zero(Native.FLOATS);
-        FloatVector y5 = FloatVector.zero(Native.FLOATS);
-        FloatVector x6 = FloatVector.zero(Native.FLOATS);
-        FloatVector y6 = FloatVector.zero(Native.FLOATS);
-        FloatVector x7 = FloatVector.zero(Native.FLOATS);
-        FloatVector y7 = FloatVector.zero(Native.FLOATS);
-        for (int p = 0; p < depth; p++) {
-            FloatVector u = FloatVector.fromArray(Native.FLOATS, b, bAt + p * WIDTH);
-            FloatVector v = FloatVector.fromArray(Native.FLOATS, b, bAt + p * WIDTH + LANES);
-            FloatVector a0 = FloatVector.broadcast(Native.FLOATS, a[aAt + p]);
-            x0 = a0.fma(u, x0);
-            y0 = a0.fma(v, y0);
-            FloatVector a1 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + STRIDE]);
-            x1 = a1.fma(u, x1);
-            y1 = a1.fma(v, y1);
-            FloatVector a2 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 2 * STRIDE]);
-            x2 = a2.fma(u, x2);
-            y2 = a2.fma(v, y2);
-            FloatVector a3 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 3 * STRIDE]);
-            x3 = a3.fma(u, x3);
-            y3 = a3.fma(v, y3);
-            FloatVector a4 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 4 * STRIDE]);
-            x4 = a4.fma(u, x4);
-            y4 = a4.fma(v, y4);
-            FloatVector a5 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 5 * STRIDE]);
-            x5 = a5.fma(u, x5);
-            y5 = a5.fma(v, y5);
-            FloatVector a6 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 6 * STRIDE]);
-            x6 = a6.fma(u, x6);
-            y6 = a6.fma(v, y6);
-            FloatVector a7 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 7 * STRIDE]);
-            x7 = a7.fma(u, x7);
-            y7 = a7.fma(v, y7);
-        }
-        x0.intoMemorySegment(Native.ALL, c, Native.ORDER);
-        y0.intoMemorySegment(Native.ALL, c + 4L * LANES, Native.ORDER);
-        x1.intoMemorySegment(Native.ALL, c + stride, Native.ORDER);
-        y1.intoMemorySegment(Native.ALL, c + stride + 4L * LANES, Native.ORDER);
-        x2.intoMemorySegment(Native.ALL, c + 2 * stride, Native.ORDER);
-        y2.intoMemorySegment(Native.ALL, c + 2 * stride + 4L * LANES, Native.ORDER);
-        x3.intoMemorySegment(Native.ALL, c + 3 * stride, Native.ORDER);
-        y3.intoMemorySegment(Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER);
-        x4.intoMemorySegment(Native.ALL, c + 4 * stride, Native.ORDER);
-        y4.intoMemorySegment(Native.ALL, c + 4 * stride + 4L * LANES, Native.ORDER);
-        x5.intoMemorySegment(Native.ALL, c + 5 * stride, Native.ORDER);
-        y5.intoMemorySegment(Native.ALL, c + 5 * stride + 4L * LANES, Native.ORDER);
-        x6.intoMemorySegment(Native.ALL, c + 6 * stride, Native.ORDER);
-        y6.intoMemorySegment(Native.ALL, c + 6 * stride + 4L * LANES, Native.ORDER);
-        x7.intoMemorySegment(Native.ALL, c + 7 * stride, Native.ORDER);
-        y7.intoMemorySegment(Native.ALL, c + 7 * stride + 4L * LANES, Native.ORDER);
-    }
-
-    /** Eight rows to memory, left operand row by row; parameters as in {@link #toMemory}. */
-    private static void rows8Add(
-            float[] a, int aAt, float[] b, int bAt, int depth, long c, long stride) {
-        FloatVector x0 = FloatVector.zero(Native.FLOATS);
-        FloatVector y0 = FloatVector.zero(Native.FLOATS);
-        FloatVector x1 = FloatVector.zero(Native.FLOATS);
-        FloatVector y1 = FloatVector.zero(Native.FLOATS);
-        FloatVector x2 = FloatVector.zero(Native.FLOATS);
-        FloatVector y2 = FloatVector.zero(Native.FLOATS);
-        FloatVector x3 = FloatVector.zero(Native.FLOATS);
-        FloatVector y3 = FloatVector.zero(Native.FLOATS);
-        FloatVector x4 = FloatVector.zero(Native.FLOATS);
-        FloatVector y4 = FloatVector.zero(Native.FLOATS);
-        FloatVector x5 = FloatVector.zero(Native.FLOATS);
-        FloatVector y5 = FloatVector.zero(Native.FLOATS);
-        FloatVector x6 = FloatVector.zero(Native.FLOATS);
-        FloatVector y6 = FloatVector.zero(Native.FLOATS);
-        FloatVector x7 = FloatVector.zero(Native.FLOATS);
-        FloatVector y7 = FloatVector.zero(Native.FLOATS);
-        for (int p = 0; p < depth; p++) {
-            FloatVector u = FloatVector.fromArray(Native.FLOATS, b, bAt + p * WIDTH);
-            FloatVector v = FloatVector.fromArray(Native.FLOATS, b, bAt + p * WIDTH + LANES);
-            FloatVector a0 = FloatVector.broadcast(Native.FLOATS, a[aAt + p]);
-            x0 = a0.fma(u, x0);
-            y0 = a0.fma(v, y0);
-            FloatVector a1 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + STRIDE]);
-            x1 = a1.fma(u, x1);
-            y1 = a1.fma(v, y1);
-            FloatVector a2 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 2 * STRIDE]);
-            x2 = a2.fma(u, x2);
-            y2 = a2.fma(v, y2);
-            FloatVector a3 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 3 * STRIDE]);
-            x3 = a3.fma(u, x3);
-            y3 = a3.fma(v, y3);
-            FloatVector a4 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 4 * STRIDE]);
-            x4 = a4.fma(u, x4);
-            y4 = a4.fma(v, y4);
-            FloatVector a5 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 5 * STRIDE]);
-            x5 = a5.fma(u, x5);
-            y5 = a5.fma(v, y5);
-            FloatVector a6 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 6 * STRIDE]);
-            x6 = a6.fma(u, x6);
-            y6 = a6.fma(v, y6);
-            FloatVector a7 = FloatVector.broadcast(Native.FLOATS, a[aAt + p + 7 * STRIDE]);
-            x7 = a7.fma(u, x7);
-            y7 = a7.fma(v, y7);
-        }
-        x0.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c, Native.ORDER)).intoMemorySegment(Native.ALL,
-                c, Native.ORDER);
-        y0.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 4L * LANES, Native.ORDER))
-                .intoMemorySegment(Native.ALL, c + 4L * LANES, Native.ORDER);
-        x1.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + stride, Native.ORDER))
-                .intoMemorySegment(Native.ALL, c + stride, Native.ORDER);
-        y1.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + stride + 4L * LANES, Native.ORDER))
-                .intoMemorySegment(Native.ALL, c + stride + 4L * LANES, Native.ORDER);
-        x2.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 2 * stride, Native.ORDER))
-                .intoMemorySegment(Native.ALL, c + 2 * stride, Native.ORDER);
-        y2.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 2 * stride + 4L * LANES, Native.ORDER))
-                .intoMemorySegment(Native.ALL, c + 2 * stride + 4L * LANES, Native.ORDER);
-        x3.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 3 * stride, Native.ORDER))
-                .intoMemorySegment(Native.ALL, c + 3 * stride, Native.ORDER);
-        y3.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER))
-                .intoMemorySegment(Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER);
-        x4.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 4 * stride, Native.ORDER))
-                .intoMemorySegment(Native.ALL, c + 4 * stride, Native.ORDER);
-        y4.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 4 * stride + 4L * LANES, Native.ORDER))
-                .intoMemorySegment(Native.ALL, c + 4 * stride + 4L * LANES, Native.ORDER);
-        x5.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 5 * stride, Native.ORDER))
-                .intoMemorySegment(Native.ALL, c + 5 * stride, Native.ORDER);
-        y5.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 5 * stride + 4L * LANES, Native.ORDER))
-                .intoMemorySegment(Native.ALL, c + 5 * stride + 4L * LANES, Native.ORDER);
-        x6.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 6 * stride, Native.ORDER))
-                .intoMemorySegment(Native.ALL, c + 6 * stride, Native.ORDER);
-        y6.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 6 * stride + 4L * LANES, Native.ORDER))
-                .intoMemorySegment(Native.ALL, c + 6 * stride + 4L * LANES, Native.ORDER);
-        x7.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 7 * stride, Native.ORDER))
-                .intoMemorySegment(Native.ALL, c + 7 * stride, Native.ORDER);
-        y7.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 7 * stride + 4L * LANES, Native.ORDER))
-                .intoMemorySegment(Native.ALL, c + 7 * stride + 4L * LANES, Native.ORDER);
-    }
-
     /** Four rows to memory, left operand transposed; parameters as in {@link #toMemory}. */
     private static void columns4Put(
             float[] a, int aAt, float[] b, int bAt, int depth, long c, long stride) {
@@ -848,151 +612,5 @@ final class Tiles {
                 .intoMemorySegment(Native.ALL, c + 3 * stride, Native.ORDER);
         y3.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER))
                 .intoMemorySegment(Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER);
-    }
-
-    /** Eight rows to memory, left operand transposed; parameters as in {@link #toMemory}. */
-    private static void columns8Put(
-            float[] a, int aAt, float[] b, int bAt, int depth, long c, long stride) {
-        FloatVector x0 = FloatVector.zero(Native.FLOATS);
-        FloatVector y0 = FloatVector.zero(Native.FLOATS);
-        FloatVector x1 = FloatVector.zero(Native.FLOATS);
-        FloatVector y1 = FloatVector.zero(Native.FLOATS);
-        FloatVector x2 = FloatVector.zero(Native.FLOATS);
-        FloatVector y2 = FloatVector.zero(Native.FLOATS);
-        FloatVector x3 = FloatVector.zero(Native.FLOATS);
-        FloatVector y3 = FloatVector.zero(Native.FLOATS);
-        FloatVector x4 = FloatVector.zero(Native.FLOATS);
-        FloatVector y4 = FloatVector.zero(Native.FLOATS);
-        FloatVector x5 = FloatVector.zero(Native.FLOATS);
-        FloatVector y5 = FloatVector.zero(Native.FLOATS);
-        FloatVector x6 = FloatVector.zero(Native.FLOATS);
-        FloatVector y6 = FloatVector.zero(Native.FLOATS);
-        FloatVector x7 = FloatVector.zero(Native.FLOATS);
-        FloatVector y7 = FloatVector.zero(Native.FLOATS);
-        for (int p = 0; p < depth; p++) {
-            FloatVector u = FloatVector.fromArray(Native.FLOATS, b, bAt + p * WIDTH);
-            FloatVector v = FloatVector.fromArray(Native.FLOATS, b, bAt + p * WIDTH + LANES);
-            FloatVector a0 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE]);
-            x0 = a0.fma(u, x0);
-            y0 = a0.fma(v, y0);
-            FloatVector a1 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 1]);
-            x1 = a1.fma(u, x1);
-            y1 = a1.fma(v, y1);
-            FloatVector a2 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 2]);
-            x2 = a2.fma(u, x2);
-            y2 = a2.fma(v, y2);
-            FloatVector a3 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 3]);
-            x3 = a3.fma(u, x3);
-            y3 = a3.fma(v, y3);
-            FloatVector a4 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 4]);
-            x4 = a4.fma(u, x4);
-            y4 = a4.fma(v, y4);
-            FloatVector a5 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 5]);
-            x5 = a5.fma(u, x5);
-            y5 = a5.fma(v, y5);
-            FloatVector a6 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 6]);
-            x6 = a6.fma(u, x6);
-            y6 = a6.fma(v, y6);
-            FloatVector a7 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 7]);
-            x7 = a7.fma(u, x7);
-            y7 = a7.fma(v, y7);
-        }
-        x0.intoMemorySegment(Native.ALL, c, Native.ORDER);
-        y0.intoMemorySegment(Native.ALL, c + 4L * LANES, Native.ORDER);
-        x1.intoMemorySegment(Native.ALL, c + stride, Native.ORDER);
-        y1.intoMemorySegment(Native.ALL, c + stride + 4L * LANES, Native.ORDER);
-        x2.intoMemorySegment(Native.ALL, c + 2 * stride, Native.ORDER);
-        y2.intoMemorySegment(Native.ALL, c + 2 * stride + 4L * LANES, Native.ORDER);
-        x3.intoMemorySegment(Native.ALL, c + 3 * stride, Native.ORDER);
-        y3.intoMemorySegment(Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER);
-        x4.intoMemorySegment(Native.ALL, c + 4 * stride, Native.ORDER);
-        y4.intoMemorySegment(Native.ALL, c + 4 * stride + 4L * LANES, Native.ORDER);
-        x5.intoMemorySegment(Native.ALL, c + 5 * stride, Native.ORDER);
-        y5.intoMemorySegment(Native.ALL, c + 5 * stride + 4L * LANES, Native.ORDER);
-        x6.intoMemorySegment(Native.ALL, c + 6 * stride, Native.ORDER);
-        y6.intoMemorySegment(Native.ALL, c + 6 * stride + 4L * LANES, Native.ORDER);
-        x7.intoMemorySegment(Native.ALL, c + 7 * stride, Native.ORDER);
-        y7.intoMemorySegment(Native.ALL, c + 7 * stride + 4L * LANES, Native.ORDER);
-    }
-
-    /** Eight rows to memory, left operand transposed; parameters as in {@link #toMemory}. */
-    private static void columns8Add(
-            float[] a, int aAt, float[] b, int bAt, int depth, long c, long stride) {
-        FloatVector x0 = FloatVector.zero(Native.FLOATS);
-        FloatVector y0 = FloatVector.zero(Native.FLOATS);
-        FloatVector x1 = FloatVector.zero(Native.FLOATS);
-        FloatVector y1 = FloatVector.zero(Native.FLOATS);
-        FloatVector x2 = FloatVector.zero(Native.FLOATS);
-        FloatVector y2 = FloatVector.zero(Native.FLOATS);
-        FloatVector x3 = FloatVector.zero(Native.FLOATS);
-        FloatVector y3 = FloatVector.zero(Native.FLOATS);
-        FloatVector x4 = FloatVector.zero(Native.FLOATS);
-        FloatVector y4 = FloatVector.zero(Native.FLOATS);
-        FloatVector x5 = FloatVector.zero(Native.FLOATS);
-        FloatVector y5 = FloatVector.zero(Native.FLOATS);
-        FloatVector x6 = FloatVector.zero(Native.FLOATS);
-        FloatVector y6 = FloatVector.zero(Native.FLOATS);
-        FloatVector x7 = FloatVector.zero(Native.FLOATS);
-        FloatVector y7 = FloatVector.zero(Native.FLOATS);
-        for (int p = 0; p < depth; p++) {
-            FloatVector u = FloatVector.fromArray(Native.FLOATS, b, bAt + p * WIDTH);
-            FloatVector v = FloatVector.fromArray(Native.FLOATS, b, bAt + p * WIDTH + LANES);
-            FloatVector a0 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE]);
-            x0 = a0.fma(u, x0);
-            y0 = a0.fma(v, y0);
-            FloatVector a1 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 1]);
-            x1 = a1.fma(u, x1);
-            y1 = a1.fma(v, y1);
-            FloatVector a2 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 2]);
-            x2 = a2.fma(u, x2);
-            y2 = a2.fma(v, y2);
-            FloatVector a3 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 3]);
-            x3 = a3.fma(u, x3);
-            y3 = a3.fma(v, y3);
-            FloatVector a4 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 4]);
-            x4 = a4.fma(u, x4);
-            y4 = a4.fma(v, y4);
-            FloatVector a5 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 5]);
-            x5 = a5.fma(u, x5);
-            y5 = a5.fma(v, y5);
-            FloatVector a6 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 6]);
-            x6 = a6.fma(u, x6);
-            y6 = a6.fma(v, y6);
-            FloatVector a7 = FloatVector.broadcast(Native.FLOATS, a[aAt + p * STRIDE + 7]);
-            x7 = a7.fma(u, x7);
-            y7 = a7.fma(v, y7);
-        }
-        x0.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c, Native.ORDER)).intoMemorySegment(Native.ALL,
-                c, Native.ORDER);
-        y0.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 4L * LANES, Native.ORDER))
-                .intoMemorySegment(Native.ALL, c + 4L * LANES, Native.ORDER);
-        x1.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + stride, Native.ORDER))
-                .intoMemorySegment(Native.ALL, c + stride, Native.ORDER);
-        y1.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + stride + 4L * LANES, Native.ORDER))
-                .intoMemorySegment(Native.ALL, c + stride + 4L * LANES, Native.ORDER);
-        x2.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 2 * stride, Native.ORDER))
-                .intoMemorySegment(Native.ALL, c + 2 * stride, Native.ORDER);
-        y2.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 2 * stride + 4L * LANES, Native.ORDER))
-                .intoMemorySegment(Native.ALL, c + 2 * stride + 4L * LANES, Native.ORDER);
-        x3.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 3 * stride, Native.ORDER))
-                .intoMemorySegment(Native.ALL, c + 3 * stride, Native.ORDER);
-        y3.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER))
-                .intoMemorySegment(Native.ALL, c + 3 * stride + 4L * LANES, Native.ORDER);
-        x4.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 4 * stride, Native.ORDER))
-                .intoMemorySegment(Native.ALL, c + 4 * stride, Native.ORDER);
-        y4.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 4 * stride + 4L * LANES, Native.ORDER))
-                .intoMemorySegment(Native.ALL, c + 4 * stride + 4L * LANES, Native.ORDER);
-        x5.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 5 * stride, Native.ORDER))
-                .intoMemorySegment(Native.ALL, c + 5 * stride, Native.ORDER);
-        y5.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 5 * stride + 4L * LANES, Native.ORDER))
-                .intoMemorySegment(Native.ALL, c + 5 * stride + 4L * LANES, Native.ORDER);
-        x6.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 6 * stride, Native.ORDER))
-                .intoMemorySegment(Native.ALL, c + 6 * stride, Native.ORDER);
-        y6.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 6 * stride + 4L * LANES, Native.ORDER))
-                .intoMemorySegment(Native.ALL, c + 6 * stride + 4L * LANES, Native.ORDER);
-        x7.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 7 * stride, Native.ORDER))
-                .intoMemorySegment(Native.ALL, c + 7 * stride, Native.ORDER);
-        y7.add(FloatVector.fromMemorySegment(Native.FLOATS, Native.ALL, c + 7 * stride + 4L * LANES, Native.ORDER))
-                .intoMemorySegment(Native.ALL, c + 7 * stride + 4L * LANES, Native.ORDER);
     }
 }

@@ -34,20 +34,20 @@ final class Transposer {
 
     private static final VectorShuffle<Float> UP_1 = shift(-1);
     private static final VectorShuffle<Float> UP_2 = shift(-2);
-    private static final VectorShuffle<Float> UP_4 = shift(-4);
-    private static final VectorShuffle<Float> UP_8 = shift(-8);
+    static final VectorShuffle<Float> UP_4 = shift(-4);
+    static final VectorShuffle<Float> UP_8 = shift(-8);
     private static final VectorShuffle<Float> DOWN_1 = shift(1);
     private static final VectorShuffle<Float> DOWN_2 = shift(2);
-    private static final VectorShuffle<Float> DOWN_4 = shift(4);
-    private static final VectorShuffle<Float> DOWN_8 = shift(8);
+    static final VectorShuffle<Float> DOWN_4 = shift(4);
+    static final VectorShuffle<Float> DOWN_8 = shift(8);
     private static final VectorMask<Float> ODD_1 = lanes(1, true);
     private static final VectorMask<Float> ODD_2 = lanes(2, true);
-    private static final VectorMask<Float> ODD_4 = lanes(4, true);
-    private static final VectorMask<Float> ODD_8 = lanes(8, true);
+    static final VectorMask<Float> ODD_4 = lanes(4, true);
+    static final VectorMask<Float> ODD_8 = lanes(8, true);
     private static final VectorMask<Float> EVEN_1 = lanes(1, false);
     private static final VectorMask<Float> EVEN_2 = lanes(2, false);
-    private static final VectorMask<Float> EVEN_4 = lanes(4, false);
-    private static final VectorMask<Float> EVEN_8 = lanes(8, false);
+    static final VectorMask<Float> EVEN_4 = lanes(4, false);
+    static final VectorMask<Float> EVEN_8 = lanes(8, false);
 
     private final float[] scratch = new float[LANES * STRIDE];
     private final float[] widened = new float[4 * STRIDE];
@@ -101,7 +101,7 @@ final class Transposer {
         }
     }
 
-    private static void widen(long row, int depth, float[] to, int at) {
+    static void widen(long row, int depth, float[] to, int at) {
         for (int d = 0; d < depth; d += LANES) {
             IntVector bits = (IntVector) ShortVector.fromMemorySegment(SHORTS, ALL, row + 2L * d, ORDER)
                     .convertShape(ZERO_EXTEND_S2I, INTS, 0);
@@ -154,7 +154,7 @@ final class Transposer {
     }
 
     /** Steps 1 and 2 on four rows. */
-    private static void gather(long row0, long row1, long row2, long row3, int depth, float[] to, int at) {
+    static void gather(long row0, long row1, long row2, long row3, int depth, float[] to, int at) {
         for (int d = 0; d < depth; d += LANES) {
             FloatVector a = fromMemorySegment(FLOATS, ALL, row0 + 4L * d, ORDER);
             FloatVector b = fromMemorySegment(FLOATS, ALL, row1 + 4L * d, ORDER);
@@ -172,7 +172,7 @@ final class Transposer {
     }
 
     /** Steps 1 and 2 on four rows that were widened. */
-    private static void gatherWidened(float[] from, int depth, float[] to, int at) {
+    static void gatherWidened(float[] from, int depth, float[] to, int at) {
         for (int d = 0; d < depth; d += LANES) {
             FloatVector a = FloatVector.fromArray(FLOATS, from, d);
             FloatVector b = FloatVector.fromArray(FLOATS, from, d + STRIDE);

@@ -1,0 +1,286 @@
+package dev.geomean.engine.cpu;
+
+import static dev.geomean.engine.cpu.Native.ALL;
+import static dev.geomean.engine.cpu.Native.FLOATS;
+import static dev.geomean.engine.cpu.Native.LANES;
+import static dev.geomean.engine.cpu.Native.ORDER;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
+
+import dev.geomean.engine.kernel.MatMul;
+import dev.geomean.engine.memory.DType;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.VectorMask;
+
+/**
+ * Matrix products with 512-bit vectors, cut as in {@link PackedMatMul} but into larger blocks: these machines have second-level
+ * caches of a megabyte and more, and every further slice of the inner dimension is another pass over the result.
+ *
+ * <p>Every element is one sum in the order of the inner dimension, on top of what was there, whatever its position and whatever
+ * tile it is in.
+ *
+ * <p>One instance belongs to one lane and is closed with it.
+ */
+final class TallMatMul implements BlockedMatMul {
+    /** Rows of a left block while a right operand passes by that is larger than the caches. */
+    private static final int PANEL_BLOCK_ROWS = 8 * TallTiles.ROWS;
+
+    /** Rows of a left block that is stored transposed, of which each step of the inner dimension has only so many together. */
+    private static final int TRANSPOSED_BLOCK_ROWS = 8 * TallTiles.ROWS;
+
+    /** Columns of a packed right block; with {@link TallTiles#DEPTH} a megabyte. */
+    private static final int BLOCK_COLUMNS = 512;
+
+    /** Up to so many rows of the result, packing the right operand costs more than reading it in place. */
+    private static final int DIRECT_ROWS = 32;
+
+    /** Up to so many rows of the result, turning them costs less than turning a right operand that is stored transposed. */
+    private static final int TURNED_ROWS = 32;
+
+    /** Rows of its left operand that are multiplied before their product is turned: few enough for a first-level cache. */
+    private static final int TURNED_BLOCK = 4 * TallTiles.ROWS;
+
+    private static final int WIDTH = TallTiles.WIDTH;
+    private static final long ROW_BYTES = TallTiles.PANEL_STRIDE;
+    private static final long CACHE_LINE = 64;
+    private static final long RIGHT_BYTES = 4L * (TallTiles.DEPTH + LANES) * BLOCK_COLUMNS;
+
+    private final TallPanels panels = new TallPanels();
+    private final Arena arena = Arena.ofShared();
+    private float[] left = {};
+    private long right;
+    private long zeros;
+    private long scratch;
+    private long square;
+
+    /** Creates an instance; its native memory is reserved by the first product. */
+    TallMatMul() {}
+
+    @Override
+    public void close() {
+        arena.close();
+    }
+
+    private void reserve() {
+        if (right == 0) {
+            zeros = allocate(ROW_BYTES);
+            scratch = allocate(TURNED_BLOCK * ROW_BYTES);
+            square = allocate(LANES * Vectors.BYTES);
+            right = allocate(RIGHT_BYTES);
+        }
+    }
+
+    private long allocate(long bytes) {
+        MemorySegment segment = arena.allocate(bytes, CACHE_LINE);
+        return segment.address();
+    }
+
+    @Override
+    public void multiply(
+            long a,
+            long b,
+            long c,
+            int m,
+            int n,
+            int k,
+            boolean transposeA,
+            boolean transposeB,
+            int lda,
+            int ldb,
+            int ldc,
+            boolean add,
+            DType type) {
+        reserve();
+        if (!transposeA && transposeB && m <= TURNED_ROWS && type == DType.FLOAT32) {
+            turned(a, b, c, m, n, k, 4L * lda, 4L * ldb, 4L * ldc, add);
+            return;
+        }
+        boolean direct = !transposeB && m <= DIRECT_ROWS && type == DType.FLOAT32;
+        int inPlace = direct ? n / WIDTH * WIDTH : 0;
+        long bytes = type.bytes();
+        int slice = BlockedMatMul.slice(k, TallTiles.DEPTH);
+        for (int p = 0; p < k; p += slice) {
+            int depth = Math.min(slice, k - p);
+            long aSlice = a + 4L * p * (transposeA ? lda : 1);
+            long bSlice = b + bytes * p * (transposeB ? 1 : ldb);
+            boolean addSlice = add || p > 0;
+            if (inPlace > 0) {
+                packLeft(aSlice, 4L * lda, m, depth, transposeA);
+                alongPanels(m, inPlace, depth, transposeA, bSlice, 4L * ldb, c, 4L * ldc, addSlice);
+            }
+            for (int j = inPlace; j < n; j += BLOCK_COLUMNS) {
+                int columns = Math.min(BLOCK_COLUMNS, n - j);
+                packRight(bSlice + bytes * j * (transposeB ? ldb : 1), bytes * ldb, depth, columns, transposeB, type);
+                for (int i = 0, rows; i < m; i += rows) {
+                    rows = blockRows(m - i, transposeA);
+                    packLeft(aSlice + 4L * i * (transposeA ? 1 : lda), 4L * lda, rows, depth, transposeA);
+                    long out = c + 4 * ((long) i * ldc + j);
+                    alongRows(rows, columns, depth, transposeA, out, 4L * ldc, addSlice);
+                }
+            }
+        }
+    }
+
+    @Override
+    public boolean gainsFromPanels(MatMul k) {
+        // With more rows, ranges that are wider than a panel gain more from being packed.
+        return k.m() <= DIRECT_ROWS || k.ldb() == WIDTH;
+    }
+
+    /** The right operand is read in place, once for every few rows of the left one. */
+    @Override
+    public void panels(MatMul k) {
+        reserve();
+        int slice = BlockedMatMul.slice(k.k(), TallTiles.DEPTH);
+        for (int p = 0; p < k.k(); p += slice) {
+            int depth = Math.min(slice, k.k() - p);
+            boolean add = k.accumulate() || p > 0;
+            for (int i = 0; i < k.m(); i += PANEL_BLOCK_ROWS) {
+                int rows = Math.min(PANEL_BLOCK_ROWS, k.m() - i);
+                packLeft(k.a().address() + 4 * ((long) i * k.lda() + p), 4L * k.lda(), rows, depth, false);
+                for (int panel = 0; panel < k.batch(); panel++) {
+                    long b = k.b().address() + 4 * (panel * k.batchStrideB() + (long) p * k.ldb());
+                    long c = k.out().address() + 4 * (panel * k.batchStrideC() + (long) i * k.ldc());
+                    alongPanels(rows, k.n(), depth, false, b, 4L * k.ldb(), c, 4L * k.ldc(), add);
+                }
+            }
+        }
+    }
+
+    /**
+     * A product of few rows with a right operand that is stored transposed: its transpose {@code b · aᵀ}, with {@code b} copied
+     * as it lies, turned block by block.
+     */
+    private void turned(
+            long a, long b, long c, int m, int n, int k, long lda, long ldb, long ldc, boolean add) {
+        int most = (int) (RIGHT_BYTES / ROW_BYTES) - LANES;
+        for (int first = 0; first < k; first += most) {
+            int length = Math.min(most, k - first);
+            panels.turned(a + 4L * first, lda, right, length, m);
+            int slice = BlockedMatMul.slice(length, TallTiles.DEPTH);
+            for (int j = 0; j < n; j += TURNED_BLOCK) {
+                int rows = Math.min(TURNED_BLOCK, n - j);
+                for (int p = 0; p < length; p += slice) {
+                    int depth = Math.min(slice, length - p);
+                    packLeft(b + 4L * (first + p) + j * ldb, ldb, rows, depth, false);
+                    for (int i = 0, height; i < rows; i += height) {
+                        height = TallTiles.height(rows - i);
+                        long to = scratch + i * ROW_BYTES;
+                        TallTiles.rows(
+                                height, m <= LANES, left, i * TallTiles.STRIDE, right + p * ROW_BYTES, ROW_BYTES, depth,
+                                p > 0 ? to : zeros, p > 0 ? ROW_BYTES : 0, to, ROW_BYTES);
+                    }
+                }
+                panels.turnBlock(scratch, ROW_BYTES, rows, m, c + 4L * j, ldc, square, add || first > 0);
+            }
+        }
+    }
+
+    /** Rows of the next left block: of one tile if it is stored as it is, for then nothing is gained from more. */
+    private static int blockRows(int rest, boolean transposed) {
+        return Math.min(rest, transposed ? TRANSPOSED_BLOCK_ROWS : TallTiles.height(rest));
+    }
+
+    private void packRight(long from, long stride, int depth, int columns, boolean transposed, DType type) {
+        if (type == DType.BFLOAT16) {
+            if (transposed) {
+                panels.turnedBfloat16(from, stride, right, depth, columns);
+            } else {
+                TallPanels.rightBfloat16(from, stride, right, depth, columns);
+            }
+        } else if (transposed) {
+            panels.turned(from, stride, right, depth, columns);
+        } else {
+            TallPanels.right(from, stride, right, depth, columns);
+        }
+    }
+
+    private void packLeft(long from, long stride, int rows, int depth, boolean transposed) {
+        int size = (rows + TallTiles.ROWS) * TallTiles.STRIDE;
+        if (left.length < size) {
+            left = new float[size];
+        }
+        if (transposed) {
+            TallPanels.leftPanels(from, stride, left, rows, depth);
+        } else {
+            TallPanels.left(from, stride, left, rows, depth);
+        }
+    }
+
+    /**
+     * Multiplies a packed left operand with a packed right one, row of tiles by row of tiles: the left rows of a tile stay in the
+     * first-level cache while all panels pass by, in the order in which they lie in the second-level cache, and the result is
+     * written along its rows. Both are what the prefetchers of the processor can follow.
+     */
+    private void alongRows(
+            int rows, int columns, int depth, boolean leftPanels, long c, long ldc, boolean add) {
+        for (int i = 0; i < rows; i += TallTiles.height(rows - i)) {
+            for (int j = 0; j < columns; j += WIDTH) {
+                long panel = right + 4L * j * depth;
+                tile(i, rows - i, columns - j, depth, leftPanels, panel, ROW_BYTES, c + i * ldc + 4L * j, ldc, add);
+            }
+        }
+    }
+
+    /** Multiplies a packed left operand with a right one that is larger than the caches, panel by panel: it is read once. */
+    private void alongPanels(
+            int rows, int columns, int depth, boolean leftPanels, long b, long bStride, long c, long ldc, boolean add) {
+        for (int j = 0; j < columns; j += WIDTH) {
+            for (int i = 0; i < rows; i += TallTiles.height(rows - i)) {
+                tile(i, rows - i, columns - j, depth, leftPanels, b + 4L * j, bStride, c + i * ldc + 4L * j, ldc, add);
+            }
+        }
+    }
+
+    /** One tile from row {@code i} of the packed left operand on, of which so many rows and columns are left. */
+    private void tile(
+            int i,
+            int rows,
+            int columns,
+            int depth,
+            boolean leftPanels,
+            long panel,
+            long bStride,
+            long out,
+            long ldc,
+            boolean add) {
+        int height = TallTiles.height(rows);
+        int count = Math.min(height, rows);
+        int width = Math.min(WIDTH, columns);
+        boolean narrow = width <= LANES;
+        boolean whole = count == height && width % LANES == 0;
+        long to = whole ? out : scratch;
+        long toStride = whole ? ldc : ROW_BYTES;
+        if (!whole && add) {
+            copyRows(out, ldc, scratch, ROW_BYTES, count, width);
+        }
+        long from = add ? to : zeros;
+        long fromStride = add ? toStride : 0;
+        if (leftPanels) {
+            int at = TallPanels.leftPanel(i, depth);
+            TallTiles.panel(height, narrow, left, at, panel, bStride, depth, from, fromStride, to, toStride);
+        } else {
+            int at = i * TallTiles.STRIDE;
+            TallTiles.rows(height, narrow, left, at, panel, bStride, depth, from, fromStride, to, toStride);
+        }
+        if (!whole) {
+            copyRows(scratch, ROW_BYTES, out, ldc, count, width);
+        }
+    }
+
+    /** Copies the leading columns of a tile, at most {@link TallTiles#WIDTH}. */
+    private static void copyRows(long from, long fromStride, long to, long toStride, int rows, int columns) {
+        VectorMask<Float> first = Vectors.FIRST[Math.min(columns, LANES)];
+        VectorMask<Float> second = Vectors.FIRST[Math.max(columns - LANES, 0)];
+        for (int i = 0; i < rows; i++) {
+            fromMemorySegment(FLOATS, ALL, from + i * fromStride, ORDER)
+                    .intoMemorySegment(ALL, to + i * toStride, ORDER, first);
+        }
+        if (columns > LANES) {
+            for (int i = 0; i < rows; i++) {
+                fromMemorySegment(FLOATS, ALL, from + i * fromStride + Vectors.BYTES, ORDER)
+                        .intoMemorySegment(ALL, to + i * toStride + Vectors.BYTES, ORDER, second);
+            }
+        }
+    }
+}

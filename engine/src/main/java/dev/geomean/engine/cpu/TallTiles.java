@@ -1,0 +1,988 @@
+package dev.geomean.engine.cpu;
+
+import static dev.geomean.engine.cpu.Native.ALL;
+import static dev.geomean.engine.cpu.Native.FLOATS;
+import static dev.geomean.engine.cpu.Native.ORDER;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
+
+import jdk.incubator.vector.FloatVector;
+
+/**
+ * Register-blocked inner products for the 32 registers of 512-bit vectors: what {@link Tiles} is to narrower ones.
+ *
+ * <p>A tile of {@value #ROWS} rows and {@link #WIDTH} columns takes 24 registers for its sums, two for the right operand and some
+ * for the broadcasts; tiles of eight and of four rows take what is left at the lower edge. Each begins with what lies at one
+ * place, zeros or the result so far, and ends at another, often the same, so that a product that adds is no other code.
+ *
+ * <p>Operands lie where the machine code is best:
+ * <ul>
+ *   <li>the right operand in native memory, where a vector can begin at a cache line. Vectors in heap arrays never do, and with 64
+ *       bytes each of them is then two lines: a fifth slower;
+ *   <li>the left operand in the heap, from where a broadcast is one instruction, either row by row, {@link #STRIDE} apart, or in a
+ *       panel, {@code [depth, rows]} contiguous, for one that is stored transposed.
+ * </ul>
+ *
+ * <p>The methods are straight-line code around one loop for the reasons given in {@link Tiles}.
+ */
+final class TallTiles {
+    /** Whether the machine has what this class is made for. */
+    static final boolean USED = Native.LANES == 16;
+
+    /** Most rows of a tile. */
+    static final int ROWS = 12;
+
+    /** Columns of a tile: two vectors. */
+    static final int WIDTH = 2 * Native.LANES;
+
+    /** Longest inner dimension of one packed left operand. */
+    static final int DEPTH = 512;
+
+    /** Distance of the rows of a left operand; no power of two, see {@link Tiles#STRIDE}. */
+    static final int STRIDE = DEPTH + 16;
+
+    /**
+     * Bytes between the rows of a packed right operand. There are methods for it that know it, because the compiler then sees that
+     * their loops need no checks of addresses: instructions that take places from multiplications.
+     */
+    static final long PANEL_STRIDE = 4L * WIDTH;
+
+    private static final long BYTES = Vectors.BYTES;
+
+    private TallTiles() {}
+
+    /**
+     * Rows of the next tile, so that those at the lower edge of a product waste little: no product is cut into a tile of twelve
+     * and one of less than five where two of eight do.
+     *
+     * @param rest rows of the product that are left, at least 1
+     * @return 12, 8 or 4
+     */
+    static int height(int rest) {
+        if (rest > 16 || (rest > 8 && rest <= ROWS)) {
+            return ROWS;
+        }
+        return rest > 4 ? 8 : 4;
+    }
+
+    /**
+     * One tile, left operand row by row.
+     *
+     * @param height rows of the tile: 12, 8 or 4
+     * @param narrow whether only the first vector of each row is computed
+     * @param a left operand, row {@code i} at {@code aAt + i * STRIDE}
+     * @param aAt first element of the left operand
+     * @param b address of the first row of the right operand
+     * @param bStride bytes between its rows
+     * @param depth inner dimension, at most {@link #DEPTH}
+     * @param from address of what the product is added to
+     * @param fromStride bytes between its rows; 0 for the same row again, such as zeros
+     * @param to address of the result
+     * @param toStride bytes between its rows
+     */
+    static void rows(
+            int height,
+            boolean narrow,
+            float[] a,
+            int aAt,
+            long b,
+            long bStride,
+            int depth,
+            long from,
+            long fromStride,
+            long to,
+            long toStride) {
+        if (narrow) {
+            if (height == 12) {
+                rows12Narrow(a, aAt, b, bStride, depth, from, fromStride, to, toStride);
+            } else if (height == 8) {
+                rows8Narrow(a, aAt, b, bStride, depth, from, fromStride, to, toStride);
+            } else {
+                rows4Narrow(a, aAt, b, bStride, depth, from, fromStride, to, toStride);
+            }
+        } else if (height == 12 && bStride == PANEL_STRIDE) {
+            rows12Packed(a, aAt, b, depth, from, fromStride, to, toStride);
+        } else if (height == 12) {
+            rows12(a, aAt, b, bStride, depth, from, fromStride, to, toStride);
+        } else if (height == 8) {
+            rows8(a, aAt, b, bStride, depth, from, fromStride, to, toStride);
+        } else {
+            rows4(a, aAt, b, bStride, depth, from, fromStride, to, toStride);
+        }
+    }
+
+    /**
+     * One tile, left operand in a panel {@code [depth, height]} at {@code aAt}; other parameters as in {@link #rows}.
+     *
+     * @param height rows of the tile: 12, 8 or 4
+     * @param narrow whether only the first vector of each row is computed
+     * @param a left operand
+     * @param aAt first element of the panel
+     * @param b address of the first row of the right operand
+     * @param bStride bytes between its rows
+     * @param depth inner dimension
+     * @param from address of what the product is added to
+     * @param fromStride bytes between its rows
+     * @param to address of the result
+     * @param toStride bytes between its rows
+     */
+    static void panel(
+            int height,
+            boolean narrow,
+            float[] a,
+            int aAt,
+            long b,
+            long bStride,
+            int depth,
+            long from,
+            long fromStride,
+            long to,
+            long toStride) {
+        if (narrow) {
+            if (height == 12) {
+                panel12Narrow(a, aAt, b, bStride, depth, from, fromStride, to, toStride);
+            } else if (height == 8) {
+                panel8Narrow(a, aAt, b, bStride, depth, from, fromStride, to, toStride);
+            } else {
+                panel4Narrow(a, aAt, b, bStride, depth, from, fromStride, to, toStride);
+            }
+        } else if (height == 12 && bStride == PANEL_STRIDE) {
+            panel12Packed(a, aAt, b, depth, from, fromStride, to, toStride);
+        } else if (height == 12) {
+            panel12(a, aAt, b, bStride, depth, from, fromStride, to, toStride);
+        } else if (height == 8) {
+            panel8(a, aAt, b, bStride, depth, from, fromStride, to, toStride);
+        } else {
+            panel4(a, aAt, b, bStride, depth, from, fromStride, to, toStride);
+        }
+    }
+
+    /** Twelve rows, left operand row by row; parameters as in {@link #rows}. */
+    private static void rows12(
+            float[] a, int aAt, long b, long bStride, int depth, long from, long fromStride, long to, long toStride) {
+        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from, ORDER);
+        FloatVector y0 = fromMemorySegment(FLOATS, ALL, from + BYTES, ORDER);
+        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from + fromStride, ORDER);
+        FloatVector y1 = fromMemorySegment(FLOATS, ALL, from + fromStride + BYTES, ORDER);
+        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride, ORDER);
+        FloatVector y2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride + BYTES, ORDER);
+        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride, ORDER);
+        FloatVector y3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride + BYTES, ORDER);
+        FloatVector x4 = fromMemorySegment(FLOATS, ALL, from + 4 * fromStride, ORDER);
+        FloatVector y4 = fromMemorySegment(FLOATS, ALL, from + 4 * fromStride + BYTES, ORDER);
+        FloatVector x5 = fromMemorySegment(FLOATS, ALL, from + 5 * fromStride, ORDER);
+        FloatVector y5 = fromMemorySegment(FLOATS, ALL, from + 5 * fromStride + BYTES, ORDER);
+        FloatVector x6 = fromMemorySegment(FLOATS, ALL, from + 6 * fromStride, ORDER);
+        FloatVector y6 = fromMemorySegment(FLOATS, ALL, from + 6 * fromStride + BYTES, ORDER);
+        FloatVector x7 = fromMemorySegment(FLOATS, ALL, from + 7 * fromStride, ORDER);
+        FloatVector y7 = fromMemorySegment(FLOATS, ALL, from + 7 * fromStride + BYTES, ORDER);
+        FloatVector x8 = fromMemorySegment(FLOATS, ALL, from + 8 * fromStride, ORDER);
+        FloatVector y8 = fromMemorySegment(FLOATS, ALL, from + 8 * fromStride + BYTES, ORDER);
+        FloatVector x9 = fromMemorySegment(FLOATS, ALL, from + 9 * fromStride, ORDER);
+        FloatVector y9 = fromMemorySegment(FLOATS, ALL, from + 9 * fromStride + BYTES, ORDER);
+        FloatVector x10 = fromMemorySegment(FLOATS, ALL, from + 10 * fromStride, ORDER);
+        FloatVector y10 = fromMemorySegment(FLOATS, ALL, from + 10 * fromStride + BYTES, ORDER);
+        FloatVector x11 = fromMemorySegment(FLOATS, ALL, from + 11 * fromStride, ORDER);
+        FloatVector y11 = fromMemorySegment(FLOATS, ALL, from + 11 * fromStride + BYTES, ORDER);
+        for (int p = 0; p < depth; p++) {
+            long row = b + p * bStride;
+            FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
+            FloatVector v = fromMemorySegment(FLOATS, ALL, row + BYTES, ORDER);
+            FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + p]);
+            x0 = a0.fma(u, x0);
+            y0 = a0.fma(v, y0);
+            FloatVector a1 = FloatVector.broadcast(FLOATS, a[aAt + p + STRIDE]);
+            x1 = a1.fma(u, x1);
+            y1 = a1.fma(v, y1);
+            FloatVector a2 = FloatVector.broadcast(FLOATS, a[aAt + p + 2 * STRIDE]);
+            x2 = a2.fma(u, x2);
+            y2 = a2.fma(v, y2);
+            FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + p + 3 * STRIDE]);
+            x3 = a3.fma(u, x3);
+            y3 = a3.fma(v, y3);
+            FloatVector a4 = FloatVector.broadcast(FLOATS, a[aAt + p + 4 * STRIDE]);
+            x4 = a4.fma(u, x4);
+            y4 = a4.fma(v, y4);
+            FloatVector a5 = FloatVector.broadcast(FLOATS, a[aAt + p + 5 * STRIDE]);
+            x5 = a5.fma(u, x5);
+            y5 = a5.fma(v, y5);
+            FloatVector a6 = FloatVector.broadcast(FLOATS, a[aAt + p + 6 * STRIDE]);
+            x6 = a6.fma(u, x6);
+            y6 = a6.fma(v, y6);
+            FloatVector a7 = FloatVector.broadcast(FLOATS, a[aAt + p + 7 * STRIDE]);
+            x7 = a7.fma(u, x7);
+            y7 = a7.fma(v, y7);
+            FloatVector a8 = FloatVector.broadcast(FLOATS, a[aAt + p + 8 * STRIDE]);
+            x8 = a8.fma(u, x8);
+            y8 = a8.fma(v, y8);
+            FloatVector a9 = FloatVector.broadcast(FLOATS, a[aAt + p + 9 * STRIDE]);
+            x9 = a9.fma(u, x9);
+            y9 = a9.fma(v, y9);
+            FloatVector a10 = FloatVector.broadcast(FLOATS, a[aAt + p + 10 * STRIDE]);
+            x10 = a10.fma(u, x10);
+            y10 = a10.fma(v, y10);
+            FloatVector a11 = FloatVector.broadcast(FLOATS, a[aAt + p + 11 * STRIDE]);
+            x11 = a11.fma(u, x11);
+            y11 = a11.fma(v, y11);
+        }
+        x0.intoMemorySegment(ALL, to, ORDER);
+        y0.intoMemorySegment(ALL, to + BYTES, ORDER);
+        x1.intoMemorySegment(ALL, to + toStride, ORDER);
+        y1.intoMemorySegment(ALL, to + toStride + BYTES, ORDER);
+        x2.intoMemorySegment(ALL, to + 2 * toStride, ORDER);
+        y2.intoMemorySegment(ALL, to + 2 * toStride + BYTES, ORDER);
+        x3.intoMemorySegment(ALL, to + 3 * toStride, ORDER);
+        y3.intoMemorySegment(ALL, to + 3 * toStride + BYTES, ORDER);
+        x4.intoMemorySegment(ALL, to + 4 * toStride, ORDER);
+        y4.intoMemorySegment(ALL, to + 4 * toStride + BYTES, ORDER);
+        x5.intoMemorySegment(ALL, to + 5 * toStride, ORDER);
+        y5.intoMemorySegment(ALL, to + 5 * toStride + BYTES, ORDER);
+        x6.intoMemorySegment(ALL, to + 6 * toStride, ORDER);
+        y6.intoMemorySegment(ALL, to + 6 * toStride + BYTES, ORDER);
+        x7.intoMemorySegment(ALL, to + 7 * toStride, ORDER);
+        y7.intoMemorySegment(ALL, to + 7 * toStride + BYTES, ORDER);
+        x8.intoMemorySegment(ALL, to + 8 * toStride, ORDER);
+        y8.intoMemorySegment(ALL, to + 8 * toStride + BYTES, ORDER);
+        x9.intoMemorySegment(ALL, to + 9 * toStride, ORDER);
+        y9.intoMemorySegment(ALL, to + 9 * toStride + BYTES, ORDER);
+        x10.intoMemorySegment(ALL, to + 10 * toStride, ORDER);
+        y10.intoMemorySegment(ALL, to + 10 * toStride + BYTES, ORDER);
+        x11.intoMemorySegment(ALL, to + 11 * toStride, ORDER);
+        y11.intoMemorySegment(ALL, to + 11 * toStride + BYTES, ORDER);
+    }
+
+    /** Eight rows, left operand row by row; parameters as in {@link #rows}. */
+    private static void rows8(
+            float[] a, int aAt, long b, long bStride, int depth, long from, long fromStride, long to, long toStride) {
+        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from, ORDER);
+        FloatVector y0 = fromMemorySegment(FLOATS, ALL, from + BYTES, ORDER);
+        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from + fromStride, ORDER);
+        FloatVector y1 = fromMemorySegment(FLOATS, ALL, from + fromStride + BYTES, ORDER);
+        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride, ORDER);
+        FloatVector y2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride + BYTES, ORDER);
+        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride, ORDER);
+        FloatVector y3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride + BYTES, ORDER);
+        FloatVector x4 = fromMemorySegment(FLOATS, ALL, from + 4 * fromStride, ORDER);
+        FloatVector y4 = fromMemorySegment(FLOATS, ALL, from + 4 * fromStride + BYTES, ORDER);
+        FloatVector x5 = fromMemorySegment(FLOATS, ALL, from + 5 * fromStride, ORDER);
+        FloatVector y5 = fromMemorySegment(FLOATS, ALL, from + 5 * fromStride + BYTES, ORDER);
+        FloatVector x6 = fromMemorySegment(FLOATS, ALL, from + 6 * fromStride, ORDER);
+        FloatVector y6 = fromMemorySegment(FLOATS, ALL, from + 6 * fromStride + BYTES, ORDER);
+        FloatVector x7 = fromMemorySegment(FLOATS, ALL, from + 7 * fromStride, ORDER);
+        FloatVector y7 = fromMemorySegment(FLOATS, ALL, from + 7 * fromStride + BYTES, ORDER);
+        for (int p = 0; p < depth; p++) {
+            long row = b + p * bStride;
+            FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
+            FloatVector v = fromMemorySegment(FLOATS, ALL, row + BYTES, ORDER);
+            FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + p]);
+            x0 = a0.fma(u, x0);
+            y0 = a0.fma(v, y0);
+            FloatVector a1 = FloatVector.broadcast(FLOATS, a[aAt + p + STRIDE]);
+            x1 = a1.fma(u, x1);
+            y1 = a1.fma(v, y1);
+            FloatVector a2 = FloatVector.broadcast(FLOATS, a[aAt + p + 2 * STRIDE]);
+            x2 = a2.fma(u, x2);
+            y2 = a2.fma(v, y2);
+            FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + p + 3 * STRIDE]);
+            x3 = a3.fma(u, x3);
+            y3 = a3.fma(v, y3);
+            FloatVector a4 = FloatVector.broadcast(FLOATS, a[aAt + p + 4 * STRIDE]);
+            x4 = a4.fma(u, x4);
+            y4 = a4.fma(v, y4);
+            FloatVector a5 = FloatVector.broadcast(FLOATS, a[aAt + p + 5 * STRIDE]);
+            x5 = a5.fma(u, x5);
+            y5 = a5.fma(v, y5);
+            FloatVector a6 = FloatVector.broadcast(FLOATS, a[aAt + p + 6 * STRIDE]);
+            x6 = a6.fma(u, x6);
+            y6 = a6.fma(v, y6);
+            FloatVector a7 = FloatVector.broadcast(FLOATS, a[aAt + p + 7 * STRIDE]);
+            x7 = a7.fma(u, x7);
+            y7 = a7.fma(v, y7);
+        }
+        x0.intoMemorySegment(ALL, to, ORDER);
+        y0.intoMemorySegment(ALL, to + BYTES, ORDER);
+        x1.intoMemorySegment(ALL, to + toStride, ORDER);
+        y1.intoMemorySegment(ALL, to + toStride + BYTES, ORDER);
+        x2.intoMemorySegment(ALL, to + 2 * toStride, ORDER);
+        y2.intoMemorySegment(ALL, to + 2 * toStride + BYTES, ORDER);
+        x3.intoMemorySegment(ALL, to + 3 * toStride, ORDER);
+        y3.intoMemorySegment(ALL, to + 3 * toStride + BYTES, ORDER);
+        x4.intoMemorySegment(ALL, to + 4 * toStride, ORDER);
+        y4.intoMemorySegment(ALL, to + 4 * toStride + BYTES, ORDER);
+        x5.intoMemorySegment(ALL, to + 5 * toStride, ORDER);
+        y5.intoMemorySegment(ALL, to + 5 * toStride + BYTES, ORDER);
+        x6.intoMemorySegment(ALL, to + 6 * toStride, ORDER);
+        y6.intoMemorySegment(ALL, to + 6 * toStride + BYTES, ORDER);
+        x7.intoMemorySegment(ALL, to + 7 * toStride, ORDER);
+        y7.intoMemorySegment(ALL, to + 7 * toStride + BYTES, ORDER);
+    }
+
+    /** Four rows, left operand row by row; parameters as in {@link #rows}. */
+    private static void rows4(
+            float[] a, int aAt, long b, long bStride, int depth, long from, long fromStride, long to, long toStride) {
+        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from, ORDER);
+        FloatVector y0 = fromMemorySegment(FLOATS, ALL, from + BYTES, ORDER);
+        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from + fromStride, ORDER);
+        FloatVector y1 = fromMemorySegment(FLOATS, ALL, from + fromStride + BYTES, ORDER);
+        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride, ORDER);
+        FloatVector y2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride + BYTES, ORDER);
+        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride, ORDER);
+        FloatVector y3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride + BYTES, ORDER);
+        for (int p = 0; p < depth; p++) {
+            long row = b + p * bStride;
+            FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
+            FloatVector v = fromMemorySegment(FLOATS, ALL, row + BYTES, ORDER);
+            FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + p]);
+            x0 = a0.fma(u, x0);
+            y0 = a0.fma(v, y0);
+            FloatVector a1 = FloatVector.broadcast(FLOATS, a[aAt + p + STRIDE]);
+            x1 = a1.fma(u, x1);
+            y1 = a1.fma(v, y1);
+            FloatVector a2 = FloatVector.broadcast(FLOATS, a[aAt + p + 2 * STRIDE]);
+            x2 = a2.fma(u, x2);
+            y2 = a2.fma(v, y2);
+            FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + p + 3 * STRIDE]);
+            x3 = a3.fma(u, x3);
+            y3 = a3.fma(v, y3);
+        }
+        x0.intoMemorySegment(ALL, to, ORDER);
+        y0.intoMemorySegment(ALL, to + BYTES, ORDER);
+        x1.intoMemorySegment(ALL, to + toStride, ORDER);
+        y1.intoMemorySegment(ALL, to + toStride + BYTES, ORDER);
+        x2.intoMemorySegment(ALL, to + 2 * toStride, ORDER);
+        y2.intoMemorySegment(ALL, to + 2 * toStride + BYTES, ORDER);
+        x3.intoMemorySegment(ALL, to + 3 * toStride, ORDER);
+        y3.intoMemorySegment(ALL, to + 3 * toStride + BYTES, ORDER);
+    }
+
+    /** Twelve rows, one vector wide, left operand row by row; parameters as in {@link #rows}. */
+    private static void rows12Narrow(
+            float[] a, int aAt, long b, long bStride, int depth, long from, long fromStride, long to, long toStride) {
+        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from, ORDER);
+        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from + fromStride, ORDER);
+        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride, ORDER);
+        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride, ORDER);
+        FloatVector x4 = fromMemorySegment(FLOATS, ALL, from + 4 * fromStride, ORDER);
+        FloatVector x5 = fromMemorySegment(FLOATS, ALL, from + 5 * fromStride, ORDER);
+        FloatVector x6 = fromMemorySegment(FLOATS, ALL, from + 6 * fromStride, ORDER);
+        FloatVector x7 = fromMemorySegment(FLOATS, ALL, from + 7 * fromStride, ORDER);
+        FloatVector x8 = fromMemorySegment(FLOATS, ALL, from + 8 * fromStride, ORDER);
+        FloatVector x9 = fromMemorySegment(FLOATS, ALL, from + 9 * fromStride, ORDER);
+        FloatVector x10 = fromMemorySegment(FLOATS, ALL, from + 10 * fromStride, ORDER);
+        FloatVector x11 = fromMemorySegment(FLOATS, ALL, from + 11 * fromStride, ORDER);
+        for (int p = 0; p < depth; p++) {
+            long row = b + p * bStride;
+            FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
+            FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + p]);
+            x0 = a0.fma(u, x0);
+            FloatVector a1 = FloatVector.broadcast(FLOATS, a[aAt + p + STRIDE]);
+            x1 = a1.fma(u, x1);
+            FloatVector a2 = FloatVector.broadcast(FLOATS, a[aAt + p + 2 * STRIDE]);
+            x2 = a2.fma(u, x2);
+            FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + p + 3 * STRIDE]);
+            x3 = a3.fma(u, x3);
+            FloatVector a4 = FloatVector.broadcast(FLOATS, a[aAt + p + 4 * STRIDE]);
+            x4 = a4.fma(u, x4);
+            FloatVector a5 = FloatVector.broadcast(FLOATS, a[aAt + p + 5 * STRIDE]);
+            x5 = a5.fma(u, x5);
+            FloatVector a6 = FloatVector.broadcast(FLOATS, a[aAt + p + 6 * STRIDE]);
+            x6 = a6.fma(u, x6);
+            FloatVector a7 = FloatVector.broadcast(FLOATS, a[aAt + p + 7 * STRIDE]);
+            x7 = a7.fma(u, x7);
+            FloatVector a8 = FloatVector.broadcast(FLOATS, a[aAt + p + 8 * STRIDE]);
+            x8 = a8.fma(u, x8);
+            FloatVector a9 = FloatVector.broadcast(FLOATS, a[aAt + p + 9 * STRIDE]);
+            x9 = a9.fma(u, x9);
+            FloatVector a10 = FloatVector.broadcast(FLOATS, a[aAt + p + 10 * STRIDE]);
+            x10 = a10.fma(u, x10);
+            FloatVector a11 = FloatVector.broadcast(FLOATS, a[aAt + p + 11 * STRIDE]);
+            x11 = a11.fma(u, x11);
+        }
+        x0.intoMemorySegment(ALL, to, ORDER);
+        x1.intoMemorySegment(ALL, to + toStride, ORDER);
+        x2.intoMemorySegment(ALL, to + 2 * toStride, ORDER);
+        x3.intoMemorySegment(ALL, to + 3 * toStride, ORDER);
+        x4.intoMemorySegment(ALL, to + 4 * toStride, ORDER);
+        x5.intoMemorySegment(ALL, to + 5 * toStride, ORDER);
+        x6.intoMemorySegment(ALL, to + 6 * toStride, ORDER);
+        x7.intoMemorySegment(ALL, to + 7 * toStride, ORDER);
+        x8.intoMemorySegment(ALL, to + 8 * toStride, ORDER);
+        x9.intoMemorySegment(ALL, to + 9 * toStride, ORDER);
+        x10.intoMemorySegment(ALL, to + 10 * toStride, ORDER);
+        x11.intoMemorySegment(ALL, to + 11 * toStride, ORDER);
+    }
+
+    /** Eight rows, one vector wide, left operand row by row; parameters as in {@link #rows}. */
+    private static void rows8Narrow(
+            float[] a, int aAt, long b, long bStride, int depth, long from, long fromStride, long to, long toStride) {
+        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from, ORDER);
+        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from + fromStride, ORDER);
+        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride, ORDER);
+        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride, ORDER);
+        FloatVector x4 = fromMemorySegment(FLOATS, ALL, from + 4 * fromStride, ORDER);
+        FloatVector x5 = fromMemorySegment(FLOATS, ALL, from + 5 * fromStride, ORDER);
+        FloatVector x6 = fromMemorySegment(FLOATS, ALL, from + 6 * fromStride, ORDER);
+        FloatVector x7 = fromMemorySegment(FLOATS, ALL, from + 7 * fromStride, ORDER);
+        for (int p = 0; p < depth; p++) {
+            long row = b + p * bStride;
+            FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
+            FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + p]);
+            x0 = a0.fma(u, x0);
+            FloatVector a1 = FloatVector.broadcast(FLOATS, a[aAt + p + STRIDE]);
+            x1 = a1.fma(u, x1);
+            FloatVector a2 = FloatVector.broadcast(FLOATS, a[aAt + p + 2 * STRIDE]);
+            x2 = a2.fma(u, x2);
+            FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + p + 3 * STRIDE]);
+            x3 = a3.fma(u, x3);
+            FloatVector a4 = FloatVector.broadcast(FLOATS, a[aAt + p + 4 * STRIDE]);
+            x4 = a4.fma(u, x4);
+            FloatVector a5 = FloatVector.broadcast(FLOATS, a[aAt + p + 5 * STRIDE]);
+            x5 = a5.fma(u, x5);
+            FloatVector a6 = FloatVector.broadcast(FLOATS, a[aAt + p + 6 * STRIDE]);
+            x6 = a6.fma(u, x6);
+            FloatVector a7 = FloatVector.broadcast(FLOATS, a[aAt + p + 7 * STRIDE]);
+            x7 = a7.fma(u, x7);
+        }
+        x0.intoMemorySegment(ALL, to, ORDER);
+        x1.intoMemorySegment(ALL, to + toStride, ORDER);
+        x2.intoMemorySegment(ALL, to + 2 * toStride, ORDER);
+        x3.intoMemorySegment(ALL, to + 3 * toStride, ORDER);
+        x4.intoMemorySegment(ALL, to + 4 * toStride, ORDER);
+        x5.intoMemorySegment(ALL, to + 5 * toStride, ORDER);
+        x6.intoMemorySegment(ALL, to + 6 * toStride, ORDER);
+        x7.intoMemorySegment(ALL, to + 7 * toStride, ORDER);
+    }
+
+    /** Four rows, one vector wide, left operand row by row; parameters as in {@link #rows}. */
+    private static void rows4Narrow(
+            float[] a, int aAt, long b, long bStride, int depth, long from, long fromStride, long to, long toStride) {
+        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from, ORDER);
+        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from + fromStride, ORDER);
+        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride, ORDER);
+        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride, ORDER);
+        for (int p = 0; p < depth; p++) {
+            long row = b + p * bStride;
+            FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
+            FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + p]);
+            x0 = a0.fma(u, x0);
+            FloatVector a1 = FloatVector.broadcast(FLOATS, a[aAt + p + STRIDE]);
+            x1 = a1.fma(u, x1);
+            FloatVector a2 = FloatVector.broadcast(FLOATS, a[aAt + p + 2 * STRIDE]);
+            x2 = a2.fma(u, x2);
+            FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + p + 3 * STRIDE]);
+            x3 = a3.fma(u, x3);
+        }
+        x0.intoMemorySegment(ALL, to, ORDER);
+        x1.intoMemorySegment(ALL, to + toStride, ORDER);
+        x2.intoMemorySegment(ALL, to + 2 * toStride, ORDER);
+        x3.intoMemorySegment(ALL, to + 3 * toStride, ORDER);
+    }
+
+    /** Twelve rows, left operand in a panel; parameters as in {@link #rows}. */
+    private static void panel12(
+            float[] a, int aAt, long b, long bStride, int depth, long from, long fromStride, long to, long toStride) {
+        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from, ORDER);
+        FloatVector y0 = fromMemorySegment(FLOATS, ALL, from + BYTES, ORDER);
+        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from + fromStride, ORDER);
+        FloatVector y1 = fromMemorySegment(FLOATS, ALL, from + fromStride + BYTES, ORDER);
+        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride, ORDER);
+        FloatVector y2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride + BYTES, ORDER);
+        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride, ORDER);
+        FloatVector y3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride + BYTES, ORDER);
+        FloatVector x4 = fromMemorySegment(FLOATS, ALL, from + 4 * fromStride, ORDER);
+        FloatVector y4 = fromMemorySegment(FLOATS, ALL, from + 4 * fromStride + BYTES, ORDER);
+        FloatVector x5 = fromMemorySegment(FLOATS, ALL, from + 5 * fromStride, ORDER);
+        FloatVector y5 = fromMemorySegment(FLOATS, ALL, from + 5 * fromStride + BYTES, ORDER);
+        FloatVector x6 = fromMemorySegment(FLOATS, ALL, from + 6 * fromStride, ORDER);
+        FloatVector y6 = fromMemorySegment(FLOATS, ALL, from + 6 * fromStride + BYTES, ORDER);
+        FloatVector x7 = fromMemorySegment(FLOATS, ALL, from + 7 * fromStride, ORDER);
+        FloatVector y7 = fromMemorySegment(FLOATS, ALL, from + 7 * fromStride + BYTES, ORDER);
+        FloatVector x8 = fromMemorySegment(FLOATS, ALL, from + 8 * fromStride, ORDER);
+        FloatVector y8 = fromMemorySegment(FLOATS, ALL, from + 8 * fromStride + BYTES, ORDER);
+        FloatVector x9 = fromMemorySegment(FLOATS, ALL, from + 9 * fromStride, ORDER);
+        FloatVector y9 = fromMemorySegment(FLOATS, ALL, from + 9 * fromStride + BYTES, ORDER);
+        FloatVector x10 = fromMemorySegment(FLOATS, ALL, from + 10 * fromStride, ORDER);
+        FloatVector y10 = fromMemorySegment(FLOATS, ALL, from + 10 * fromStride + BYTES, ORDER);
+        FloatVector x11 = fromMemorySegment(FLOATS, ALL, from + 11 * fromStride, ORDER);
+        FloatVector y11 = fromMemorySegment(FLOATS, ALL, from + 11 * fromStride + BYTES, ORDER);
+        for (int p = 0; p < depth; p++) {
+            long row = b + p * bStride;
+            FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
+            FloatVector v = fromMemorySegment(FLOATS, ALL, row + BYTES, ORDER);
+            FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p]);
+            x0 = a0.fma(u, x0);
+            y0 = a0.fma(v, y0);
+            FloatVector a1 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 1]);
+            x1 = a1.fma(u, x1);
+            y1 = a1.fma(v, y1);
+            FloatVector a2 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 2]);
+            x2 = a2.fma(u, x2);
+            y2 = a2.fma(v, y2);
+            FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 3]);
+            x3 = a3.fma(u, x3);
+            y3 = a3.fma(v, y3);
+            FloatVector a4 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 4]);
+            x4 = a4.fma(u, x4);
+            y4 = a4.fma(v, y4);
+            FloatVector a5 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 5]);
+            x5 = a5.fma(u, x5);
+            y5 = a5.fma(v, y5);
+            FloatVector a6 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 6]);
+            x6 = a6.fma(u, x6);
+            y6 = a6.fma(v, y6);
+            FloatVector a7 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 7]);
+            x7 = a7.fma(u, x7);
+            y7 = a7.fma(v, y7);
+            FloatVector a8 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 8]);
+            x8 = a8.fma(u, x8);
+            y8 = a8.fma(v, y8);
+            FloatVector a9 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 9]);
+            x9 = a9.fma(u, x9);
+            y9 = a9.fma(v, y9);
+            FloatVector a10 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 10]);
+            x10 = a10.fma(u, x10);
+            y10 = a10.fma(v, y10);
+            FloatVector a11 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 11]);
+            x11 = a11.fma(u, x11);
+            y11 = a11.fma(v, y11);
+        }
+        x0.intoMemorySegment(ALL, to, ORDER);
+        y0.intoMemorySegment(ALL, to + BYTES, ORDER);
+        x1.intoMemorySegment(ALL, to + toStride, ORDER);
+        y1.intoMemorySegment(ALL, to + toStride + BYTES, ORDER);
+        x2.intoMemorySegment(ALL, to + 2 * toStride, ORDER);
+        y2.intoMemorySegment(ALL, to + 2 * toStride + BYTES, ORDER);
+        x3.intoMemorySegment(ALL, to + 3 * toStride, ORDER);
+        y3.intoMemorySegment(ALL, to + 3 * toStride + BYTES, ORDER);
+        x4.intoMemorySegment(ALL, to + 4 * toStride, ORDER);
+        y4.intoMemorySegment(ALL, to + 4 * toStride + BYTES, ORDER);
+        x5.intoMemorySegment(ALL, to + 5 * toStride, ORDER);
+        y5.intoMemorySegment(ALL, to + 5 * toStride + BYTES, ORDER);
+        x6.intoMemorySegment(ALL, to + 6 * toStride, ORDER);
+        y6.intoMemorySegment(ALL, to + 6 * toStride + BYTES, ORDER);
+        x7.intoMemorySegment(ALL, to + 7 * toStride, ORDER);
+        y7.intoMemorySegment(ALL, to + 7 * toStride + BYTES, ORDER);
+        x8.intoMemorySegment(ALL, to + 8 * toStride, ORDER);
+        y8.intoMemorySegment(ALL, to + 8 * toStride + BYTES, ORDER);
+        x9.intoMemorySegment(ALL, to + 9 * toStride, ORDER);
+        y9.intoMemorySegment(ALL, to + 9 * toStride + BYTES, ORDER);
+        x10.intoMemorySegment(ALL, to + 10 * toStride, ORDER);
+        y10.intoMemorySegment(ALL, to + 10 * toStride + BYTES, ORDER);
+        x11.intoMemorySegment(ALL, to + 11 * toStride, ORDER);
+        y11.intoMemorySegment(ALL, to + 11 * toStride + BYTES, ORDER);
+    }
+
+    /** Eight rows, left operand in a panel; parameters as in {@link #rows}. */
+    private static void panel8(
+            float[] a, int aAt, long b, long bStride, int depth, long from, long fromStride, long to, long toStride) {
+        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from, ORDER);
+        FloatVector y0 = fromMemorySegment(FLOATS, ALL, from + BYTES, ORDER);
+        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from + fromStride, ORDER);
+        FloatVector y1 = fromMemorySegment(FLOATS, ALL, from + fromStride + BYTES, ORDER);
+        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride, ORDER);
+        FloatVector y2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride + BYTES, ORDER);
+        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride, ORDER);
+        FloatVector y3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride + BYTES, ORDER);
+        FloatVector x4 = fromMemorySegment(FLOATS, ALL, from + 4 * fromStride, ORDER);
+        FloatVector y4 = fromMemorySegment(FLOATS, ALL, from + 4 * fromStride + BYTES, ORDER);
+        FloatVector x5 = fromMemorySegment(FLOATS, ALL, from + 5 * fromStride, ORDER);
+        FloatVector y5 = fromMemorySegment(FLOATS, ALL, from + 5 * fromStride + BYTES, ORDER);
+        FloatVector x6 = fromMemorySegment(FLOATS, ALL, from + 6 * fromStride, ORDER);
+        FloatVector y6 = fromMemorySegment(FLOATS, ALL, from + 6 * fromStride + BYTES, ORDER);
+        FloatVector x7 = fromMemorySegment(FLOATS, ALL, from + 7 * fromStride, ORDER);
+        FloatVector y7 = fromMemorySegment(FLOATS, ALL, from + 7 * fromStride + BYTES, ORDER);
+        for (int p = 0; p < depth; p++) {
+            long row = b + p * bStride;
+            FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
+            FloatVector v = fromMemorySegment(FLOATS, ALL, row + BYTES, ORDER);
+            FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p]);
+            x0 = a0.fma(u, x0);
+            y0 = a0.fma(v, y0);
+            FloatVector a1 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p + 1]);
+            x1 = a1.fma(u, x1);
+            y1 = a1.fma(v, y1);
+            FloatVector a2 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p + 2]);
+            x2 = a2.fma(u, x2);
+            y2 = a2.fma(v, y2);
+            FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p + 3]);
+            x3 = a3.fma(u, x3);
+            y3 = a3.fma(v, y3);
+            FloatVector a4 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p + 4]);
+            x4 = a4.fma(u, x4);
+            y4 = a4.fma(v, y4);
+            FloatVector a5 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p + 5]);
+            x5 = a5.fma(u, x5);
+            y5 = a5.fma(v, y5);
+            FloatVector a6 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p + 6]);
+            x6 = a6.fma(u, x6);
+            y6 = a6.fma(v, y6);
+            FloatVector a7 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p + 7]);
+            x7 = a7.fma(u, x7);
+            y7 = a7.fma(v, y7);
+        }
+        x0.intoMemorySegment(ALL, to, ORDER);
+        y0.intoMemorySegment(ALL, to + BYTES, ORDER);
+        x1.intoMemorySegment(ALL, to + toStride, ORDER);
+        y1.intoMemorySegment(ALL, to + toStride + BYTES, ORDER);
+        x2.intoMemorySegment(ALL, to + 2 * toStride, ORDER);
+        y2.intoMemorySegment(ALL, to + 2 * toStride + BYTES, ORDER);
+        x3.intoMemorySegment(ALL, to + 3 * toStride, ORDER);
+        y3.intoMemorySegment(ALL, to + 3 * toStride + BYTES, ORDER);
+        x4.intoMemorySegment(ALL, to + 4 * toStride, ORDER);
+        y4.intoMemorySegment(ALL, to + 4 * toStride + BYTES, ORDER);
+        x5.intoMemorySegment(ALL, to + 5 * toStride, ORDER);
+        y5.intoMemorySegment(ALL, to + 5 * toStride + BYTES, ORDER);
+        x6.intoMemorySegment(ALL, to + 6 * toStride, ORDER);
+        y6.intoMemorySegment(ALL, to + 6 * toStride + BYTES, ORDER);
+        x7.intoMemorySegment(ALL, to + 7 * toStride, ORDER);
+        y7.intoMemorySegment(ALL, to + 7 * toStride + BYTES, ORDER);
+    }
+
+    /** Four rows, left operand in a panel; parameters as in {@link #rows}. */
+    private static void panel4(
+            float[] a, int aAt, long b, long bStride, int depth, long from, long fromStride, long to, long toStride) {
+        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from, ORDER);
+        FloatVector y0 = fromMemorySegment(FLOATS, ALL, from + BYTES, ORDER);
+        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from + fromStride, ORDER);
+        FloatVector y1 = fromMemorySegment(FLOATS, ALL, from + fromStride + BYTES, ORDER);
+        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride, ORDER);
+        FloatVector y2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride + BYTES, ORDER);
+        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride, ORDER);
+        FloatVector y3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride + BYTES, ORDER);
+        for (int p = 0; p < depth; p++) {
+            long row = b + p * bStride;
+            FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
+            FloatVector v = fromMemorySegment(FLOATS, ALL, row + BYTES, ORDER);
+            FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + 4 * p]);
+            x0 = a0.fma(u, x0);
+            y0 = a0.fma(v, y0);
+            FloatVector a1 = FloatVector.broadcast(FLOATS, a[aAt + 4 * p + 1]);
+            x1 = a1.fma(u, x1);
+            y1 = a1.fma(v, y1);
+            FloatVector a2 = FloatVector.broadcast(FLOATS, a[aAt + 4 * p + 2]);
+            x2 = a2.fma(u, x2);
+            y2 = a2.fma(v, y2);
+            FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + 4 * p + 3]);
+            x3 = a3.fma(u, x3);
+            y3 = a3.fma(v, y3);
+        }
+        x0.intoMemorySegment(ALL, to, ORDER);
+        y0.intoMemorySegment(ALL, to + BYTES, ORDER);
+        x1.intoMemorySegment(ALL, to + toStride, ORDER);
+        y1.intoMemorySegment(ALL, to + toStride + BYTES, ORDER);
+        x2.intoMemorySegment(ALL, to + 2 * toStride, ORDER);
+        y2.intoMemorySegment(ALL, to + 2 * toStride + BYTES, ORDER);
+        x3.intoMemorySegment(ALL, to + 3 * toStride, ORDER);
+        y3.intoMemorySegment(ALL, to + 3 * toStride + BYTES, ORDER);
+    }
+
+    /** Twelve rows, one vector wide, left operand in a panel; parameters as in {@link #rows}. */
+    private static void panel12Narrow(
+            float[] a, int aAt, long b, long bStride, int depth, long from, long fromStride, long to, long toStride) {
+        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from, ORDER);
+        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from + fromStride, ORDER);
+        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride, ORDER);
+        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride, ORDER);
+        FloatVector x4 = fromMemorySegment(FLOATS, ALL, from + 4 * fromStride, ORDER);
+        FloatVector x5 = fromMemorySegment(FLOATS, ALL, from + 5 * fromStride, ORDER);
+        FloatVector x6 = fromMemorySegment(FLOATS, ALL, from + 6 * fromStride, ORDER);
+        FloatVector x7 = fromMemorySegment(FLOATS, ALL, from + 7 * fromStride, ORDER);
+        FloatVector x8 = fromMemorySegment(FLOATS, ALL, from + 8 * fromStride, ORDER);
+        FloatVector x9 = fromMemorySegment(FLOATS, ALL, from + 9 * fromStride, ORDER);
+        FloatVector x10 = fromMemorySegment(FLOATS, ALL, from + 10 * fromStride, ORDER);
+        FloatVector x11 = fromMemorySegment(FLOATS, ALL, from + 11 * fromStride, ORDER);
+        for (int p = 0; p < depth; p++) {
+            long row = b + p * bStride;
+            FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
+            FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p]);
+            x0 = a0.fma(u, x0);
+            FloatVector a1 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 1]);
+            x1 = a1.fma(u, x1);
+            FloatVector a2 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 2]);
+            x2 = a2.fma(u, x2);
+            FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 3]);
+            x3 = a3.fma(u, x3);
+            FloatVector a4 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 4]);
+            x4 = a4.fma(u, x4);
+            FloatVector a5 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 5]);
+            x5 = a5.fma(u, x5);
+            FloatVector a6 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 6]);
+            x6 = a6.fma(u, x6);
+            FloatVector a7 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 7]);
+            x7 = a7.fma(u, x7);
+            FloatVector a8 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 8]);
+            x8 = a8.fma(u, x8);
+            FloatVector a9 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 9]);
+            x9 = a9.fma(u, x9);
+            FloatVector a10 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 10]);
+            x10 = a10.fma(u, x10);
+            FloatVector a11 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 11]);
+            x11 = a11.fma(u, x11);
+        }
+        x0.intoMemorySegment(ALL, to, ORDER);
+        x1.intoMemorySegment(ALL, to + toStride, ORDER);
+        x2.intoMemorySegment(ALL, to + 2 * toStride, ORDER);
+        x3.intoMemorySegment(ALL, to + 3 * toStride, ORDER);
+        x4.intoMemorySegment(ALL, to + 4 * toStride, ORDER);
+        x5.intoMemorySegment(ALL, to + 5 * toStride, ORDER);
+        x6.intoMemorySegment(ALL, to + 6 * toStride, ORDER);
+        x7.intoMemorySegment(ALL, to + 7 * toStride, ORDER);
+        x8.intoMemorySegment(ALL, to + 8 * toStride, ORDER);
+        x9.intoMemorySegment(ALL, to + 9 * toStride, ORDER);
+        x10.intoMemorySegment(ALL, to + 10 * toStride, ORDER);
+        x11.intoMemorySegment(ALL, to + 11 * toStride, ORDER);
+    }
+
+    /** Eight rows, one vector wide, left operand in a panel; parameters as in {@link #rows}. */
+    private static void panel8Narrow(
+            float[] a, int aAt, long b, long bStride, int depth, long from, long fromStride, long to, long toStride) {
+        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from, ORDER);
+        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from + fromStride, ORDER);
+        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride, ORDER);
+        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride, ORDER);
+        FloatVector x4 = fromMemorySegment(FLOATS, ALL, from + 4 * fromStride, ORDER);
+        FloatVector x5 = fromMemorySegment(FLOATS, ALL, from + 5 * fromStride, ORDER);
+        FloatVector x6 = fromMemorySegment(FLOATS, ALL, from + 6 * fromStride, ORDER);
+        FloatVector x7 = fromMemorySegment(FLOATS, ALL, from + 7 * fromStride, ORDER);
+        for (int p = 0; p < depth; p++) {
+            long row = b + p * bStride;
+            FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
+            FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p]);
+            x0 = a0.fma(u, x0);
+            FloatVector a1 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p + 1]);
+            x1 = a1.fma(u, x1);
+            FloatVector a2 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p + 2]);
+            x2 = a2.fma(u, x2);
+            FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p + 3]);
+            x3 = a3.fma(u, x3);
+            FloatVector a4 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p + 4]);
+            x4 = a4.fma(u, x4);
+            FloatVector a5 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p + 5]);
+            x5 = a5.fma(u, x5);
+            FloatVector a6 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p + 6]);
+            x6 = a6.fma(u, x6);
+            FloatVector a7 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p + 7]);
+            x7 = a7.fma(u, x7);
+        }
+        x0.intoMemorySegment(ALL, to, ORDER);
+        x1.intoMemorySegment(ALL, to + toStride, ORDER);
+        x2.intoMemorySegment(ALL, to + 2 * toStride, ORDER);
+        x3.intoMemorySegment(ALL, to + 3 * toStride, ORDER);
+        x4.intoMemorySegment(ALL, to + 4 * toStride, ORDER);
+        x5.intoMemorySegment(ALL, to + 5 * toStride, ORDER);
+        x6.intoMemorySegment(ALL, to + 6 * toStride, ORDER);
+        x7.intoMemorySegment(ALL, to + 7 * toStride, ORDER);
+    }
+
+    /** Four rows, one vector wide, left operand in a panel; parameters as in {@link #rows}. */
+    private static void panel4Narrow(
+            float[] a, int aAt, long b, long bStride, int depth, long from, long fromStride, long to, long toStride) {
+        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from, ORDER);
+        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from + fromStride, ORDER);
+        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride, ORDER);
+        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride, ORDER);
+        for (int p = 0; p < depth; p++) {
+            long row = b + p * bStride;
+            FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
+            FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + 4 * p]);
+            x0 = a0.fma(u, x0);
+            FloatVector a1 = FloatVector.broadcast(FLOATS, a[aAt + 4 * p + 1]);
+            x1 = a1.fma(u, x1);
+            FloatVector a2 = FloatVector.broadcast(FLOATS, a[aAt + 4 * p + 2]);
+            x2 = a2.fma(u, x2);
+            FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + 4 * p + 3]);
+            x3 = a3.fma(u, x3);
+        }
+        x0.intoMemorySegment(ALL, to, ORDER);
+        x1.intoMemorySegment(ALL, to + toStride, ORDER);
+        x2.intoMemorySegment(ALL, to + 2 * toStride, ORDER);
+        x3.intoMemorySegment(ALL, to + 3 * toStride, ORDER);
+    }
+
+    /** Twelve rows, right operand packed, left operand row by row; parameters as in {@link #rows}. */
+    private static void rows12Packed(
+            float[] a, int aAt, long b, int depth, long from, long fromStride, long to, long toStride) {
+        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from, ORDER);
+        FloatVector y0 = fromMemorySegment(FLOATS, ALL, from + BYTES, ORDER);
+        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from + fromStride, ORDER);
+        FloatVector y1 = fromMemorySegment(FLOATS, ALL, from + fromStride + BYTES, ORDER);
+        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride, ORDER);
+        FloatVector y2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride + BYTES, ORDER);
+        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride, ORDER);
+        FloatVector y3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride + BYTES, ORDER);
+        FloatVector x4 = fromMemorySegment(FLOATS, ALL, from + 4 * fromStride, ORDER);
+        FloatVector y4 = fromMemorySegment(FLOATS, ALL, from + 4 * fromStride + BYTES, ORDER);
+        FloatVector x5 = fromMemorySegment(FLOATS, ALL, from + 5 * fromStride, ORDER);
+        FloatVector y5 = fromMemorySegment(FLOATS, ALL, from + 5 * fromStride + BYTES, ORDER);
+        FloatVector x6 = fromMemorySegment(FLOATS, ALL, from + 6 * fromStride, ORDER);
+        FloatVector y6 = fromMemorySegment(FLOATS, ALL, from + 6 * fromStride + BYTES, ORDER);
+        FloatVector x7 = fromMemorySegment(FLOATS, ALL, from + 7 * fromStride, ORDER);
+        FloatVector y7 = fromMemorySegment(FLOATS, ALL, from + 7 * fromStride + BYTES, ORDER);
+        FloatVector x8 = fromMemorySegment(FLOATS, ALL, from + 8 * fromStride, ORDER);
+        FloatVector y8 = fromMemorySegment(FLOATS, ALL, from + 8 * fromStride + BYTES, ORDER);
+        FloatVector x9 = fromMemorySegment(FLOATS, ALL, from + 9 * fromStride, ORDER);
+        FloatVector y9 = fromMemorySegment(FLOATS, ALL, from + 9 * fromStride + BYTES, ORDER);
+        FloatVector x10 = fromMemorySegment(FLOATS, ALL, from + 10 * fromStride, ORDER);
+        FloatVector y10 = fromMemorySegment(FLOATS, ALL, from + 10 * fromStride + BYTES, ORDER);
+        FloatVector x11 = fromMemorySegment(FLOATS, ALL, from + 11 * fromStride, ORDER);
+        FloatVector y11 = fromMemorySegment(FLOATS, ALL, from + 11 * fromStride + BYTES, ORDER);
+        for (int p = 0; p < depth; p++) {
+            long row = b + p * PANEL_STRIDE;
+            FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
+            FloatVector v = fromMemorySegment(FLOATS, ALL, row + BYTES, ORDER);
+            FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + p]);
+            x0 = a0.fma(u, x0);
+            y0 = a0.fma(v, y0);
+            FloatVector a1 = FloatVector.broadcast(FLOATS, a[aAt + p + STRIDE]);
+            x1 = a1.fma(u, x1);
+            y1 = a1.fma(v, y1);
+            FloatVector a2 = FloatVector.broadcast(FLOATS, a[aAt + p + 2 * STRIDE]);
+            x2 = a2.fma(u, x2);
+            y2 = a2.fma(v, y2);
+            FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + p + 3 * STRIDE]);
+            x3 = a3.fma(u, x3);
+            y3 = a3.fma(v, y3);
+            FloatVector a4 = FloatVector.broadcast(FLOATS, a[aAt + p + 4 * STRIDE]);
+            x4 = a4.fma(u, x4);
+            y4 = a4.fma(v, y4);
+            FloatVector a5 = FloatVector.broadcast(FLOATS, a[aAt + p + 5 * STRIDE]);
+            x5 = a5.fma(u, x5);
+            y5 = a5.fma(v, y5);
+            FloatVector a6 = FloatVector.broadcast(FLOATS, a[aAt + p + 6 * STRIDE]);
+            x6 = a6.fma(u, x6);
+            y6 = a6.fma(v, y6);
+            FloatVector a7 = FloatVector.broadcast(FLOATS, a[aAt + p + 7 * STRIDE]);
+            x7 = a7.fma(u, x7);
+            y7 = a7.fma(v, y7);
+            FloatVector a8 = FloatVector.broadcast(FLOATS, a[aAt + p + 8 * STRIDE]);
+            x8 = a8.fma(u, x8);
+            y8 = a8.fma(v, y8);
+            FloatVector a9 = FloatVector.broadcast(FLOATS, a[aAt + p + 9 * STRIDE]);
+            x9 = a9.fma(u, x9);
+            y9 = a9.fma(v, y9);
+            FloatVector a10 = FloatVector.broadcast(FLOATS, a[aAt + p + 10 * STRIDE]);
+            x10 = a10.fma(u, x10);
+            y10 = a10.fma(v, y10);
+            FloatVector a11 = FloatVector.broadcast(FLOATS, a[aAt + p + 11 * STRIDE]);
+            x11 = a11.fma(u, x11);
+            y11 = a11.fma(v, y11);
+        }
+        x0.intoMemorySegment(ALL, to, ORDER);
+        y0.intoMemorySegment(ALL, to + BYTES, ORDER);
+        x1.intoMemorySegment(ALL, to + toStride, ORDER);
+        y1.intoMemorySegment(ALL, to + toStride + BYTES, ORDER);
+        x2.intoMemorySegment(ALL, to + 2 * toStride, ORDER);
+        y2.intoMemorySegment(ALL, to + 2 * toStride + BYTES, ORDER);
+        x3.intoMemorySegment(ALL, to + 3 * toStride, ORDER);
+        y3.intoMemorySegment(ALL, to + 3 * toStride + BYTES, ORDER);
+        x4.intoMemorySegment(ALL, to + 4 * toStride, ORDER);
+        y4.intoMemorySegment(ALL, to + 4 * toStride + BYTES, ORDER);
+        x5.intoMemorySegment(ALL, to + 5 * toStride, ORDER);
+        y5.intoMemorySegment(ALL, to + 5 * toStride + BYTES, ORDER);
+        x6.intoMemorySegment(ALL, to + 6 * toStride, ORDER);
+        y6.intoMemorySegment(ALL, to + 6 * toStride + BYTES, ORDER);
+        x7.intoMemorySegment(ALL, to + 7 * toStride, ORDER);
+        y7.intoMemorySegment(ALL, to + 7 * toStride + BYTES, ORDER);
+        x8.intoMemorySegment(ALL, to + 8 * toStride, ORDER);
+        y8.intoMemorySegment(ALL, to + 8 * toStride + BYTES, ORDER);
+        x9.intoMemorySegment(ALL, to + 9 * toStride, ORDER);
+        y9.intoMemorySegment(ALL, to + 9 * toStride + BYTES, ORDER);
+        x10.intoMemorySegment(ALL, to + 10 * toStride, ORDER);
+        y10.intoMemorySegment(ALL, to + 10 * toStride + BYTES, ORDER);
+        x11.intoMemorySegment(ALL, to + 11 * toStride, ORDER);
+        y11.intoMemorySegment(ALL, to + 11 * toStride + BYTES, ORDER);
+    }
+
+    /** Twelve rows, right operand packed, left operand in a panel; parameters as in {@link #rows}. */
+    private static void panel12Packed(
+            float[] a, int aAt, long b, int depth, long from, long fromStride, long to, long toStride) {
+        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from, ORDER);
+        FloatVector y0 = fromMemorySegment(FLOATS, ALL, from + BYTES, ORDER);
+        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from + fromStride, ORDER);
+        FloatVector y1 = fromMemorySegment(FLOATS, ALL, from + fromStride + BYTES, ORDER);
+        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride, ORDER);
+        FloatVector y2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride + BYTES, ORDER);
+        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride, ORDER);
+        FloatVector y3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride + BYTES, ORDER);
+        FloatVector x4 = fromMemorySegment(FLOATS, ALL, from + 4 * fromStride, ORDER);
+        FloatVector y4 = fromMemorySegment(FLOATS, ALL, from + 4 * fromStride + BYTES, ORDER);
+        FloatVector x5 = fromMemorySegment(FLOATS, ALL, from + 5 * fromStride, ORDER);
+        FloatVector y5 = fromMemorySegment(FLOATS, ALL, from + 5 * fromStride + BYTES, ORDER);
+        FloatVector x6 = fromMemorySegment(FLOATS, ALL, from + 6 * fromStride, ORDER);
+        FloatVector y6 = fromMemorySegment(FLOATS, ALL, from + 6 * fromStride + BYTES, ORDER);
+        FloatVector x7 = fromMemorySegment(FLOATS, ALL, from + 7 * fromStride, ORDER);
+        FloatVector y7 = fromMemorySegment(FLOATS, ALL, from + 7 * fromStride + BYTES, ORDER);
+        FloatVector x8 = fromMemorySegment(FLOATS, ALL, from + 8 * fromStride, ORDER);
+        FloatVector y8 = fromMemorySegment(FLOATS, ALL, from + 8 * fromStride + BYTES, ORDER);
+        FloatVector x9 = fromMemorySegment(FLOATS, ALL, from + 9 * fromStride, ORDER);
+        FloatVector y9 = fromMemorySegment(FLOATS, ALL, from + 9 * fromStride + BYTES, ORDER);
+        FloatVector x10 = fromMemorySegment(FLOATS, ALL, from + 10 * fromStride, ORDER);
+        FloatVector y10 = fromMemorySegment(FLOATS, ALL, from + 10 * fromStride + BYTES, ORDER);
+        FloatVector x11 = fromMemorySegment(FLOATS, ALL, from + 11 * fromStride, ORDER);
+        FloatVector y11 = fromMemorySegment(FLOATS, ALL, from + 11 * fromStride + BYTES, ORDER);
+        for (int p = 0; p < depth; p++) {
+            long row = b + p * PANEL_STRIDE;
+            FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
+            FloatVector v = fromMemorySegment(FLOATS, ALL, row + BYTES, ORDER);
+            FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p]);
+            x0 = a0.fma(u, x0);
+            y0 = a0.fma(v, y0);
+            FloatVector a1 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 1]);
+            x1 = a1.fma(u, x1);
+            y1 = a1.fma(v, y1);
+            FloatVector a2 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 2]);
+            x2 = a2.fma(u, x2);
+            y2 = a2.fma(v, y2);
+            FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 3]);
+            x3 = a3.fma(u, x3);
+            y3 = a3.fma(v, y3);
+            FloatVector a4 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 4]);
+            x4 = a4.fma(u, x4);
+            y4 = a4.fma(v, y4);
+            FloatVector a5 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 5]);
+            x5 = a5.fma(u, x5);
+            y5 = a5.fma(v, y5);
+            FloatVector a6 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 6]);
+            x6 = a6.fma(u, x6);
+            y6 = a6.fma(v, y6);
+            FloatVector a7 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 7]);
+            x7 = a7.fma(u, x7);
+            y7 = a7.fma(v, y7);
+            FloatVector a8 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 8]);
+            x8 = a8.fma(u, x8);
+            y8 = a8.fma(v, y8);
+            FloatVector a9 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 9]);
+            x9 = a9.fma(u, x9);
+            y9 = a9.fma(v, y9);
+            FloatVector a10 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 10]);
+            x10 = a10.fma(u, x10);
+            y10 = a10.fma(v, y10);
+            FloatVector a11 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 11]);
+            x11 = a11.fma(u, x11);
+            y11 = a11.fma(v, y11);
+        }
+        x0.intoMemorySegment(ALL, to, ORDER);
+        y0.intoMemorySegment(ALL, to + BYTES, ORDER);
+        x1.intoMemorySegment(ALL, to + toStride, ORDER);
+        y1.intoMemorySegment(ALL, to + toStride + BYTES, ORDER);
+        x2.intoMemorySegment(ALL, to + 2 * toStride, ORDER);
+        y2.intoMemorySegment(ALL, to + 2 * toStride + BYTES, ORDER);
+        x3.intoMemorySegment(ALL, to + 3 * toStride, ORDER);
+        y3.intoMemorySegment(ALL, to + 3 * toStride + BYTES, ORDER);
+        x4.intoMemorySegment(ALL, to + 4 * toStride, ORDER);
+        y4.intoMemorySegment(ALL, to + 4 * toStride + BYTES, ORDER);
+        x5.intoMemorySegment(ALL, to + 5 * toStride, ORDER);
+        y5.intoMemorySegment(ALL, to + 5 * toStride + BYTES, ORDER);
+        x6.intoMemorySegment(ALL, to + 6 * toStride, ORDER);
+        y6.intoMemorySegment(ALL, to + 6 * toStride + BYTES, ORDER);
+        x7.intoMemorySegment(ALL, to + 7 * toStride, ORDER);
+        y7.intoMemorySegment(ALL, to + 7 * toStride + BYTES, ORDER);
+        x8.intoMemorySegment(ALL, to + 8 * toStride, ORDER);
+        y8.intoMemorySegment(ALL, to + 8 * toStride + BYTES, ORDER);
+        x9.intoMemorySegment(ALL, to + 9 * toStride, ORDER);
+        y9.intoMemorySegment(ALL, to + 9 * toStride + BYTES, ORDER);
+        x10.intoMemorySegment(ALL, to + 10 * toStride, ORDER);
+        y10.intoMemorySegment(ALL, to + 10 * toStride + BYTES, ORDER);
+        x11.intoMemorySegment(ALL, to + 11 * toStride, ORDER);
+        y11.intoMemorySegment(ALL, to + 11 * toStride + BYTES, ORDER);
+    }
+}
