@@ -5,6 +5,7 @@ import static dev.geomean.engine.cpu.Native.FLOATS;
 import static dev.geomean.engine.cpu.Native.INTS;
 import static dev.geomean.engine.cpu.Native.LANES;
 import static dev.geomean.engine.cpu.Native.ORDER;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 
 import java.util.Arrays;
@@ -31,9 +32,9 @@ import jdk.incubator.vector.IntVector;
  * <p>An element of the result is the same sum in the same order wherever it lies; only whether there are few rows or several
  * makes a difference. One instance belongs to one lane; its scratch grows and is kept.
  */
-final class Bfloat16MatMul {
-    /** Most rows of the left operand; for more, packing the right operand pays. */
-    static final int MOST_ROWS = 32;
+final class Bfloat16MatMul implements AutoCloseable {
+    /** Most rows of the left operand; with more, {@link BlockedMatMul} is faster. */
+    static final int MOST_ROWS = TallTiles.USED ? 20 : 32;
 
     /** Rows of weights that stay in the first-level cache while the rows of the left operand pass by. */
     private static final int BLOCK = 16;
@@ -44,16 +45,29 @@ final class Bfloat16MatMul {
     /** Rows that pass by together: of the left operand, or of the right one where the left has few. */
     private static final int ROWS = 4;
 
+    /** Rows of the left operand that pass by together where the 32 registers of 512-bit vectors have room for their sums. */
+    private static final int MANY_ROWS = 8;
+
     private static final int PAIR = 2 * LANES;
+    private static final long BYTES = Vectors.BYTES;
+
+    /** What {@link #dots8x2} leaves, and its sums. */
+    private static final long FOLD_BYTES = (2 * MANY_ROWS + 1) * BYTES;
 
     private final float[] partial = new float[2 * ROWS * LANES];
     private final int[] odd = new int[LANES];
     private final int step = PAIR;
+    private final NativeScratch scratch = new NativeScratch();
     private float[] small = {};
 
     /** Creates an instance. */
     Bfloat16MatMul() {
         Arrays.fill(odd, 0xffff0000);
+    }
+
+    @Override
+    public void close() {
+        scratch.close();
     }
 
     /**
@@ -75,6 +89,11 @@ final class Bfloat16MatMul {
             long a, long rowStep, long depthStep, long b, long stride, long c, long resultStride, int m, int n, int k,
             boolean add) {
         int whole = k / PAIR * PAIR;
+        if (m > FEW && LANES == 16) {
+            long left = loadTogether(a, rowStep, depthStep, m, k, whole);
+            many(left, b, stride, m, n, k, whole, c, resultStride, add);
+            return;
+        }
         load(a, rowStep, depthStep, m, k, whole);
         if (m <= FEW) {
             few(b, stride, m, n, k, whole, c, resultStride, add);
@@ -100,6 +119,34 @@ final class Bfloat16MatMul {
                 small[at + p] = Native.get(row + p * depthStep);
             }
         }
+    }
+
+    /**
+     * Copies the left operand for {@link #many}: the vectors of eight rows at a step next to each other, so that all addresses of
+     * the step are one plus a constant, and after all of these what is left at the end of each row.
+     */
+    private long loadTogether(long from, long rowStep, long depthStep, int rows, int depth, int whole) {
+        int ends = together(rows) * whole;
+        long to = scratch.atLeast(FOLD_BYTES + 4L * (ends + rows * (depth - whole))) + FOLD_BYTES;
+        for (int i = 0; i < rows; i++) {
+            long row = from + i * rowStep;
+            long at = to + 4L * (i / MANY_ROWS * MANY_ROWS * whole + i % MANY_ROWS * PAIR);
+            for (int p = 0; p < whole; p += PAIR) {
+                long step = at + 4L * p * MANY_ROWS;
+                for (int lane = 0; lane < LANES; lane++) {
+                    Native.set(step + 4L * lane, Native.get(row + (p + 2 * lane) * depthStep));
+                    Native.set(step + 4L * (LANES + lane), Native.get(row + (p + 2 * lane + 1) * depthStep));
+                }
+            }
+            for (int p = whole; p < depth; p++) {
+                Native.set(to + 4L * (ends + i * (depth - whole) + p - whole), Native.get(row + p * depthStep));
+            }
+        }
+        return to;
+    }
+
+    private static int together(int rows) {
+        return (rows + MANY_ROWS - 1) / MANY_ROWS * MANY_ROWS;
     }
 
     private void few(
@@ -162,6 +209,40 @@ final class Bfloat16MatMul {
         }
     }
 
+    /**
+     * Eight rows of the left operand at a time; past the last one they are computed and dropped. The two rows of weights are of
+     * two streams, see above.
+     */
+    private void many(
+            long left, long b, long stride, int m, int n, int k, int whole, long c, long resultStride, boolean add) {
+        int part = (n + 1) / 2;
+        long partial = left - FOLD_BYTES;
+        long sums = left - BYTES;
+        long ends = left + 4L * together(m) * whole;
+        for (int block = 0; block < part; block += BLOCK / 2) {
+            int last = Math.min(part, block + BLOCK / 2);
+            for (int i = 0; i < m; i += MANY_ROWS) {
+                int rows = Math.min(MANY_ROWS, m - i);
+                for (int j = block; j < last; j++) {
+                    int other = Math.min(j + part, n - 1);
+                    dots8x2(left + 4L * i * whole, b + j * stride, b + other * stride, odd, whole, partial);
+                    foldHalves(partial);
+                    foldRest(partial, sums);
+                    for (int r = 0; r < rows; r++) {
+                        long out = c + (i + r) * resultStride;
+                        long end = ends + 4L * (i + r) * (k - whole);
+                        put(out + 4L * j, Native.get(sums + 4L * r) + end(b + j * stride + 2L * whole, end, k - whole),
+                                add);
+                        if (j + part < n) {
+                            put(out + 4L * other, Native.get(sums + 4L * (MANY_ROWS + r))
+                                    + end(b + other * stride + 2L * whole, end, k - whole), add);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
     private static void put(long to, float value, boolean add) {
         Native.set(to, add ? value + Native.get(to) : value);
     }
@@ -171,6 +252,15 @@ final class Bfloat16MatMul {
         float sum = 0;
         for (int lane = 0; lane < LANES; lane += 4) {
             sum += (partial[at + lane] + partial[at + lane + 1]) + (partial[at + lane + 2] + partial[at + lane + 3]);
+        }
+        return sum;
+    }
+
+    /** The elements of a row that fill no vector, for {@link #many}. */
+    private static float end(long weights, long left, int count) {
+        float sum = 0;
+        for (int p = 0; p < count; p++) {
+            sum += Native.getBfloat16(weights + 2L * p) * Native.get(left + 4L * p);
         }
         return sum;
     }
@@ -301,5 +391,152 @@ final class Bfloat16MatMul {
         y1.intoArray(partial, 5 * LANES);
         y2.intoArray(partial, 6 * LANES);
         y3.intoArray(partial, 7 * LANES);
+    }
+
+    /**
+     * Products of eight rows of the left operand with two rows of weights, otherwise as {@link #dots4x2}. This loop is too long for
+     * the compiler to unroll, and with a step that it knows it checks no index in it.
+     *
+     * @param a address of the rows of the left operand, from {@link #loadTogether}
+     * @param row0 address of a row of weights
+     * @param row1 address of another
+     * @param mask the upper half of each int
+     * @param depth inner dimension, a multiple of {@link #PAIR}
+     * @param partial receives for each product a vector whose lanes add up to it: eight with the first row of weights, then eight
+     *     with the other
+     */
+    private static void dots8x2(
+            long a, long row0, long row1, int[] mask, int depth, long partial) {
+        IntVector odd = IntVector.fromArray(INTS, mask, 0);
+        FloatVector x0 = FloatVector.zero(FLOATS);
+        FloatVector x1 = FloatVector.zero(FLOATS);
+        FloatVector x2 = FloatVector.zero(FLOATS);
+        FloatVector x3 = FloatVector.zero(FLOATS);
+        FloatVector x4 = FloatVector.zero(FLOATS);
+        FloatVector x5 = FloatVector.zero(FLOATS);
+        FloatVector x6 = FloatVector.zero(FLOATS);
+        FloatVector x7 = FloatVector.zero(FLOATS);
+        FloatVector y0 = FloatVector.zero(FLOATS);
+        FloatVector y1 = FloatVector.zero(FLOATS);
+        FloatVector y2 = FloatVector.zero(FLOATS);
+        FloatVector y3 = FloatVector.zero(FLOATS);
+        FloatVector y4 = FloatVector.zero(FLOATS);
+        FloatVector y5 = FloatVector.zero(FLOATS);
+        FloatVector y6 = FloatVector.zero(FLOATS);
+        FloatVector y7 = FloatVector.zero(FLOATS);
+        for (int p = 0; p < depth; p += PAIR) {
+            IntVector w0 = IntVector.fromMemorySegment(INTS, ALL, row0 + 2L * p, ORDER);
+            IntVector w1 = IntVector.fromMemorySegment(INTS, ALL, row1 + 2L * p, ORDER);
+            FloatVector even0 = w0.lanewise(LSHL, 16).reinterpretAsFloats();
+            FloatVector even1 = w1.lanewise(LSHL, 16).reinterpretAsFloats();
+            FloatVector u = fromMemorySegment(FLOATS, ALL, a + 4L * MANY_ROWS * p, ORDER);
+            x0 = even0.fma(u, x0);
+            y0 = even1.fma(u, y0);
+            u = fromMemorySegment(FLOATS, ALL, a + 4L * MANY_ROWS * p + 2 * BYTES, ORDER);
+            x1 = even0.fma(u, x1);
+            y1 = even1.fma(u, y1);
+            u = fromMemorySegment(FLOATS, ALL, a + 4L * MANY_ROWS * p + 4 * BYTES, ORDER);
+            x2 = even0.fma(u, x2);
+            y2 = even1.fma(u, y2);
+            u = fromMemorySegment(FLOATS, ALL, a + 4L * MANY_ROWS * p + 6 * BYTES, ORDER);
+            x3 = even0.fma(u, x3);
+            y3 = even1.fma(u, y3);
+            u = fromMemorySegment(FLOATS, ALL, a + 4L * MANY_ROWS * p + 8 * BYTES, ORDER);
+            x4 = even0.fma(u, x4);
+            y4 = even1.fma(u, y4);
+            u = fromMemorySegment(FLOATS, ALL, a + 4L * MANY_ROWS * p + 10 * BYTES, ORDER);
+            x5 = even0.fma(u, x5);
+            y5 = even1.fma(u, y5);
+            u = fromMemorySegment(FLOATS, ALL, a + 4L * MANY_ROWS * p + 12 * BYTES, ORDER);
+            x6 = even0.fma(u, x6);
+            y6 = even1.fma(u, y6);
+            u = fromMemorySegment(FLOATS, ALL, a + 4L * MANY_ROWS * p + 14 * BYTES, ORDER);
+            x7 = even0.fma(u, x7);
+            y7 = even1.fma(u, y7);
+            FloatVector odd0 = w0.and(odd).reinterpretAsFloats();
+            FloatVector odd1 = w1.and(odd).reinterpretAsFloats();
+            u = fromMemorySegment(FLOATS, ALL, a + 4L * MANY_ROWS * p + BYTES, ORDER);
+            x0 = odd0.fma(u, x0);
+            y0 = odd1.fma(u, y0);
+            u = fromMemorySegment(FLOATS, ALL, a + 4L * MANY_ROWS * p + 3 * BYTES, ORDER);
+            x1 = odd0.fma(u, x1);
+            y1 = odd1.fma(u, y1);
+            u = fromMemorySegment(FLOATS, ALL, a + 4L * MANY_ROWS * p + 5 * BYTES, ORDER);
+            x2 = odd0.fma(u, x2);
+            y2 = odd1.fma(u, y2);
+            u = fromMemorySegment(FLOATS, ALL, a + 4L * MANY_ROWS * p + 7 * BYTES, ORDER);
+            x3 = odd0.fma(u, x3);
+            y3 = odd1.fma(u, y3);
+            u = fromMemorySegment(FLOATS, ALL, a + 4L * MANY_ROWS * p + 9 * BYTES, ORDER);
+            x4 = odd0.fma(u, x4);
+            y4 = odd1.fma(u, y4);
+            u = fromMemorySegment(FLOATS, ALL, a + 4L * MANY_ROWS * p + 11 * BYTES, ORDER);
+            x5 = odd0.fma(u, x5);
+            y5 = odd1.fma(u, y5);
+            u = fromMemorySegment(FLOATS, ALL, a + 4L * MANY_ROWS * p + 13 * BYTES, ORDER);
+            x6 = odd0.fma(u, x6);
+            y6 = odd1.fma(u, y6);
+            u = fromMemorySegment(FLOATS, ALL, a + 4L * MANY_ROWS * p + 15 * BYTES, ORDER);
+            x7 = odd0.fma(u, x7);
+            y7 = odd1.fma(u, y7);
+        }
+        x0.intoMemorySegment(ALL, partial, ORDER);
+        x1.intoMemorySegment(ALL, partial + BYTES, ORDER);
+        x2.intoMemorySegment(ALL, partial + 2 * BYTES, ORDER);
+        x3.intoMemorySegment(ALL, partial + 3 * BYTES, ORDER);
+        x4.intoMemorySegment(ALL, partial + 4 * BYTES, ORDER);
+        x5.intoMemorySegment(ALL, partial + 5 * BYTES, ORDER);
+        x6.intoMemorySegment(ALL, partial + 6 * BYTES, ORDER);
+        x7.intoMemorySegment(ALL, partial + 7 * BYTES, ORDER);
+        y0.intoMemorySegment(ALL, partial + 8 * BYTES, ORDER);
+        y1.intoMemorySegment(ALL, partial + 9 * BYTES, ORDER);
+        y2.intoMemorySegment(ALL, partial + 10 * BYTES, ORDER);
+        y3.intoMemorySegment(ALL, partial + 11 * BYTES, ORDER);
+        y4.intoMemorySegment(ALL, partial + 12 * BYTES, ORDER);
+        y5.intoMemorySegment(ALL, partial + 13 * BYTES, ORDER);
+        y6.intoMemorySegment(ALL, partial + 14 * BYTES, ORDER);
+        y7.intoMemorySegment(ALL, partial + 15 * BYTES, ORDER);
+    }
+
+    /**
+     * The first half of adding up the lanes of sixteen vectors at once: each two become one, whose halves hold what is left of
+     * either, then each two of these. The lanes of all of them are added in the same order.
+     *
+     * @param vectors sixteen vectors; the first four are replaced
+     */
+    private static void foldHalves(long vectors) {
+        for (long at = vectors; at < vectors + 4 * BYTES; at += BYTES) {
+            FloatVector a = fromMemorySegment(FLOATS, ALL, at, ORDER);
+            FloatVector b = fromMemorySegment(FLOATS, ALL, at + 4 * BYTES, ORDER);
+            FloatVector c = fromMemorySegment(FLOATS, ALL, at + 8 * BYTES, ORDER);
+            FloatVector d = fromMemorySegment(FLOATS, ALL, at + 12 * BYTES, ORDER);
+            FloatVector ac = a.blend(c.rearrange(Transposer.UP_8), Transposer.ODD_8)
+                    .add(c.blend(a.rearrange(Transposer.DOWN_8), Transposer.EVEN_8));
+            FloatVector bd = b.blend(d.rearrange(Transposer.UP_8), Transposer.ODD_8)
+                    .add(d.blend(b.rearrange(Transposer.DOWN_8), Transposer.EVEN_8));
+            ac.blend(bd.rearrange(Transposer.UP_4), Transposer.ODD_4)
+                    .add(bd.blend(ac.rearrange(Transposer.DOWN_4), Transposer.EVEN_4))
+                    .intoMemorySegment(ALL, at, ORDER);
+        }
+    }
+
+    /**
+     * The second half: four vectors become one, lane by lane the sums of the sixteen.
+     *
+     * @param vectors four vectors, from {@link #foldHalves}
+     * @param sums receives the sums
+     */
+    private static void foldRest(long vectors, long sums) {
+        FloatVector a = fromMemorySegment(FLOATS, ALL, vectors, ORDER);
+        FloatVector b = fromMemorySegment(FLOATS, ALL, vectors + BYTES, ORDER);
+        FloatVector c = fromMemorySegment(FLOATS, ALL, vectors + 2 * BYTES, ORDER);
+        FloatVector d = fromMemorySegment(FLOATS, ALL, vectors + 3 * BYTES, ORDER);
+        FloatVector ac = a.blend(c.rearrange(Transposer.UP_2), Transposer.ODD_2)
+                .add(c.blend(a.rearrange(Transposer.DOWN_2), Transposer.EVEN_2));
+        FloatVector bd = b.blend(d.rearrange(Transposer.UP_2), Transposer.ODD_2)
+                .add(d.blend(b.rearrange(Transposer.DOWN_2), Transposer.EVEN_2));
+        ac.blend(bd.rearrange(Transposer.UP_1), Transposer.ODD_1)
+                .add(bd.blend(ac.rearrange(Transposer.DOWN_1), Transposer.EVEN_1))
+                .intoMemorySegment(ALL, sums, ORDER);
     }
 }

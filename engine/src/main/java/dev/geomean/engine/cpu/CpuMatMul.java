@@ -36,6 +36,7 @@ final class CpuMatMul implements AutoCloseable {
 
     @Override
     public void close() {
+        bfloat16.close();
         blocked.close();
     }
 

@@ -91,8 +91,8 @@ final class TallMatMul implements BlockedMatMul {
             boolean add,
             DType type) {
         reserve();
-        if (!transposeA && transposeB && m <= TURNED_ROWS && type == DType.FLOAT32) {
-            turned(a, b, c, m, n, k, 4L * lda, 4L * ldb, 4L * ldc, add);
+        if (!transposeA && transposeB && m <= TURNED_ROWS) {
+            turned(a, b, c, m, n, k, 4L * lda, (long) type.bytes() * ldb, 4L * ldc, add, type);
             return;
         }
         boolean direct = !transposeB && m <= DIRECT_ROWS && type == DType.FLOAT32;
@@ -152,7 +152,7 @@ final class TallMatMul implements BlockedMatMul {
      * as it lies, turned block by block.
      */
     private void turned(
-            long a, long b, long c, int m, int n, int k, long lda, long ldb, long ldc, boolean add) {
+            long a, long b, long c, int m, int n, int k, long lda, long ldb, long ldc, boolean add, DType type) {
         int most = (int) (RIGHT_BYTES / ROW_BYTES) - LANES;
         for (int first = 0; first < k; first += most) {
             int length = Math.min(most, k - first);
@@ -162,7 +162,12 @@ final class TallMatMul implements BlockedMatMul {
                 int rows = Math.min(TURNED_BLOCK, n - j);
                 for (int p = 0; p < length; p += slice) {
                     int depth = Math.min(slice, length - p);
-                    packLeft(b + 4L * (first + p) + j * ldb, ldb, rows, depth, false);
+                    long corner = b + (long) type.bytes() * (first + p) + j * ldb;
+                    if (type == DType.BFLOAT16) {
+                        TallPanels.leftBfloat16(corner, ldb, leftOf(rows), rows, depth);
+                    } else {
+                        packLeft(corner, ldb, rows, depth, false);
+                    }
                     for (int i = 0, height; i < rows; i += height) {
                         height = TallTiles.height(rows - i);
                         long to = scratch + i * ROW_BYTES;
@@ -196,15 +201,20 @@ final class TallMatMul implements BlockedMatMul {
     }
 
     private void packLeft(long from, long stride, int rows, int depth, boolean transposed) {
+        if (transposed) {
+            TallPanels.leftPanels(from, stride, leftOf(rows), rows, depth);
+        } else {
+            TallPanels.left(from, stride, leftOf(rows), rows, depth);
+        }
+    }
+
+    /** The array of left operands, for so many rows. */
+    private float[] leftOf(int rows) {
         int size = (rows + TallTiles.ROWS) * TallTiles.STRIDE;
         if (left.length < size) {
             left = new float[size];
         }
-        if (transposed) {
-            TallPanels.leftPanels(from, stride, left, rows, depth);
-        } else {
-            TallPanels.left(from, stride, left, rows, depth);
-        }
+        return left;
     }
 
     /**

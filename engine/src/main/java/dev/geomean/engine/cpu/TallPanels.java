@@ -60,6 +60,27 @@ final class TallPanels {
     }
 
     /**
+     * Copies a left operand in bfloat16, otherwise as {@link #left}.
+     *
+     * @param from address of the first element
+     * @param stride bytes between rows
+     * @param to array
+     * @param rows rows
+     * @param length row length, at most {@link TallTiles#DEPTH}
+     */
+    static void leftBfloat16(long from, long stride, float[] to, int rows, int length) {
+        for (int i = 0; i < rows; i++) {
+            long row = from + i * stride;
+            int at = i * TallTiles.STRIDE;
+            for (int j = 0; j < length; j += LANES) {
+                IntVector bits = (IntVector) ShortVector.fromMemorySegment(SHORTS, ALL, row + 2L * j, ORDER)
+                        .convertShape(ZERO_EXTEND_S2I, INTS, 0);
+                bits.lanewise(LSHL, 16).reinterpretAsFloats().intoArray(to, at + j);
+            }
+        }
+    }
+
+    /**
      * Copies a left operand that is stored transposed, {@code [depth, rows]}, to a panel for each tile, see {@link #leftPanel}.
      *
      * @param from address of the first element

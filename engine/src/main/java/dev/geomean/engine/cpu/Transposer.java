@@ -32,20 +32,20 @@ final class Transposer {
     private static final int WIDTH = Tiles.WIDTH;
     private static final int STRIDE = Tiles.STRIDE;
 
-    private static final VectorShuffle<Float> UP_1 = shift(-1);
-    private static final VectorShuffle<Float> UP_2 = shift(-2);
+    static final VectorShuffle<Float> UP_1 = shift(-1);
+    static final VectorShuffle<Float> UP_2 = shift(-2);
     static final VectorShuffle<Float> UP_4 = shift(-4);
     static final VectorShuffle<Float> UP_8 = shift(-8);
-    private static final VectorShuffle<Float> DOWN_1 = shift(1);
-    private static final VectorShuffle<Float> DOWN_2 = shift(2);
+    static final VectorShuffle<Float> DOWN_1 = shift(1);
+    static final VectorShuffle<Float> DOWN_2 = shift(2);
     static final VectorShuffle<Float> DOWN_4 = shift(4);
     static final VectorShuffle<Float> DOWN_8 = shift(8);
-    private static final VectorMask<Float> ODD_1 = lanes(1, true);
-    private static final VectorMask<Float> ODD_2 = lanes(2, true);
+    static final VectorMask<Float> ODD_1 = lanes(1, true);
+    static final VectorMask<Float> ODD_2 = lanes(2, true);
     static final VectorMask<Float> ODD_4 = lanes(4, true);
     static final VectorMask<Float> ODD_8 = lanes(8, true);
-    private static final VectorMask<Float> EVEN_1 = lanes(1, false);
-    private static final VectorMask<Float> EVEN_2 = lanes(2, false);
+    static final VectorMask<Float> EVEN_1 = lanes(1, false);
+    static final VectorMask<Float> EVEN_2 = lanes(2, false);
     static final VectorMask<Float> EVEN_4 = lanes(4, false);
     static final VectorMask<Float> EVEN_8 = lanes(8, false);
 

@@ -1,0 +1,41 @@
+package dev.geomean.engine.cpu;
+
+import java.lang.foreign.Arena;
+
+/**
+ * Native memory for what a kernel copies before it computes: there a vector can begin at a cache line, which it never does in an
+ * array. It grows to the largest copy and is kept until it is closed. What is in it is lost when it grows.
+ */
+final class NativeScratch implements AutoCloseable {
+    private static final long CACHE_LINE = 64;
+
+    private Arena arena = Arena.ofShared();
+    private long bytes;
+    private long address;
+
+    /** Creates scratch without memory. */
+    NativeScratch() {}
+
+    /**
+     * Memory of at least some size.
+     *
+     * @param size bytes
+     * @return address of the first, a multiple of 64
+     */
+    @SuppressWarnings("MustBeClosedChecker") // close() closes it, or the next larger one
+    long atLeast(long size) {
+        if (size > bytes) {
+            bytes = 0;
+            arena.close();
+            arena = Arena.ofShared();
+            address = arena.allocate(size, CACHE_LINE).address();
+            bytes = size;
+        }
+        return address;
+    }
+
+    @Override
+    public void close() {
+        arena.close();
+    }
+}
