@@ -46,6 +46,13 @@ final class TallTiles {
      */
     static final long PANEL_STRIDE = 4L * WIDTH;
 
+    /**
+     * Addresses are never negative, but the compiler does not know it, and checks each. With this mask it knows: there is nothing
+     * left in a method from where it could go back to the interpreter with all registers full, which takes most of the time to
+     * compile it and most of the code.
+     */
+    private static final long POSITIVE = Long.MAX_VALUE >> 1;
+
     private static final long BYTES = Vectors.BYTES;
 
     private TallTiles() {}
@@ -159,32 +166,44 @@ final class TallTiles {
     /** Twelve rows, left operand row by row; parameters as in {@link #rows}. */
     private static void rows12(
             float[] a, int aAt, long b, long bStride, int depth, long from, long fromStride, long to, long toStride) {
-        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from, ORDER);
-        FloatVector y0 = fromMemorySegment(FLOATS, ALL, from + BYTES, ORDER);
-        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from + fromStride, ORDER);
-        FloatVector y1 = fromMemorySegment(FLOATS, ALL, from + fromStride + BYTES, ORDER);
-        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride, ORDER);
-        FloatVector y2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride + BYTES, ORDER);
-        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride, ORDER);
-        FloatVector y3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride + BYTES, ORDER);
-        FloatVector x4 = fromMemorySegment(FLOATS, ALL, from + 4 * fromStride, ORDER);
-        FloatVector y4 = fromMemorySegment(FLOATS, ALL, from + 4 * fromStride + BYTES, ORDER);
-        FloatVector x5 = fromMemorySegment(FLOATS, ALL, from + 5 * fromStride, ORDER);
-        FloatVector y5 = fromMemorySegment(FLOATS, ALL, from + 5 * fromStride + BYTES, ORDER);
-        FloatVector x6 = fromMemorySegment(FLOATS, ALL, from + 6 * fromStride, ORDER);
-        FloatVector y6 = fromMemorySegment(FLOATS, ALL, from + 6 * fromStride + BYTES, ORDER);
-        FloatVector x7 = fromMemorySegment(FLOATS, ALL, from + 7 * fromStride, ORDER);
-        FloatVector y7 = fromMemorySegment(FLOATS, ALL, from + 7 * fromStride + BYTES, ORDER);
-        FloatVector x8 = fromMemorySegment(FLOATS, ALL, from + 8 * fromStride, ORDER);
-        FloatVector y8 = fromMemorySegment(FLOATS, ALL, from + 8 * fromStride + BYTES, ORDER);
-        FloatVector x9 = fromMemorySegment(FLOATS, ALL, from + 9 * fromStride, ORDER);
-        FloatVector y9 = fromMemorySegment(FLOATS, ALL, from + 9 * fromStride + BYTES, ORDER);
-        FloatVector x10 = fromMemorySegment(FLOATS, ALL, from + 10 * fromStride, ORDER);
-        FloatVector y10 = fromMemorySegment(FLOATS, ALL, from + 10 * fromStride + BYTES, ORDER);
-        FloatVector x11 = fromMemorySegment(FLOATS, ALL, from + 11 * fromStride, ORDER);
-        FloatVector y11 = fromMemorySegment(FLOATS, ALL, from + 11 * fromStride + BYTES, ORDER);
+        long from0 = from & POSITIVE;
+        long from1 = (from + fromStride) & POSITIVE;
+        long from2 = (from + 2 * fromStride) & POSITIVE;
+        long from3 = (from + 3 * fromStride) & POSITIVE;
+        long from4 = (from + 4 * fromStride) & POSITIVE;
+        long from5 = (from + 5 * fromStride) & POSITIVE;
+        long from6 = (from + 6 * fromStride) & POSITIVE;
+        long from7 = (from + 7 * fromStride) & POSITIVE;
+        long from8 = (from + 8 * fromStride) & POSITIVE;
+        long from9 = (from + 9 * fromStride) & POSITIVE;
+        long from10 = (from + 10 * fromStride) & POSITIVE;
+        long from11 = (from + 11 * fromStride) & POSITIVE;
+        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from0, ORDER);
+        FloatVector y0 = fromMemorySegment(FLOATS, ALL, from0 + BYTES, ORDER);
+        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from1, ORDER);
+        FloatVector y1 = fromMemorySegment(FLOATS, ALL, from1 + BYTES, ORDER);
+        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from2, ORDER);
+        FloatVector y2 = fromMemorySegment(FLOATS, ALL, from2 + BYTES, ORDER);
+        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from3, ORDER);
+        FloatVector y3 = fromMemorySegment(FLOATS, ALL, from3 + BYTES, ORDER);
+        FloatVector x4 = fromMemorySegment(FLOATS, ALL, from4, ORDER);
+        FloatVector y4 = fromMemorySegment(FLOATS, ALL, from4 + BYTES, ORDER);
+        FloatVector x5 = fromMemorySegment(FLOATS, ALL, from5, ORDER);
+        FloatVector y5 = fromMemorySegment(FLOATS, ALL, from5 + BYTES, ORDER);
+        FloatVector x6 = fromMemorySegment(FLOATS, ALL, from6, ORDER);
+        FloatVector y6 = fromMemorySegment(FLOATS, ALL, from6 + BYTES, ORDER);
+        FloatVector x7 = fromMemorySegment(FLOATS, ALL, from7, ORDER);
+        FloatVector y7 = fromMemorySegment(FLOATS, ALL, from7 + BYTES, ORDER);
+        FloatVector x8 = fromMemorySegment(FLOATS, ALL, from8, ORDER);
+        FloatVector y8 = fromMemorySegment(FLOATS, ALL, from8 + BYTES, ORDER);
+        FloatVector x9 = fromMemorySegment(FLOATS, ALL, from9, ORDER);
+        FloatVector y9 = fromMemorySegment(FLOATS, ALL, from9 + BYTES, ORDER);
+        FloatVector x10 = fromMemorySegment(FLOATS, ALL, from10, ORDER);
+        FloatVector y10 = fromMemorySegment(FLOATS, ALL, from10 + BYTES, ORDER);
+        FloatVector x11 = fromMemorySegment(FLOATS, ALL, from11, ORDER);
+        FloatVector y11 = fromMemorySegment(FLOATS, ALL, from11 + BYTES, ORDER);
         for (int p = 0; p < depth; p++) {
-            long row = b + p * bStride;
+            long row = (b + p * bStride) & POSITIVE;
             FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
             FloatVector v = fromMemorySegment(FLOATS, ALL, row + BYTES, ORDER);
             FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + p]);
@@ -224,53 +243,73 @@ final class TallTiles {
             x11 = a11.fma(u, x11);
             y11 = a11.fma(v, y11);
         }
-        x0.intoMemorySegment(ALL, to, ORDER);
-        y0.intoMemorySegment(ALL, to + BYTES, ORDER);
-        x1.intoMemorySegment(ALL, to + toStride, ORDER);
-        y1.intoMemorySegment(ALL, to + toStride + BYTES, ORDER);
-        x2.intoMemorySegment(ALL, to + 2 * toStride, ORDER);
-        y2.intoMemorySegment(ALL, to + 2 * toStride + BYTES, ORDER);
-        x3.intoMemorySegment(ALL, to + 3 * toStride, ORDER);
-        y3.intoMemorySegment(ALL, to + 3 * toStride + BYTES, ORDER);
-        x4.intoMemorySegment(ALL, to + 4 * toStride, ORDER);
-        y4.intoMemorySegment(ALL, to + 4 * toStride + BYTES, ORDER);
-        x5.intoMemorySegment(ALL, to + 5 * toStride, ORDER);
-        y5.intoMemorySegment(ALL, to + 5 * toStride + BYTES, ORDER);
-        x6.intoMemorySegment(ALL, to + 6 * toStride, ORDER);
-        y6.intoMemorySegment(ALL, to + 6 * toStride + BYTES, ORDER);
-        x7.intoMemorySegment(ALL, to + 7 * toStride, ORDER);
-        y7.intoMemorySegment(ALL, to + 7 * toStride + BYTES, ORDER);
-        x8.intoMemorySegment(ALL, to + 8 * toStride, ORDER);
-        y8.intoMemorySegment(ALL, to + 8 * toStride + BYTES, ORDER);
-        x9.intoMemorySegment(ALL, to + 9 * toStride, ORDER);
-        y9.intoMemorySegment(ALL, to + 9 * toStride + BYTES, ORDER);
-        x10.intoMemorySegment(ALL, to + 10 * toStride, ORDER);
-        y10.intoMemorySegment(ALL, to + 10 * toStride + BYTES, ORDER);
-        x11.intoMemorySegment(ALL, to + 11 * toStride, ORDER);
-        y11.intoMemorySegment(ALL, to + 11 * toStride + BYTES, ORDER);
+        long to0 = to & POSITIVE;
+        long to1 = (to + toStride) & POSITIVE;
+        long to2 = (to + 2 * toStride) & POSITIVE;
+        long to3 = (to + 3 * toStride) & POSITIVE;
+        long to4 = (to + 4 * toStride) & POSITIVE;
+        long to5 = (to + 5 * toStride) & POSITIVE;
+        long to6 = (to + 6 * toStride) & POSITIVE;
+        long to7 = (to + 7 * toStride) & POSITIVE;
+        long to8 = (to + 8 * toStride) & POSITIVE;
+        long to9 = (to + 9 * toStride) & POSITIVE;
+        long to10 = (to + 10 * toStride) & POSITIVE;
+        long to11 = (to + 11 * toStride) & POSITIVE;
+        x0.intoMemorySegment(ALL, to0, ORDER);
+        y0.intoMemorySegment(ALL, to0 + BYTES, ORDER);
+        x1.intoMemorySegment(ALL, to1, ORDER);
+        y1.intoMemorySegment(ALL, to1 + BYTES, ORDER);
+        x2.intoMemorySegment(ALL, to2, ORDER);
+        y2.intoMemorySegment(ALL, to2 + BYTES, ORDER);
+        x3.intoMemorySegment(ALL, to3, ORDER);
+        y3.intoMemorySegment(ALL, to3 + BYTES, ORDER);
+        x4.intoMemorySegment(ALL, to4, ORDER);
+        y4.intoMemorySegment(ALL, to4 + BYTES, ORDER);
+        x5.intoMemorySegment(ALL, to5, ORDER);
+        y5.intoMemorySegment(ALL, to5 + BYTES, ORDER);
+        x6.intoMemorySegment(ALL, to6, ORDER);
+        y6.intoMemorySegment(ALL, to6 + BYTES, ORDER);
+        x7.intoMemorySegment(ALL, to7, ORDER);
+        y7.intoMemorySegment(ALL, to7 + BYTES, ORDER);
+        x8.intoMemorySegment(ALL, to8, ORDER);
+        y8.intoMemorySegment(ALL, to8 + BYTES, ORDER);
+        x9.intoMemorySegment(ALL, to9, ORDER);
+        y9.intoMemorySegment(ALL, to9 + BYTES, ORDER);
+        x10.intoMemorySegment(ALL, to10, ORDER);
+        y10.intoMemorySegment(ALL, to10 + BYTES, ORDER);
+        x11.intoMemorySegment(ALL, to11, ORDER);
+        y11.intoMemorySegment(ALL, to11 + BYTES, ORDER);
     }
 
     /** Eight rows, left operand row by row; parameters as in {@link #rows}. */
     private static void rows8(
             float[] a, int aAt, long b, long bStride, int depth, long from, long fromStride, long to, long toStride) {
-        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from, ORDER);
-        FloatVector y0 = fromMemorySegment(FLOATS, ALL, from + BYTES, ORDER);
-        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from + fromStride, ORDER);
-        FloatVector y1 = fromMemorySegment(FLOATS, ALL, from + fromStride + BYTES, ORDER);
-        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride, ORDER);
-        FloatVector y2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride + BYTES, ORDER);
-        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride, ORDER);
-        FloatVector y3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride + BYTES, ORDER);
-        FloatVector x4 = fromMemorySegment(FLOATS, ALL, from + 4 * fromStride, ORDER);
-        FloatVector y4 = fromMemorySegment(FLOATS, ALL, from + 4 * fromStride + BYTES, ORDER);
-        FloatVector x5 = fromMemorySegment(FLOATS, ALL, from + 5 * fromStride, ORDER);
-        FloatVector y5 = fromMemorySegment(FLOATS, ALL, from + 5 * fromStride + BYTES, ORDER);
-        FloatVector x6 = fromMemorySegment(FLOATS, ALL, from + 6 * fromStride, ORDER);
-        FloatVector y6 = fromMemorySegment(FLOATS, ALL, from + 6 * fromStride + BYTES, ORDER);
-        FloatVector x7 = fromMemorySegment(FLOATS, ALL, from + 7 * fromStride, ORDER);
-        FloatVector y7 = fromMemorySegment(FLOATS, ALL, from + 7 * fromStride + BYTES, ORDER);
+        long from0 = from & POSITIVE;
+        long from1 = (from + fromStride) & POSITIVE;
+        long from2 = (from + 2 * fromStride) & POSITIVE;
+        long from3 = (from + 3 * fromStride) & POSITIVE;
+        long from4 = (from + 4 * fromStride) & POSITIVE;
+        long from5 = (from + 5 * fromStride) & POSITIVE;
+        long from6 = (from + 6 * fromStride) & POSITIVE;
+        long from7 = (from + 7 * fromStride) & POSITIVE;
+        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from0, ORDER);
+        FloatVector y0 = fromMemorySegment(FLOATS, ALL, from0 + BYTES, ORDER);
+        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from1, ORDER);
+        FloatVector y1 = fromMemorySegment(FLOATS, ALL, from1 + BYTES, ORDER);
+        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from2, ORDER);
+        FloatVector y2 = fromMemorySegment(FLOATS, ALL, from2 + BYTES, ORDER);
+        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from3, ORDER);
+        FloatVector y3 = fromMemorySegment(FLOATS, ALL, from3 + BYTES, ORDER);
+        FloatVector x4 = fromMemorySegment(FLOATS, ALL, from4, ORDER);
+        FloatVector y4 = fromMemorySegment(FLOATS, ALL, from4 + BYTES, ORDER);
+        FloatVector x5 = fromMemorySegment(FLOATS, ALL, from5, ORDER);
+        FloatVector y5 = fromMemorySegment(FLOATS, ALL, from5 + BYTES, ORDER);
+        FloatVector x6 = fromMemorySegment(FLOATS, ALL, from6, ORDER);
+        FloatVector y6 = fromMemorySegment(FLOATS, ALL, from6 + BYTES, ORDER);
+        FloatVector x7 = fromMemorySegment(FLOATS, ALL, from7, ORDER);
+        FloatVector y7 = fromMemorySegment(FLOATS, ALL, from7 + BYTES, ORDER);
         for (int p = 0; p < depth; p++) {
-            long row = b + p * bStride;
+            long row = (b + p * bStride) & POSITIVE;
             FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
             FloatVector v = fromMemorySegment(FLOATS, ALL, row + BYTES, ORDER);
             FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + p]);
@@ -298,37 +337,49 @@ final class TallTiles {
             x7 = a7.fma(u, x7);
             y7 = a7.fma(v, y7);
         }
-        x0.intoMemorySegment(ALL, to, ORDER);
-        y0.intoMemorySegment(ALL, to + BYTES, ORDER);
-        x1.intoMemorySegment(ALL, to + toStride, ORDER);
-        y1.intoMemorySegment(ALL, to + toStride + BYTES, ORDER);
-        x2.intoMemorySegment(ALL, to + 2 * toStride, ORDER);
-        y2.intoMemorySegment(ALL, to + 2 * toStride + BYTES, ORDER);
-        x3.intoMemorySegment(ALL, to + 3 * toStride, ORDER);
-        y3.intoMemorySegment(ALL, to + 3 * toStride + BYTES, ORDER);
-        x4.intoMemorySegment(ALL, to + 4 * toStride, ORDER);
-        y4.intoMemorySegment(ALL, to + 4 * toStride + BYTES, ORDER);
-        x5.intoMemorySegment(ALL, to + 5 * toStride, ORDER);
-        y5.intoMemorySegment(ALL, to + 5 * toStride + BYTES, ORDER);
-        x6.intoMemorySegment(ALL, to + 6 * toStride, ORDER);
-        y6.intoMemorySegment(ALL, to + 6 * toStride + BYTES, ORDER);
-        x7.intoMemorySegment(ALL, to + 7 * toStride, ORDER);
-        y7.intoMemorySegment(ALL, to + 7 * toStride + BYTES, ORDER);
+        long to0 = to & POSITIVE;
+        long to1 = (to + toStride) & POSITIVE;
+        long to2 = (to + 2 * toStride) & POSITIVE;
+        long to3 = (to + 3 * toStride) & POSITIVE;
+        long to4 = (to + 4 * toStride) & POSITIVE;
+        long to5 = (to + 5 * toStride) & POSITIVE;
+        long to6 = (to + 6 * toStride) & POSITIVE;
+        long to7 = (to + 7 * toStride) & POSITIVE;
+        x0.intoMemorySegment(ALL, to0, ORDER);
+        y0.intoMemorySegment(ALL, to0 + BYTES, ORDER);
+        x1.intoMemorySegment(ALL, to1, ORDER);
+        y1.intoMemorySegment(ALL, to1 + BYTES, ORDER);
+        x2.intoMemorySegment(ALL, to2, ORDER);
+        y2.intoMemorySegment(ALL, to2 + BYTES, ORDER);
+        x3.intoMemorySegment(ALL, to3, ORDER);
+        y3.intoMemorySegment(ALL, to3 + BYTES, ORDER);
+        x4.intoMemorySegment(ALL, to4, ORDER);
+        y4.intoMemorySegment(ALL, to4 + BYTES, ORDER);
+        x5.intoMemorySegment(ALL, to5, ORDER);
+        y5.intoMemorySegment(ALL, to5 + BYTES, ORDER);
+        x6.intoMemorySegment(ALL, to6, ORDER);
+        y6.intoMemorySegment(ALL, to6 + BYTES, ORDER);
+        x7.intoMemorySegment(ALL, to7, ORDER);
+        y7.intoMemorySegment(ALL, to7 + BYTES, ORDER);
     }
 
     /** Four rows, left operand row by row; parameters as in {@link #rows}. */
     private static void rows4(
             float[] a, int aAt, long b, long bStride, int depth, long from, long fromStride, long to, long toStride) {
-        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from, ORDER);
-        FloatVector y0 = fromMemorySegment(FLOATS, ALL, from + BYTES, ORDER);
-        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from + fromStride, ORDER);
-        FloatVector y1 = fromMemorySegment(FLOATS, ALL, from + fromStride + BYTES, ORDER);
-        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride, ORDER);
-        FloatVector y2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride + BYTES, ORDER);
-        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride, ORDER);
-        FloatVector y3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride + BYTES, ORDER);
+        long from0 = from & POSITIVE;
+        long from1 = (from + fromStride) & POSITIVE;
+        long from2 = (from + 2 * fromStride) & POSITIVE;
+        long from3 = (from + 3 * fromStride) & POSITIVE;
+        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from0, ORDER);
+        FloatVector y0 = fromMemorySegment(FLOATS, ALL, from0 + BYTES, ORDER);
+        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from1, ORDER);
+        FloatVector y1 = fromMemorySegment(FLOATS, ALL, from1 + BYTES, ORDER);
+        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from2, ORDER);
+        FloatVector y2 = fromMemorySegment(FLOATS, ALL, from2 + BYTES, ORDER);
+        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from3, ORDER);
+        FloatVector y3 = fromMemorySegment(FLOATS, ALL, from3 + BYTES, ORDER);
         for (int p = 0; p < depth; p++) {
-            long row = b + p * bStride;
+            long row = (b + p * bStride) & POSITIVE;
             FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
             FloatVector v = fromMemorySegment(FLOATS, ALL, row + BYTES, ORDER);
             FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + p]);
@@ -344,33 +395,49 @@ final class TallTiles {
             x3 = a3.fma(u, x3);
             y3 = a3.fma(v, y3);
         }
-        x0.intoMemorySegment(ALL, to, ORDER);
-        y0.intoMemorySegment(ALL, to + BYTES, ORDER);
-        x1.intoMemorySegment(ALL, to + toStride, ORDER);
-        y1.intoMemorySegment(ALL, to + toStride + BYTES, ORDER);
-        x2.intoMemorySegment(ALL, to + 2 * toStride, ORDER);
-        y2.intoMemorySegment(ALL, to + 2 * toStride + BYTES, ORDER);
-        x3.intoMemorySegment(ALL, to + 3 * toStride, ORDER);
-        y3.intoMemorySegment(ALL, to + 3 * toStride + BYTES, ORDER);
+        long to0 = to & POSITIVE;
+        long to1 = (to + toStride) & POSITIVE;
+        long to2 = (to + 2 * toStride) & POSITIVE;
+        long to3 = (to + 3 * toStride) & POSITIVE;
+        x0.intoMemorySegment(ALL, to0, ORDER);
+        y0.intoMemorySegment(ALL, to0 + BYTES, ORDER);
+        x1.intoMemorySegment(ALL, to1, ORDER);
+        y1.intoMemorySegment(ALL, to1 + BYTES, ORDER);
+        x2.intoMemorySegment(ALL, to2, ORDER);
+        y2.intoMemorySegment(ALL, to2 + BYTES, ORDER);
+        x3.intoMemorySegment(ALL, to3, ORDER);
+        y3.intoMemorySegment(ALL, to3 + BYTES, ORDER);
     }
 
     /** Twelve rows, one vector wide, left operand row by row; parameters as in {@link #rows}. */
     private static void rows12Narrow(
             float[] a, int aAt, long b, long bStride, int depth, long from, long fromStride, long to, long toStride) {
-        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from, ORDER);
-        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from + fromStride, ORDER);
-        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride, ORDER);
-        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride, ORDER);
-        FloatVector x4 = fromMemorySegment(FLOATS, ALL, from + 4 * fromStride, ORDER);
-        FloatVector x5 = fromMemorySegment(FLOATS, ALL, from + 5 * fromStride, ORDER);
-        FloatVector x6 = fromMemorySegment(FLOATS, ALL, from + 6 * fromStride, ORDER);
-        FloatVector x7 = fromMemorySegment(FLOATS, ALL, from + 7 * fromStride, ORDER);
-        FloatVector x8 = fromMemorySegment(FLOATS, ALL, from + 8 * fromStride, ORDER);
-        FloatVector x9 = fromMemorySegment(FLOATS, ALL, from + 9 * fromStride, ORDER);
-        FloatVector x10 = fromMemorySegment(FLOATS, ALL, from + 10 * fromStride, ORDER);
-        FloatVector x11 = fromMemorySegment(FLOATS, ALL, from + 11 * fromStride, ORDER);
+        long from0 = from & POSITIVE;
+        long from1 = (from + fromStride) & POSITIVE;
+        long from2 = (from + 2 * fromStride) & POSITIVE;
+        long from3 = (from + 3 * fromStride) & POSITIVE;
+        long from4 = (from + 4 * fromStride) & POSITIVE;
+        long from5 = (from + 5 * fromStride) & POSITIVE;
+        long from6 = (from + 6 * fromStride) & POSITIVE;
+        long from7 = (from + 7 * fromStride) & POSITIVE;
+        long from8 = (from + 8 * fromStride) & POSITIVE;
+        long from9 = (from + 9 * fromStride) & POSITIVE;
+        long from10 = (from + 10 * fromStride) & POSITIVE;
+        long from11 = (from + 11 * fromStride) & POSITIVE;
+        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from0, ORDER);
+        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from1, ORDER);
+        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from2, ORDER);
+        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from3, ORDER);
+        FloatVector x4 = fromMemorySegment(FLOATS, ALL, from4, ORDER);
+        FloatVector x5 = fromMemorySegment(FLOATS, ALL, from5, ORDER);
+        FloatVector x6 = fromMemorySegment(FLOATS, ALL, from6, ORDER);
+        FloatVector x7 = fromMemorySegment(FLOATS, ALL, from7, ORDER);
+        FloatVector x8 = fromMemorySegment(FLOATS, ALL, from8, ORDER);
+        FloatVector x9 = fromMemorySegment(FLOATS, ALL, from9, ORDER);
+        FloatVector x10 = fromMemorySegment(FLOATS, ALL, from10, ORDER);
+        FloatVector x11 = fromMemorySegment(FLOATS, ALL, from11, ORDER);
         for (int p = 0; p < depth; p++) {
-            long row = b + p * bStride;
+            long row = (b + p * bStride) & POSITIVE;
             FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
             FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + p]);
             x0 = a0.fma(u, x0);
@@ -397,33 +464,53 @@ final class TallTiles {
             FloatVector a11 = FloatVector.broadcast(FLOATS, a[aAt + p + 11 * STRIDE]);
             x11 = a11.fma(u, x11);
         }
-        x0.intoMemorySegment(ALL, to, ORDER);
-        x1.intoMemorySegment(ALL, to + toStride, ORDER);
-        x2.intoMemorySegment(ALL, to + 2 * toStride, ORDER);
-        x3.intoMemorySegment(ALL, to + 3 * toStride, ORDER);
-        x4.intoMemorySegment(ALL, to + 4 * toStride, ORDER);
-        x5.intoMemorySegment(ALL, to + 5 * toStride, ORDER);
-        x6.intoMemorySegment(ALL, to + 6 * toStride, ORDER);
-        x7.intoMemorySegment(ALL, to + 7 * toStride, ORDER);
-        x8.intoMemorySegment(ALL, to + 8 * toStride, ORDER);
-        x9.intoMemorySegment(ALL, to + 9 * toStride, ORDER);
-        x10.intoMemorySegment(ALL, to + 10 * toStride, ORDER);
-        x11.intoMemorySegment(ALL, to + 11 * toStride, ORDER);
+        long to0 = to & POSITIVE;
+        long to1 = (to + toStride) & POSITIVE;
+        long to2 = (to + 2 * toStride) & POSITIVE;
+        long to3 = (to + 3 * toStride) & POSITIVE;
+        long to4 = (to + 4 * toStride) & POSITIVE;
+        long to5 = (to + 5 * toStride) & POSITIVE;
+        long to6 = (to + 6 * toStride) & POSITIVE;
+        long to7 = (to + 7 * toStride) & POSITIVE;
+        long to8 = (to + 8 * toStride) & POSITIVE;
+        long to9 = (to + 9 * toStride) & POSITIVE;
+        long to10 = (to + 10 * toStride) & POSITIVE;
+        long to11 = (to + 11 * toStride) & POSITIVE;
+        x0.intoMemorySegment(ALL, to0, ORDER);
+        x1.intoMemorySegment(ALL, to1, ORDER);
+        x2.intoMemorySegment(ALL, to2, ORDER);
+        x3.intoMemorySegment(ALL, to3, ORDER);
+        x4.intoMemorySegment(ALL, to4, ORDER);
+        x5.intoMemorySegment(ALL, to5, ORDER);
+        x6.intoMemorySegment(ALL, to6, ORDER);
+        x7.intoMemorySegment(ALL, to7, ORDER);
+        x8.intoMemorySegment(ALL, to8, ORDER);
+        x9.intoMemorySegment(ALL, to9, ORDER);
+        x10.intoMemorySegment(ALL, to10, ORDER);
+        x11.intoMemorySegment(ALL, to11, ORDER);
     }
 
     /** Eight rows, one vector wide, left operand row by row; parameters as in {@link #rows}. */
     private static void rows8Narrow(
             float[] a, int aAt, long b, long bStride, int depth, long from, long fromStride, long to, long toStride) {
-        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from, ORDER);
-        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from + fromStride, ORDER);
-        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride, ORDER);
-        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride, ORDER);
-        FloatVector x4 = fromMemorySegment(FLOATS, ALL, from + 4 * fromStride, ORDER);
-        FloatVector x5 = fromMemorySegment(FLOATS, ALL, from + 5 * fromStride, ORDER);
-        FloatVector x6 = fromMemorySegment(FLOATS, ALL, from + 6 * fromStride, ORDER);
-        FloatVector x7 = fromMemorySegment(FLOATS, ALL, from + 7 * fromStride, ORDER);
+        long from0 = from & POSITIVE;
+        long from1 = (from + fromStride) & POSITIVE;
+        long from2 = (from + 2 * fromStride) & POSITIVE;
+        long from3 = (from + 3 * fromStride) & POSITIVE;
+        long from4 = (from + 4 * fromStride) & POSITIVE;
+        long from5 = (from + 5 * fromStride) & POSITIVE;
+        long from6 = (from + 6 * fromStride) & POSITIVE;
+        long from7 = (from + 7 * fromStride) & POSITIVE;
+        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from0, ORDER);
+        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from1, ORDER);
+        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from2, ORDER);
+        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from3, ORDER);
+        FloatVector x4 = fromMemorySegment(FLOATS, ALL, from4, ORDER);
+        FloatVector x5 = fromMemorySegment(FLOATS, ALL, from5, ORDER);
+        FloatVector x6 = fromMemorySegment(FLOATS, ALL, from6, ORDER);
+        FloatVector x7 = fromMemorySegment(FLOATS, ALL, from7, ORDER);
         for (int p = 0; p < depth; p++) {
-            long row = b + p * bStride;
+            long row = (b + p * bStride) & POSITIVE;
             FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
             FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + p]);
             x0 = a0.fma(u, x0);
@@ -442,25 +529,37 @@ final class TallTiles {
             FloatVector a7 = FloatVector.broadcast(FLOATS, a[aAt + p + 7 * STRIDE]);
             x7 = a7.fma(u, x7);
         }
-        x0.intoMemorySegment(ALL, to, ORDER);
-        x1.intoMemorySegment(ALL, to + toStride, ORDER);
-        x2.intoMemorySegment(ALL, to + 2 * toStride, ORDER);
-        x3.intoMemorySegment(ALL, to + 3 * toStride, ORDER);
-        x4.intoMemorySegment(ALL, to + 4 * toStride, ORDER);
-        x5.intoMemorySegment(ALL, to + 5 * toStride, ORDER);
-        x6.intoMemorySegment(ALL, to + 6 * toStride, ORDER);
-        x7.intoMemorySegment(ALL, to + 7 * toStride, ORDER);
+        long to0 = to & POSITIVE;
+        long to1 = (to + toStride) & POSITIVE;
+        long to2 = (to + 2 * toStride) & POSITIVE;
+        long to3 = (to + 3 * toStride) & POSITIVE;
+        long to4 = (to + 4 * toStride) & POSITIVE;
+        long to5 = (to + 5 * toStride) & POSITIVE;
+        long to6 = (to + 6 * toStride) & POSITIVE;
+        long to7 = (to + 7 * toStride) & POSITIVE;
+        x0.intoMemorySegment(ALL, to0, ORDER);
+        x1.intoMemorySegment(ALL, to1, ORDER);
+        x2.intoMemorySegment(ALL, to2, ORDER);
+        x3.intoMemorySegment(ALL, to3, ORDER);
+        x4.intoMemorySegment(ALL, to4, ORDER);
+        x5.intoMemorySegment(ALL, to5, ORDER);
+        x6.intoMemorySegment(ALL, to6, ORDER);
+        x7.intoMemorySegment(ALL, to7, ORDER);
     }
 
     /** Four rows, one vector wide, left operand row by row; parameters as in {@link #rows}. */
     private static void rows4Narrow(
             float[] a, int aAt, long b, long bStride, int depth, long from, long fromStride, long to, long toStride) {
-        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from, ORDER);
-        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from + fromStride, ORDER);
-        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride, ORDER);
-        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride, ORDER);
+        long from0 = from & POSITIVE;
+        long from1 = (from + fromStride) & POSITIVE;
+        long from2 = (from + 2 * fromStride) & POSITIVE;
+        long from3 = (from + 3 * fromStride) & POSITIVE;
+        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from0, ORDER);
+        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from1, ORDER);
+        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from2, ORDER);
+        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from3, ORDER);
         for (int p = 0; p < depth; p++) {
-            long row = b + p * bStride;
+            long row = (b + p * bStride) & POSITIVE;
             FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
             FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + p]);
             x0 = a0.fma(u, x0);
@@ -471,41 +570,57 @@ final class TallTiles {
             FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + p + 3 * STRIDE]);
             x3 = a3.fma(u, x3);
         }
-        x0.intoMemorySegment(ALL, to, ORDER);
-        x1.intoMemorySegment(ALL, to + toStride, ORDER);
-        x2.intoMemorySegment(ALL, to + 2 * toStride, ORDER);
-        x3.intoMemorySegment(ALL, to + 3 * toStride, ORDER);
+        long to0 = to & POSITIVE;
+        long to1 = (to + toStride) & POSITIVE;
+        long to2 = (to + 2 * toStride) & POSITIVE;
+        long to3 = (to + 3 * toStride) & POSITIVE;
+        x0.intoMemorySegment(ALL, to0, ORDER);
+        x1.intoMemorySegment(ALL, to1, ORDER);
+        x2.intoMemorySegment(ALL, to2, ORDER);
+        x3.intoMemorySegment(ALL, to3, ORDER);
     }
 
     /** Twelve rows, left operand in a panel; parameters as in {@link #rows}. */
     private static void panel12(
             float[] a, int aAt, long b, long bStride, int depth, long from, long fromStride, long to, long toStride) {
-        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from, ORDER);
-        FloatVector y0 = fromMemorySegment(FLOATS, ALL, from + BYTES, ORDER);
-        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from + fromStride, ORDER);
-        FloatVector y1 = fromMemorySegment(FLOATS, ALL, from + fromStride + BYTES, ORDER);
-        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride, ORDER);
-        FloatVector y2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride + BYTES, ORDER);
-        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride, ORDER);
-        FloatVector y3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride + BYTES, ORDER);
-        FloatVector x4 = fromMemorySegment(FLOATS, ALL, from + 4 * fromStride, ORDER);
-        FloatVector y4 = fromMemorySegment(FLOATS, ALL, from + 4 * fromStride + BYTES, ORDER);
-        FloatVector x5 = fromMemorySegment(FLOATS, ALL, from + 5 * fromStride, ORDER);
-        FloatVector y5 = fromMemorySegment(FLOATS, ALL, from + 5 * fromStride + BYTES, ORDER);
-        FloatVector x6 = fromMemorySegment(FLOATS, ALL, from + 6 * fromStride, ORDER);
-        FloatVector y6 = fromMemorySegment(FLOATS, ALL, from + 6 * fromStride + BYTES, ORDER);
-        FloatVector x7 = fromMemorySegment(FLOATS, ALL, from + 7 * fromStride, ORDER);
-        FloatVector y7 = fromMemorySegment(FLOATS, ALL, from + 7 * fromStride + BYTES, ORDER);
-        FloatVector x8 = fromMemorySegment(FLOATS, ALL, from + 8 * fromStride, ORDER);
-        FloatVector y8 = fromMemorySegment(FLOATS, ALL, from + 8 * fromStride + BYTES, ORDER);
-        FloatVector x9 = fromMemorySegment(FLOATS, ALL, from + 9 * fromStride, ORDER);
-        FloatVector y9 = fromMemorySegment(FLOATS, ALL, from + 9 * fromStride + BYTES, ORDER);
-        FloatVector x10 = fromMemorySegment(FLOATS, ALL, from + 10 * fromStride, ORDER);
-        FloatVector y10 = fromMemorySegment(FLOATS, ALL, from + 10 * fromStride + BYTES, ORDER);
-        FloatVector x11 = fromMemorySegment(FLOATS, ALL, from + 11 * fromStride, ORDER);
-        FloatVector y11 = fromMemorySegment(FLOATS, ALL, from + 11 * fromStride + BYTES, ORDER);
+        long from0 = from & POSITIVE;
+        long from1 = (from + fromStride) & POSITIVE;
+        long from2 = (from + 2 * fromStride) & POSITIVE;
+        long from3 = (from + 3 * fromStride) & POSITIVE;
+        long from4 = (from + 4 * fromStride) & POSITIVE;
+        long from5 = (from + 5 * fromStride) & POSITIVE;
+        long from6 = (from + 6 * fromStride) & POSITIVE;
+        long from7 = (from + 7 * fromStride) & POSITIVE;
+        long from8 = (from + 8 * fromStride) & POSITIVE;
+        long from9 = (from + 9 * fromStride) & POSITIVE;
+        long from10 = (from + 10 * fromStride) & POSITIVE;
+        long from11 = (from + 11 * fromStride) & POSITIVE;
+        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from0, ORDER);
+        FloatVector y0 = fromMemorySegment(FLOATS, ALL, from0 + BYTES, ORDER);
+        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from1, ORDER);
+        FloatVector y1 = fromMemorySegment(FLOATS, ALL, from1 + BYTES, ORDER);
+        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from2, ORDER);
+        FloatVector y2 = fromMemorySegment(FLOATS, ALL, from2 + BYTES, ORDER);
+        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from3, ORDER);
+        FloatVector y3 = fromMemorySegment(FLOATS, ALL, from3 + BYTES, ORDER);
+        FloatVector x4 = fromMemorySegment(FLOATS, ALL, from4, ORDER);
+        FloatVector y4 = fromMemorySegment(FLOATS, ALL, from4 + BYTES, ORDER);
+        FloatVector x5 = fromMemorySegment(FLOATS, ALL, from5, ORDER);
+        FloatVector y5 = fromMemorySegment(FLOATS, ALL, from5 + BYTES, ORDER);
+        FloatVector x6 = fromMemorySegment(FLOATS, ALL, from6, ORDER);
+        FloatVector y6 = fromMemorySegment(FLOATS, ALL, from6 + BYTES, ORDER);
+        FloatVector x7 = fromMemorySegment(FLOATS, ALL, from7, ORDER);
+        FloatVector y7 = fromMemorySegment(FLOATS, ALL, from7 + BYTES, ORDER);
+        FloatVector x8 = fromMemorySegment(FLOATS, ALL, from8, ORDER);
+        FloatVector y8 = fromMemorySegment(FLOATS, ALL, from8 + BYTES, ORDER);
+        FloatVector x9 = fromMemorySegment(FLOATS, ALL, from9, ORDER);
+        FloatVector y9 = fromMemorySegment(FLOATS, ALL, from9 + BYTES, ORDER);
+        FloatVector x10 = fromMemorySegment(FLOATS, ALL, from10, ORDER);
+        FloatVector y10 = fromMemorySegment(FLOATS, ALL, from10 + BYTES, ORDER);
+        FloatVector x11 = fromMemorySegment(FLOATS, ALL, from11, ORDER);
+        FloatVector y11 = fromMemorySegment(FLOATS, ALL, from11 + BYTES, ORDER);
         for (int p = 0; p < depth; p++) {
-            long row = b + p * bStride;
+            long row = (b + p * bStride) & POSITIVE;
             FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
             FloatVector v = fromMemorySegment(FLOATS, ALL, row + BYTES, ORDER);
             FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p]);
@@ -545,53 +660,73 @@ final class TallTiles {
             x11 = a11.fma(u, x11);
             y11 = a11.fma(v, y11);
         }
-        x0.intoMemorySegment(ALL, to, ORDER);
-        y0.intoMemorySegment(ALL, to + BYTES, ORDER);
-        x1.intoMemorySegment(ALL, to + toStride, ORDER);
-        y1.intoMemorySegment(ALL, to + toStride + BYTES, ORDER);
-        x2.intoMemorySegment(ALL, to + 2 * toStride, ORDER);
-        y2.intoMemorySegment(ALL, to + 2 * toStride + BYTES, ORDER);
-        x3.intoMemorySegment(ALL, to + 3 * toStride, ORDER);
-        y3.intoMemorySegment(ALL, to + 3 * toStride + BYTES, ORDER);
-        x4.intoMemorySegment(ALL, to + 4 * toStride, ORDER);
-        y4.intoMemorySegment(ALL, to + 4 * toStride + BYTES, ORDER);
-        x5.intoMemorySegment(ALL, to + 5 * toStride, ORDER);
-        y5.intoMemorySegment(ALL, to + 5 * toStride + BYTES, ORDER);
-        x6.intoMemorySegment(ALL, to + 6 * toStride, ORDER);
-        y6.intoMemorySegment(ALL, to + 6 * toStride + BYTES, ORDER);
-        x7.intoMemorySegment(ALL, to + 7 * toStride, ORDER);
-        y7.intoMemorySegment(ALL, to + 7 * toStride + BYTES, ORDER);
-        x8.intoMemorySegment(ALL, to + 8 * toStride, ORDER);
-        y8.intoMemorySegment(ALL, to + 8 * toStride + BYTES, ORDER);
-        x9.intoMemorySegment(ALL, to + 9 * toStride, ORDER);
-        y9.intoMemorySegment(ALL, to + 9 * toStride + BYTES, ORDER);
-        x10.intoMemorySegment(ALL, to + 10 * toStride, ORDER);
-        y10.intoMemorySegment(ALL, to + 10 * toStride + BYTES, ORDER);
-        x11.intoMemorySegment(ALL, to + 11 * toStride, ORDER);
-        y11.intoMemorySegment(ALL, to + 11 * toStride + BYTES, ORDER);
+        long to0 = to & POSITIVE;
+        long to1 = (to + toStride) & POSITIVE;
+        long to2 = (to + 2 * toStride) & POSITIVE;
+        long to3 = (to + 3 * toStride) & POSITIVE;
+        long to4 = (to + 4 * toStride) & POSITIVE;
+        long to5 = (to + 5 * toStride) & POSITIVE;
+        long to6 = (to + 6 * toStride) & POSITIVE;
+        long to7 = (to + 7 * toStride) & POSITIVE;
+        long to8 = (to + 8 * toStride) & POSITIVE;
+        long to9 = (to + 9 * toStride) & POSITIVE;
+        long to10 = (to + 10 * toStride) & POSITIVE;
+        long to11 = (to + 11 * toStride) & POSITIVE;
+        x0.intoMemorySegment(ALL, to0, ORDER);
+        y0.intoMemorySegment(ALL, to0 + BYTES, ORDER);
+        x1.intoMemorySegment(ALL, to1, ORDER);
+        y1.intoMemorySegment(ALL, to1 + BYTES, ORDER);
+        x2.intoMemorySegment(ALL, to2, ORDER);
+        y2.intoMemorySegment(ALL, to2 + BYTES, ORDER);
+        x3.intoMemorySegment(ALL, to3, ORDER);
+        y3.intoMemorySegment(ALL, to3 + BYTES, ORDER);
+        x4.intoMemorySegment(ALL, to4, ORDER);
+        y4.intoMemorySegment(ALL, to4 + BYTES, ORDER);
+        x5.intoMemorySegment(ALL, to5, ORDER);
+        y5.intoMemorySegment(ALL, to5 + BYTES, ORDER);
+        x6.intoMemorySegment(ALL, to6, ORDER);
+        y6.intoMemorySegment(ALL, to6 + BYTES, ORDER);
+        x7.intoMemorySegment(ALL, to7, ORDER);
+        y7.intoMemorySegment(ALL, to7 + BYTES, ORDER);
+        x8.intoMemorySegment(ALL, to8, ORDER);
+        y8.intoMemorySegment(ALL, to8 + BYTES, ORDER);
+        x9.intoMemorySegment(ALL, to9, ORDER);
+        y9.intoMemorySegment(ALL, to9 + BYTES, ORDER);
+        x10.intoMemorySegment(ALL, to10, ORDER);
+        y10.intoMemorySegment(ALL, to10 + BYTES, ORDER);
+        x11.intoMemorySegment(ALL, to11, ORDER);
+        y11.intoMemorySegment(ALL, to11 + BYTES, ORDER);
     }
 
     /** Eight rows, left operand in a panel; parameters as in {@link #rows}. */
     private static void panel8(
             float[] a, int aAt, long b, long bStride, int depth, long from, long fromStride, long to, long toStride) {
-        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from, ORDER);
-        FloatVector y0 = fromMemorySegment(FLOATS, ALL, from + BYTES, ORDER);
-        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from + fromStride, ORDER);
-        FloatVector y1 = fromMemorySegment(FLOATS, ALL, from + fromStride + BYTES, ORDER);
-        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride, ORDER);
-        FloatVector y2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride + BYTES, ORDER);
-        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride, ORDER);
-        FloatVector y3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride + BYTES, ORDER);
-        FloatVector x4 = fromMemorySegment(FLOATS, ALL, from + 4 * fromStride, ORDER);
-        FloatVector y4 = fromMemorySegment(FLOATS, ALL, from + 4 * fromStride + BYTES, ORDER);
-        FloatVector x5 = fromMemorySegment(FLOATS, ALL, from + 5 * fromStride, ORDER);
-        FloatVector y5 = fromMemorySegment(FLOATS, ALL, from + 5 * fromStride + BYTES, ORDER);
-        FloatVector x6 = fromMemorySegment(FLOATS, ALL, from + 6 * fromStride, ORDER);
-        FloatVector y6 = fromMemorySegment(FLOATS, ALL, from + 6 * fromStride + BYTES, ORDER);
-        FloatVector x7 = fromMemorySegment(FLOATS, ALL, from + 7 * fromStride, ORDER);
-        FloatVector y7 = fromMemorySegment(FLOATS, ALL, from + 7 * fromStride + BYTES, ORDER);
+        long from0 = from & POSITIVE;
+        long from1 = (from + fromStride) & POSITIVE;
+        long from2 = (from + 2 * fromStride) & POSITIVE;
+        long from3 = (from + 3 * fromStride) & POSITIVE;
+        long from4 = (from + 4 * fromStride) & POSITIVE;
+        long from5 = (from + 5 * fromStride) & POSITIVE;
+        long from6 = (from + 6 * fromStride) & POSITIVE;
+        long from7 = (from + 7 * fromStride) & POSITIVE;
+        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from0, ORDER);
+        FloatVector y0 = fromMemorySegment(FLOATS, ALL, from0 + BYTES, ORDER);
+        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from1, ORDER);
+        FloatVector y1 = fromMemorySegment(FLOATS, ALL, from1 + BYTES, ORDER);
+        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from2, ORDER);
+        FloatVector y2 = fromMemorySegment(FLOATS, ALL, from2 + BYTES, ORDER);
+        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from3, ORDER);
+        FloatVector y3 = fromMemorySegment(FLOATS, ALL, from3 + BYTES, ORDER);
+        FloatVector x4 = fromMemorySegment(FLOATS, ALL, from4, ORDER);
+        FloatVector y4 = fromMemorySegment(FLOATS, ALL, from4 + BYTES, ORDER);
+        FloatVector x5 = fromMemorySegment(FLOATS, ALL, from5, ORDER);
+        FloatVector y5 = fromMemorySegment(FLOATS, ALL, from5 + BYTES, ORDER);
+        FloatVector x6 = fromMemorySegment(FLOATS, ALL, from6, ORDER);
+        FloatVector y6 = fromMemorySegment(FLOATS, ALL, from6 + BYTES, ORDER);
+        FloatVector x7 = fromMemorySegment(FLOATS, ALL, from7, ORDER);
+        FloatVector y7 = fromMemorySegment(FLOATS, ALL, from7 + BYTES, ORDER);
         for (int p = 0; p < depth; p++) {
-            long row = b + p * bStride;
+            long row = (b + p * bStride) & POSITIVE;
             FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
             FloatVector v = fromMemorySegment(FLOATS, ALL, row + BYTES, ORDER);
             FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p]);
@@ -619,37 +754,49 @@ final class TallTiles {
             x7 = a7.fma(u, x7);
             y7 = a7.fma(v, y7);
         }
-        x0.intoMemorySegment(ALL, to, ORDER);
-        y0.intoMemorySegment(ALL, to + BYTES, ORDER);
-        x1.intoMemorySegment(ALL, to + toStride, ORDER);
-        y1.intoMemorySegment(ALL, to + toStride + BYTES, ORDER);
-        x2.intoMemorySegment(ALL, to + 2 * toStride, ORDER);
-        y2.intoMemorySegment(ALL, to + 2 * toStride + BYTES, ORDER);
-        x3.intoMemorySegment(ALL, to + 3 * toStride, ORDER);
-        y3.intoMemorySegment(ALL, to + 3 * toStride + BYTES, ORDER);
-        x4.intoMemorySegment(ALL, to + 4 * toStride, ORDER);
-        y4.intoMemorySegment(ALL, to + 4 * toStride + BYTES, ORDER);
-        x5.intoMemorySegment(ALL, to + 5 * toStride, ORDER);
-        y5.intoMemorySegment(ALL, to + 5 * toStride + BYTES, ORDER);
-        x6.intoMemorySegment(ALL, to + 6 * toStride, ORDER);
-        y6.intoMemorySegment(ALL, to + 6 * toStride + BYTES, ORDER);
-        x7.intoMemorySegment(ALL, to + 7 * toStride, ORDER);
-        y7.intoMemorySegment(ALL, to + 7 * toStride + BYTES, ORDER);
+        long to0 = to & POSITIVE;
+        long to1 = (to + toStride) & POSITIVE;
+        long to2 = (to + 2 * toStride) & POSITIVE;
+        long to3 = (to + 3 * toStride) & POSITIVE;
+        long to4 = (to + 4 * toStride) & POSITIVE;
+        long to5 = (to + 5 * toStride) & POSITIVE;
+        long to6 = (to + 6 * toStride) & POSITIVE;
+        long to7 = (to + 7 * toStride) & POSITIVE;
+        x0.intoMemorySegment(ALL, to0, ORDER);
+        y0.intoMemorySegment(ALL, to0 + BYTES, ORDER);
+        x1.intoMemorySegment(ALL, to1, ORDER);
+        y1.intoMemorySegment(ALL, to1 + BYTES, ORDER);
+        x2.intoMemorySegment(ALL, to2, ORDER);
+        y2.intoMemorySegment(ALL, to2 + BYTES, ORDER);
+        x3.intoMemorySegment(ALL, to3, ORDER);
+        y3.intoMemorySegment(ALL, to3 + BYTES, ORDER);
+        x4.intoMemorySegment(ALL, to4, ORDER);
+        y4.intoMemorySegment(ALL, to4 + BYTES, ORDER);
+        x5.intoMemorySegment(ALL, to5, ORDER);
+        y5.intoMemorySegment(ALL, to5 + BYTES, ORDER);
+        x6.intoMemorySegment(ALL, to6, ORDER);
+        y6.intoMemorySegment(ALL, to6 + BYTES, ORDER);
+        x7.intoMemorySegment(ALL, to7, ORDER);
+        y7.intoMemorySegment(ALL, to7 + BYTES, ORDER);
     }
 
     /** Four rows, left operand in a panel; parameters as in {@link #rows}. */
     private static void panel4(
             float[] a, int aAt, long b, long bStride, int depth, long from, long fromStride, long to, long toStride) {
-        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from, ORDER);
-        FloatVector y0 = fromMemorySegment(FLOATS, ALL, from + BYTES, ORDER);
-        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from + fromStride, ORDER);
-        FloatVector y1 = fromMemorySegment(FLOATS, ALL, from + fromStride + BYTES, ORDER);
-        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride, ORDER);
-        FloatVector y2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride + BYTES, ORDER);
-        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride, ORDER);
-        FloatVector y3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride + BYTES, ORDER);
+        long from0 = from & POSITIVE;
+        long from1 = (from + fromStride) & POSITIVE;
+        long from2 = (from + 2 * fromStride) & POSITIVE;
+        long from3 = (from + 3 * fromStride) & POSITIVE;
+        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from0, ORDER);
+        FloatVector y0 = fromMemorySegment(FLOATS, ALL, from0 + BYTES, ORDER);
+        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from1, ORDER);
+        FloatVector y1 = fromMemorySegment(FLOATS, ALL, from1 + BYTES, ORDER);
+        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from2, ORDER);
+        FloatVector y2 = fromMemorySegment(FLOATS, ALL, from2 + BYTES, ORDER);
+        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from3, ORDER);
+        FloatVector y3 = fromMemorySegment(FLOATS, ALL, from3 + BYTES, ORDER);
         for (int p = 0; p < depth; p++) {
-            long row = b + p * bStride;
+            long row = (b + p * bStride) & POSITIVE;
             FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
             FloatVector v = fromMemorySegment(FLOATS, ALL, row + BYTES, ORDER);
             FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + 4 * p]);
@@ -665,33 +812,49 @@ final class TallTiles {
             x3 = a3.fma(u, x3);
             y3 = a3.fma(v, y3);
         }
-        x0.intoMemorySegment(ALL, to, ORDER);
-        y0.intoMemorySegment(ALL, to + BYTES, ORDER);
-        x1.intoMemorySegment(ALL, to + toStride, ORDER);
-        y1.intoMemorySegment(ALL, to + toStride + BYTES, ORDER);
-        x2.intoMemorySegment(ALL, to + 2 * toStride, ORDER);
-        y2.intoMemorySegment(ALL, to + 2 * toStride + BYTES, ORDER);
-        x3.intoMemorySegment(ALL, to + 3 * toStride, ORDER);
-        y3.intoMemorySegment(ALL, to + 3 * toStride + BYTES, ORDER);
+        long to0 = to & POSITIVE;
+        long to1 = (to + toStride) & POSITIVE;
+        long to2 = (to + 2 * toStride) & POSITIVE;
+        long to3 = (to + 3 * toStride) & POSITIVE;
+        x0.intoMemorySegment(ALL, to0, ORDER);
+        y0.intoMemorySegment(ALL, to0 + BYTES, ORDER);
+        x1.intoMemorySegment(ALL, to1, ORDER);
+        y1.intoMemorySegment(ALL, to1 + BYTES, ORDER);
+        x2.intoMemorySegment(ALL, to2, ORDER);
+        y2.intoMemorySegment(ALL, to2 + BYTES, ORDER);
+        x3.intoMemorySegment(ALL, to3, ORDER);
+        y3.intoMemorySegment(ALL, to3 + BYTES, ORDER);
     }
 
     /** Twelve rows, one vector wide, left operand in a panel; parameters as in {@link #rows}. */
     private static void panel12Narrow(
             float[] a, int aAt, long b, long bStride, int depth, long from, long fromStride, long to, long toStride) {
-        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from, ORDER);
-        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from + fromStride, ORDER);
-        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride, ORDER);
-        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride, ORDER);
-        FloatVector x4 = fromMemorySegment(FLOATS, ALL, from + 4 * fromStride, ORDER);
-        FloatVector x5 = fromMemorySegment(FLOATS, ALL, from + 5 * fromStride, ORDER);
-        FloatVector x6 = fromMemorySegment(FLOATS, ALL, from + 6 * fromStride, ORDER);
-        FloatVector x7 = fromMemorySegment(FLOATS, ALL, from + 7 * fromStride, ORDER);
-        FloatVector x8 = fromMemorySegment(FLOATS, ALL, from + 8 * fromStride, ORDER);
-        FloatVector x9 = fromMemorySegment(FLOATS, ALL, from + 9 * fromStride, ORDER);
-        FloatVector x10 = fromMemorySegment(FLOATS, ALL, from + 10 * fromStride, ORDER);
-        FloatVector x11 = fromMemorySegment(FLOATS, ALL, from + 11 * fromStride, ORDER);
+        long from0 = from & POSITIVE;
+        long from1 = (from + fromStride) & POSITIVE;
+        long from2 = (from + 2 * fromStride) & POSITIVE;
+        long from3 = (from + 3 * fromStride) & POSITIVE;
+        long from4 = (from + 4 * fromStride) & POSITIVE;
+        long from5 = (from + 5 * fromStride) & POSITIVE;
+        long from6 = (from + 6 * fromStride) & POSITIVE;
+        long from7 = (from + 7 * fromStride) & POSITIVE;
+        long from8 = (from + 8 * fromStride) & POSITIVE;
+        long from9 = (from + 9 * fromStride) & POSITIVE;
+        long from10 = (from + 10 * fromStride) & POSITIVE;
+        long from11 = (from + 11 * fromStride) & POSITIVE;
+        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from0, ORDER);
+        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from1, ORDER);
+        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from2, ORDER);
+        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from3, ORDER);
+        FloatVector x4 = fromMemorySegment(FLOATS, ALL, from4, ORDER);
+        FloatVector x5 = fromMemorySegment(FLOATS, ALL, from5, ORDER);
+        FloatVector x6 = fromMemorySegment(FLOATS, ALL, from6, ORDER);
+        FloatVector x7 = fromMemorySegment(FLOATS, ALL, from7, ORDER);
+        FloatVector x8 = fromMemorySegment(FLOATS, ALL, from8, ORDER);
+        FloatVector x9 = fromMemorySegment(FLOATS, ALL, from9, ORDER);
+        FloatVector x10 = fromMemorySegment(FLOATS, ALL, from10, ORDER);
+        FloatVector x11 = fromMemorySegment(FLOATS, ALL, from11, ORDER);
         for (int p = 0; p < depth; p++) {
-            long row = b + p * bStride;
+            long row = (b + p * bStride) & POSITIVE;
             FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
             FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p]);
             x0 = a0.fma(u, x0);
@@ -718,33 +881,53 @@ final class TallTiles {
             FloatVector a11 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 11]);
             x11 = a11.fma(u, x11);
         }
-        x0.intoMemorySegment(ALL, to, ORDER);
-        x1.intoMemorySegment(ALL, to + toStride, ORDER);
-        x2.intoMemorySegment(ALL, to + 2 * toStride, ORDER);
-        x3.intoMemorySegment(ALL, to + 3 * toStride, ORDER);
-        x4.intoMemorySegment(ALL, to + 4 * toStride, ORDER);
-        x5.intoMemorySegment(ALL, to + 5 * toStride, ORDER);
-        x6.intoMemorySegment(ALL, to + 6 * toStride, ORDER);
-        x7.intoMemorySegment(ALL, to + 7 * toStride, ORDER);
-        x8.intoMemorySegment(ALL, to + 8 * toStride, ORDER);
-        x9.intoMemorySegment(ALL, to + 9 * toStride, ORDER);
-        x10.intoMemorySegment(ALL, to + 10 * toStride, ORDER);
-        x11.intoMemorySegment(ALL, to + 11 * toStride, ORDER);
+        long to0 = to & POSITIVE;
+        long to1 = (to + toStride) & POSITIVE;
+        long to2 = (to + 2 * toStride) & POSITIVE;
+        long to3 = (to + 3 * toStride) & POSITIVE;
+        long to4 = (to + 4 * toStride) & POSITIVE;
+        long to5 = (to + 5 * toStride) & POSITIVE;
+        long to6 = (to + 6 * toStride) & POSITIVE;
+        long to7 = (to + 7 * toStride) & POSITIVE;
+        long to8 = (to + 8 * toStride) & POSITIVE;
+        long to9 = (to + 9 * toStride) & POSITIVE;
+        long to10 = (to + 10 * toStride) & POSITIVE;
+        long to11 = (to + 11 * toStride) & POSITIVE;
+        x0.intoMemorySegment(ALL, to0, ORDER);
+        x1.intoMemorySegment(ALL, to1, ORDER);
+        x2.intoMemorySegment(ALL, to2, ORDER);
+        x3.intoMemorySegment(ALL, to3, ORDER);
+        x4.intoMemorySegment(ALL, to4, ORDER);
+        x5.intoMemorySegment(ALL, to5, ORDER);
+        x6.intoMemorySegment(ALL, to6, ORDER);
+        x7.intoMemorySegment(ALL, to7, ORDER);
+        x8.intoMemorySegment(ALL, to8, ORDER);
+        x9.intoMemorySegment(ALL, to9, ORDER);
+        x10.intoMemorySegment(ALL, to10, ORDER);
+        x11.intoMemorySegment(ALL, to11, ORDER);
     }
 
     /** Eight rows, one vector wide, left operand in a panel; parameters as in {@link #rows}. */
     private static void panel8Narrow(
             float[] a, int aAt, long b, long bStride, int depth, long from, long fromStride, long to, long toStride) {
-        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from, ORDER);
-        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from + fromStride, ORDER);
-        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride, ORDER);
-        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride, ORDER);
-        FloatVector x4 = fromMemorySegment(FLOATS, ALL, from + 4 * fromStride, ORDER);
-        FloatVector x5 = fromMemorySegment(FLOATS, ALL, from + 5 * fromStride, ORDER);
-        FloatVector x6 = fromMemorySegment(FLOATS, ALL, from + 6 * fromStride, ORDER);
-        FloatVector x7 = fromMemorySegment(FLOATS, ALL, from + 7 * fromStride, ORDER);
+        long from0 = from & POSITIVE;
+        long from1 = (from + fromStride) & POSITIVE;
+        long from2 = (from + 2 * fromStride) & POSITIVE;
+        long from3 = (from + 3 * fromStride) & POSITIVE;
+        long from4 = (from + 4 * fromStride) & POSITIVE;
+        long from5 = (from + 5 * fromStride) & POSITIVE;
+        long from6 = (from + 6 * fromStride) & POSITIVE;
+        long from7 = (from + 7 * fromStride) & POSITIVE;
+        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from0, ORDER);
+        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from1, ORDER);
+        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from2, ORDER);
+        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from3, ORDER);
+        FloatVector x4 = fromMemorySegment(FLOATS, ALL, from4, ORDER);
+        FloatVector x5 = fromMemorySegment(FLOATS, ALL, from5, ORDER);
+        FloatVector x6 = fromMemorySegment(FLOATS, ALL, from6, ORDER);
+        FloatVector x7 = fromMemorySegment(FLOATS, ALL, from7, ORDER);
         for (int p = 0; p < depth; p++) {
-            long row = b + p * bStride;
+            long row = (b + p * bStride) & POSITIVE;
             FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
             FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p]);
             x0 = a0.fma(u, x0);
@@ -763,25 +946,37 @@ final class TallTiles {
             FloatVector a7 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p + 7]);
             x7 = a7.fma(u, x7);
         }
-        x0.intoMemorySegment(ALL, to, ORDER);
-        x1.intoMemorySegment(ALL, to + toStride, ORDER);
-        x2.intoMemorySegment(ALL, to + 2 * toStride, ORDER);
-        x3.intoMemorySegment(ALL, to + 3 * toStride, ORDER);
-        x4.intoMemorySegment(ALL, to + 4 * toStride, ORDER);
-        x5.intoMemorySegment(ALL, to + 5 * toStride, ORDER);
-        x6.intoMemorySegment(ALL, to + 6 * toStride, ORDER);
-        x7.intoMemorySegment(ALL, to + 7 * toStride, ORDER);
+        long to0 = to & POSITIVE;
+        long to1 = (to + toStride) & POSITIVE;
+        long to2 = (to + 2 * toStride) & POSITIVE;
+        long to3 = (to + 3 * toStride) & POSITIVE;
+        long to4 = (to + 4 * toStride) & POSITIVE;
+        long to5 = (to + 5 * toStride) & POSITIVE;
+        long to6 = (to + 6 * toStride) & POSITIVE;
+        long to7 = (to + 7 * toStride) & POSITIVE;
+        x0.intoMemorySegment(ALL, to0, ORDER);
+        x1.intoMemorySegment(ALL, to1, ORDER);
+        x2.intoMemorySegment(ALL, to2, ORDER);
+        x3.intoMemorySegment(ALL, to3, ORDER);
+        x4.intoMemorySegment(ALL, to4, ORDER);
+        x5.intoMemorySegment(ALL, to5, ORDER);
+        x6.intoMemorySegment(ALL, to6, ORDER);
+        x7.intoMemorySegment(ALL, to7, ORDER);
     }
 
     /** Four rows, one vector wide, left operand in a panel; parameters as in {@link #rows}. */
     private static void panel4Narrow(
             float[] a, int aAt, long b, long bStride, int depth, long from, long fromStride, long to, long toStride) {
-        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from, ORDER);
-        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from + fromStride, ORDER);
-        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride, ORDER);
-        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride, ORDER);
+        long from0 = from & POSITIVE;
+        long from1 = (from + fromStride) & POSITIVE;
+        long from2 = (from + 2 * fromStride) & POSITIVE;
+        long from3 = (from + 3 * fromStride) & POSITIVE;
+        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from0, ORDER);
+        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from1, ORDER);
+        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from2, ORDER);
+        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from3, ORDER);
         for (int p = 0; p < depth; p++) {
-            long row = b + p * bStride;
+            long row = (b + p * bStride) & POSITIVE;
             FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
             FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + 4 * p]);
             x0 = a0.fma(u, x0);
@@ -792,41 +987,58 @@ final class TallTiles {
             FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + 4 * p + 3]);
             x3 = a3.fma(u, x3);
         }
-        x0.intoMemorySegment(ALL, to, ORDER);
-        x1.intoMemorySegment(ALL, to + toStride, ORDER);
-        x2.intoMemorySegment(ALL, to + 2 * toStride, ORDER);
-        x3.intoMemorySegment(ALL, to + 3 * toStride, ORDER);
+        long to0 = to & POSITIVE;
+        long to1 = (to + toStride) & POSITIVE;
+        long to2 = (to + 2 * toStride) & POSITIVE;
+        long to3 = (to + 3 * toStride) & POSITIVE;
+        x0.intoMemorySegment(ALL, to0, ORDER);
+        x1.intoMemorySegment(ALL, to1, ORDER);
+        x2.intoMemorySegment(ALL, to2, ORDER);
+        x3.intoMemorySegment(ALL, to3, ORDER);
     }
 
     /** Twelve rows, right operand packed, left operand row by row; parameters as in {@link #rows}. */
     private static void rows12Packed(
             float[] a, int aAt, long b, int depth, long from, long fromStride, long to, long toStride) {
-        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from, ORDER);
-        FloatVector y0 = fromMemorySegment(FLOATS, ALL, from + BYTES, ORDER);
-        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from + fromStride, ORDER);
-        FloatVector y1 = fromMemorySegment(FLOATS, ALL, from + fromStride + BYTES, ORDER);
-        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride, ORDER);
-        FloatVector y2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride + BYTES, ORDER);
-        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride, ORDER);
-        FloatVector y3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride + BYTES, ORDER);
-        FloatVector x4 = fromMemorySegment(FLOATS, ALL, from + 4 * fromStride, ORDER);
-        FloatVector y4 = fromMemorySegment(FLOATS, ALL, from + 4 * fromStride + BYTES, ORDER);
-        FloatVector x5 = fromMemorySegment(FLOATS, ALL, from + 5 * fromStride, ORDER);
-        FloatVector y5 = fromMemorySegment(FLOATS, ALL, from + 5 * fromStride + BYTES, ORDER);
-        FloatVector x6 = fromMemorySegment(FLOATS, ALL, from + 6 * fromStride, ORDER);
-        FloatVector y6 = fromMemorySegment(FLOATS, ALL, from + 6 * fromStride + BYTES, ORDER);
-        FloatVector x7 = fromMemorySegment(FLOATS, ALL, from + 7 * fromStride, ORDER);
-        FloatVector y7 = fromMemorySegment(FLOATS, ALL, from + 7 * fromStride + BYTES, ORDER);
-        FloatVector x8 = fromMemorySegment(FLOATS, ALL, from + 8 * fromStride, ORDER);
-        FloatVector y8 = fromMemorySegment(FLOATS, ALL, from + 8 * fromStride + BYTES, ORDER);
-        FloatVector x9 = fromMemorySegment(FLOATS, ALL, from + 9 * fromStride, ORDER);
-        FloatVector y9 = fromMemorySegment(FLOATS, ALL, from + 9 * fromStride + BYTES, ORDER);
-        FloatVector x10 = fromMemorySegment(FLOATS, ALL, from + 10 * fromStride, ORDER);
-        FloatVector y10 = fromMemorySegment(FLOATS, ALL, from + 10 * fromStride + BYTES, ORDER);
-        FloatVector x11 = fromMemorySegment(FLOATS, ALL, from + 11 * fromStride, ORDER);
-        FloatVector y11 = fromMemorySegment(FLOATS, ALL, from + 11 * fromStride + BYTES, ORDER);
+        long from0 = from & POSITIVE;
+        long from1 = (from + fromStride) & POSITIVE;
+        long from2 = (from + 2 * fromStride) & POSITIVE;
+        long from3 = (from + 3 * fromStride) & POSITIVE;
+        long from4 = (from + 4 * fromStride) & POSITIVE;
+        long from5 = (from + 5 * fromStride) & POSITIVE;
+        long from6 = (from + 6 * fromStride) & POSITIVE;
+        long from7 = (from + 7 * fromStride) & POSITIVE;
+        long from8 = (from + 8 * fromStride) & POSITIVE;
+        long from9 = (from + 9 * fromStride) & POSITIVE;
+        long from10 = (from + 10 * fromStride) & POSITIVE;
+        long from11 = (from + 11 * fromStride) & POSITIVE;
+        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from0, ORDER);
+        FloatVector y0 = fromMemorySegment(FLOATS, ALL, from0 + BYTES, ORDER);
+        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from1, ORDER);
+        FloatVector y1 = fromMemorySegment(FLOATS, ALL, from1 + BYTES, ORDER);
+        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from2, ORDER);
+        FloatVector y2 = fromMemorySegment(FLOATS, ALL, from2 + BYTES, ORDER);
+        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from3, ORDER);
+        FloatVector y3 = fromMemorySegment(FLOATS, ALL, from3 + BYTES, ORDER);
+        FloatVector x4 = fromMemorySegment(FLOATS, ALL, from4, ORDER);
+        FloatVector y4 = fromMemorySegment(FLOATS, ALL, from4 + BYTES, ORDER);
+        FloatVector x5 = fromMemorySegment(FLOATS, ALL, from5, ORDER);
+        FloatVector y5 = fromMemorySegment(FLOATS, ALL, from5 + BYTES, ORDER);
+        FloatVector x6 = fromMemorySegment(FLOATS, ALL, from6, ORDER);
+        FloatVector y6 = fromMemorySegment(FLOATS, ALL, from6 + BYTES, ORDER);
+        FloatVector x7 = fromMemorySegment(FLOATS, ALL, from7, ORDER);
+        FloatVector y7 = fromMemorySegment(FLOATS, ALL, from7 + BYTES, ORDER);
+        FloatVector x8 = fromMemorySegment(FLOATS, ALL, from8, ORDER);
+        FloatVector y8 = fromMemorySegment(FLOATS, ALL, from8 + BYTES, ORDER);
+        FloatVector x9 = fromMemorySegment(FLOATS, ALL, from9, ORDER);
+        FloatVector y9 = fromMemorySegment(FLOATS, ALL, from9 + BYTES, ORDER);
+        FloatVector x10 = fromMemorySegment(FLOATS, ALL, from10, ORDER);
+        FloatVector y10 = fromMemorySegment(FLOATS, ALL, from10 + BYTES, ORDER);
+        FloatVector x11 = fromMemorySegment(FLOATS, ALL, from11, ORDER);
+        FloatVector y11 = fromMemorySegment(FLOATS, ALL, from11 + BYTES, ORDER);
+        long panel = b & POSITIVE;
         for (int p = 0; p < depth; p++) {
-            long row = b + p * PANEL_STRIDE;
+            long row = panel + p * PANEL_STRIDE;
             FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
             FloatVector v = fromMemorySegment(FLOATS, ALL, row + BYTES, ORDER);
             FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + p]);
@@ -866,61 +1078,86 @@ final class TallTiles {
             x11 = a11.fma(u, x11);
             y11 = a11.fma(v, y11);
         }
-        x0.intoMemorySegment(ALL, to, ORDER);
-        y0.intoMemorySegment(ALL, to + BYTES, ORDER);
-        x1.intoMemorySegment(ALL, to + toStride, ORDER);
-        y1.intoMemorySegment(ALL, to + toStride + BYTES, ORDER);
-        x2.intoMemorySegment(ALL, to + 2 * toStride, ORDER);
-        y2.intoMemorySegment(ALL, to + 2 * toStride + BYTES, ORDER);
-        x3.intoMemorySegment(ALL, to + 3 * toStride, ORDER);
-        y3.intoMemorySegment(ALL, to + 3 * toStride + BYTES, ORDER);
-        x4.intoMemorySegment(ALL, to + 4 * toStride, ORDER);
-        y4.intoMemorySegment(ALL, to + 4 * toStride + BYTES, ORDER);
-        x5.intoMemorySegment(ALL, to + 5 * toStride, ORDER);
-        y5.intoMemorySegment(ALL, to + 5 * toStride + BYTES, ORDER);
-        x6.intoMemorySegment(ALL, to + 6 * toStride, ORDER);
-        y6.intoMemorySegment(ALL, to + 6 * toStride + BYTES, ORDER);
-        x7.intoMemorySegment(ALL, to + 7 * toStride, ORDER);
-        y7.intoMemorySegment(ALL, to + 7 * toStride + BYTES, ORDER);
-        x8.intoMemorySegment(ALL, to + 8 * toStride, ORDER);
-        y8.intoMemorySegment(ALL, to + 8 * toStride + BYTES, ORDER);
-        x9.intoMemorySegment(ALL, to + 9 * toStride, ORDER);
-        y9.intoMemorySegment(ALL, to + 9 * toStride + BYTES, ORDER);
-        x10.intoMemorySegment(ALL, to + 10 * toStride, ORDER);
-        y10.intoMemorySegment(ALL, to + 10 * toStride + BYTES, ORDER);
-        x11.intoMemorySegment(ALL, to + 11 * toStride, ORDER);
-        y11.intoMemorySegment(ALL, to + 11 * toStride + BYTES, ORDER);
+        long to0 = to & POSITIVE;
+        long to1 = (to + toStride) & POSITIVE;
+        long to2 = (to + 2 * toStride) & POSITIVE;
+        long to3 = (to + 3 * toStride) & POSITIVE;
+        long to4 = (to + 4 * toStride) & POSITIVE;
+        long to5 = (to + 5 * toStride) & POSITIVE;
+        long to6 = (to + 6 * toStride) & POSITIVE;
+        long to7 = (to + 7 * toStride) & POSITIVE;
+        long to8 = (to + 8 * toStride) & POSITIVE;
+        long to9 = (to + 9 * toStride) & POSITIVE;
+        long to10 = (to + 10 * toStride) & POSITIVE;
+        long to11 = (to + 11 * toStride) & POSITIVE;
+        x0.intoMemorySegment(ALL, to0, ORDER);
+        y0.intoMemorySegment(ALL, to0 + BYTES, ORDER);
+        x1.intoMemorySegment(ALL, to1, ORDER);
+        y1.intoMemorySegment(ALL, to1 + BYTES, ORDER);
+        x2.intoMemorySegment(ALL, to2, ORDER);
+        y2.intoMemorySegment(ALL, to2 + BYTES, ORDER);
+        x3.intoMemorySegment(ALL, to3, ORDER);
+        y3.intoMemorySegment(ALL, to3 + BYTES, ORDER);
+        x4.intoMemorySegment(ALL, to4, ORDER);
+        y4.intoMemorySegment(ALL, to4 + BYTES, ORDER);
+        x5.intoMemorySegment(ALL, to5, ORDER);
+        y5.intoMemorySegment(ALL, to5 + BYTES, ORDER);
+        x6.intoMemorySegment(ALL, to6, ORDER);
+        y6.intoMemorySegment(ALL, to6 + BYTES, ORDER);
+        x7.intoMemorySegment(ALL, to7, ORDER);
+        y7.intoMemorySegment(ALL, to7 + BYTES, ORDER);
+        x8.intoMemorySegment(ALL, to8, ORDER);
+        y8.intoMemorySegment(ALL, to8 + BYTES, ORDER);
+        x9.intoMemorySegment(ALL, to9, ORDER);
+        y9.intoMemorySegment(ALL, to9 + BYTES, ORDER);
+        x10.intoMemorySegment(ALL, to10, ORDER);
+        y10.intoMemorySegment(ALL, to10 + BYTES, ORDER);
+        x11.intoMemorySegment(ALL, to11, ORDER);
+        y11.intoMemorySegment(ALL, to11 + BYTES, ORDER);
     }
 
     /** Twelve rows, right operand packed, left operand in a panel; parameters as in {@link #rows}. */
     private static void panel12Packed(
             float[] a, int aAt, long b, int depth, long from, long fromStride, long to, long toStride) {
-        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from, ORDER);
-        FloatVector y0 = fromMemorySegment(FLOATS, ALL, from + BYTES, ORDER);
-        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from + fromStride, ORDER);
-        FloatVector y1 = fromMemorySegment(FLOATS, ALL, from + fromStride + BYTES, ORDER);
-        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride, ORDER);
-        FloatVector y2 = fromMemorySegment(FLOATS, ALL, from + 2 * fromStride + BYTES, ORDER);
-        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride, ORDER);
-        FloatVector y3 = fromMemorySegment(FLOATS, ALL, from + 3 * fromStride + BYTES, ORDER);
-        FloatVector x4 = fromMemorySegment(FLOATS, ALL, from + 4 * fromStride, ORDER);
-        FloatVector y4 = fromMemorySegment(FLOATS, ALL, from + 4 * fromStride + BYTES, ORDER);
-        FloatVector x5 = fromMemorySegment(FLOATS, ALL, from + 5 * fromStride, ORDER);
-        FloatVector y5 = fromMemorySegment(FLOATS, ALL, from + 5 * fromStride + BYTES, ORDER);
-        FloatVector x6 = fromMemorySegment(FLOATS, ALL, from + 6 * fromStride, ORDER);
-        FloatVector y6 = fromMemorySegment(FLOATS, ALL, from + 6 * fromStride + BYTES, ORDER);
-        FloatVector x7 = fromMemorySegment(FLOATS, ALL, from + 7 * fromStride, ORDER);
-        FloatVector y7 = fromMemorySegment(FLOATS, ALL, from + 7 * fromStride + BYTES, ORDER);
-        FloatVector x8 = fromMemorySegment(FLOATS, ALL, from + 8 * fromStride, ORDER);
-        FloatVector y8 = fromMemorySegment(FLOATS, ALL, from + 8 * fromStride + BYTES, ORDER);
-        FloatVector x9 = fromMemorySegment(FLOATS, ALL, from + 9 * fromStride, ORDER);
-        FloatVector y9 = fromMemorySegment(FLOATS, ALL, from + 9 * fromStride + BYTES, ORDER);
-        FloatVector x10 = fromMemorySegment(FLOATS, ALL, from + 10 * fromStride, ORDER);
-        FloatVector y10 = fromMemorySegment(FLOATS, ALL, from + 10 * fromStride + BYTES, ORDER);
-        FloatVector x11 = fromMemorySegment(FLOATS, ALL, from + 11 * fromStride, ORDER);
-        FloatVector y11 = fromMemorySegment(FLOATS, ALL, from + 11 * fromStride + BYTES, ORDER);
+        long from0 = from & POSITIVE;
+        long from1 = (from + fromStride) & POSITIVE;
+        long from2 = (from + 2 * fromStride) & POSITIVE;
+        long from3 = (from + 3 * fromStride) & POSITIVE;
+        long from4 = (from + 4 * fromStride) & POSITIVE;
+        long from5 = (from + 5 * fromStride) & POSITIVE;
+        long from6 = (from + 6 * fromStride) & POSITIVE;
+        long from7 = (from + 7 * fromStride) & POSITIVE;
+        long from8 = (from + 8 * fromStride) & POSITIVE;
+        long from9 = (from + 9 * fromStride) & POSITIVE;
+        long from10 = (from + 10 * fromStride) & POSITIVE;
+        long from11 = (from + 11 * fromStride) & POSITIVE;
+        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from0, ORDER);
+        FloatVector y0 = fromMemorySegment(FLOATS, ALL, from0 + BYTES, ORDER);
+        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from1, ORDER);
+        FloatVector y1 = fromMemorySegment(FLOATS, ALL, from1 + BYTES, ORDER);
+        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from2, ORDER);
+        FloatVector y2 = fromMemorySegment(FLOATS, ALL, from2 + BYTES, ORDER);
+        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from3, ORDER);
+        FloatVector y3 = fromMemorySegment(FLOATS, ALL, from3 + BYTES, ORDER);
+        FloatVector x4 = fromMemorySegment(FLOATS, ALL, from4, ORDER);
+        FloatVector y4 = fromMemorySegment(FLOATS, ALL, from4 + BYTES, ORDER);
+        FloatVector x5 = fromMemorySegment(FLOATS, ALL, from5, ORDER);
+        FloatVector y5 = fromMemorySegment(FLOATS, ALL, from5 + BYTES, ORDER);
+        FloatVector x6 = fromMemorySegment(FLOATS, ALL, from6, ORDER);
+        FloatVector y6 = fromMemorySegment(FLOATS, ALL, from6 + BYTES, ORDER);
+        FloatVector x7 = fromMemorySegment(FLOATS, ALL, from7, ORDER);
+        FloatVector y7 = fromMemorySegment(FLOATS, ALL, from7 + BYTES, ORDER);
+        FloatVector x8 = fromMemorySegment(FLOATS, ALL, from8, ORDER);
+        FloatVector y8 = fromMemorySegment(FLOATS, ALL, from8 + BYTES, ORDER);
+        FloatVector x9 = fromMemorySegment(FLOATS, ALL, from9, ORDER);
+        FloatVector y9 = fromMemorySegment(FLOATS, ALL, from9 + BYTES, ORDER);
+        FloatVector x10 = fromMemorySegment(FLOATS, ALL, from10, ORDER);
+        FloatVector y10 = fromMemorySegment(FLOATS, ALL, from10 + BYTES, ORDER);
+        FloatVector x11 = fromMemorySegment(FLOATS, ALL, from11, ORDER);
+        FloatVector y11 = fromMemorySegment(FLOATS, ALL, from11 + BYTES, ORDER);
+        long panel = b & POSITIVE;
         for (int p = 0; p < depth; p++) {
-            long row = b + p * PANEL_STRIDE;
+            long row = panel + p * PANEL_STRIDE;
             FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
             FloatVector v = fromMemorySegment(FLOATS, ALL, row + BYTES, ORDER);
             FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p]);
@@ -960,29 +1197,41 @@ final class TallTiles {
             x11 = a11.fma(u, x11);
             y11 = a11.fma(v, y11);
         }
-        x0.intoMemorySegment(ALL, to, ORDER);
-        y0.intoMemorySegment(ALL, to + BYTES, ORDER);
-        x1.intoMemorySegment(ALL, to + toStride, ORDER);
-        y1.intoMemorySegment(ALL, to + toStride + BYTES, ORDER);
-        x2.intoMemorySegment(ALL, to + 2 * toStride, ORDER);
-        y2.intoMemorySegment(ALL, to + 2 * toStride + BYTES, ORDER);
-        x3.intoMemorySegment(ALL, to + 3 * toStride, ORDER);
-        y3.intoMemorySegment(ALL, to + 3 * toStride + BYTES, ORDER);
-        x4.intoMemorySegment(ALL, to + 4 * toStride, ORDER);
-        y4.intoMemorySegment(ALL, to + 4 * toStride + BYTES, ORDER);
-        x5.intoMemorySegment(ALL, to + 5 * toStride, ORDER);
-        y5.intoMemorySegment(ALL, to + 5 * toStride + BYTES, ORDER);
-        x6.intoMemorySegment(ALL, to + 6 * toStride, ORDER);
-        y6.intoMemorySegment(ALL, to + 6 * toStride + BYTES, ORDER);
-        x7.intoMemorySegment(ALL, to + 7 * toStride, ORDER);
-        y7.intoMemorySegment(ALL, to + 7 * toStride + BYTES, ORDER);
-        x8.intoMemorySegment(ALL, to + 8 * toStride, ORDER);
-        y8.intoMemorySegment(ALL, to + 8 * toStride + BYTES, ORDER);
-        x9.intoMemorySegment(ALL, to + 9 * toStride, ORDER);
-        y9.intoMemorySegment(ALL, to + 9 * toStride + BYTES, ORDER);
-        x10.intoMemorySegment(ALL, to + 10 * toStride, ORDER);
-        y10.intoMemorySegment(ALL, to + 10 * toStride + BYTES, ORDER);
-        x11.intoMemorySegment(ALL, to + 11 * toStride, ORDER);
-        y11.intoMemorySegment(ALL, to + 11 * toStride + BYTES, ORDER);
+        long to0 = to & POSITIVE;
+        long to1 = (to + toStride) & POSITIVE;
+        long to2 = (to + 2 * toStride) & POSITIVE;
+        long to3 = (to + 3 * toStride) & POSITIVE;
+        long to4 = (to + 4 * toStride) & POSITIVE;
+        long to5 = (to + 5 * toStride) & POSITIVE;
+        long to6 = (to + 6 * toStride) & POSITIVE;
+        long to7 = (to + 7 * toStride) & POSITIVE;
+        long to8 = (to + 8 * toStride) & POSITIVE;
+        long to9 = (to + 9 * toStride) & POSITIVE;
+        long to10 = (to + 10 * toStride) & POSITIVE;
+        long to11 = (to + 11 * toStride) & POSITIVE;
+        x0.intoMemorySegment(ALL, to0, ORDER);
+        y0.intoMemorySegment(ALL, to0 + BYTES, ORDER);
+        x1.intoMemorySegment(ALL, to1, ORDER);
+        y1.intoMemorySegment(ALL, to1 + BYTES, ORDER);
+        x2.intoMemorySegment(ALL, to2, ORDER);
+        y2.intoMemorySegment(ALL, to2 + BYTES, ORDER);
+        x3.intoMemorySegment(ALL, to3, ORDER);
+        y3.intoMemorySegment(ALL, to3 + BYTES, ORDER);
+        x4.intoMemorySegment(ALL, to4, ORDER);
+        y4.intoMemorySegment(ALL, to4 + BYTES, ORDER);
+        x5.intoMemorySegment(ALL, to5, ORDER);
+        y5.intoMemorySegment(ALL, to5 + BYTES, ORDER);
+        x6.intoMemorySegment(ALL, to6, ORDER);
+        y6.intoMemorySegment(ALL, to6 + BYTES, ORDER);
+        x7.intoMemorySegment(ALL, to7, ORDER);
+        y7.intoMemorySegment(ALL, to7 + BYTES, ORDER);
+        x8.intoMemorySegment(ALL, to8, ORDER);
+        y8.intoMemorySegment(ALL, to8 + BYTES, ORDER);
+        x9.intoMemorySegment(ALL, to9, ORDER);
+        y9.intoMemorySegment(ALL, to9 + BYTES, ORDER);
+        x10.intoMemorySegment(ALL, to10, ORDER);
+        y10.intoMemorySegment(ALL, to10 + BYTES, ORDER);
+        x11.intoMemorySegment(ALL, to11, ORDER);
+        y11.intoMemorySegment(ALL, to11 + BYTES, ORDER);
     }
 }
