@@ -89,7 +89,7 @@ final class Bfloat16MatMul implements AutoCloseable {
             long a, long rowStep, long depthStep, long b, long stride, long c, long resultStride, int m, int n, int k,
             boolean add) {
         int whole = k / PAIR * PAIR;
-        if (m > FEW && LANES == 16) {
+        if (m > FEW && TallTiles.USED) {
             long left = loadTogether(a, rowStep, depthStep, m, k, whole);
             many(left, b, stride, m, n, k, whole, c, resultStride, add);
             return;
@@ -126,7 +126,7 @@ final class Bfloat16MatMul implements AutoCloseable {
      * the step are one plus a constant, and after all of these what is left at the end of each row.
      */
     private long loadTogether(long from, long rowStep, long depthStep, int rows, int depth, int whole) {
-        int ends = together(rows) * whole;
+        int ends = Scores.roundUp(rows, MANY_ROWS) * whole;
         long to = scratch.atLeast(FOLD_BYTES + 4L * (ends + rows * (depth - whole))) + FOLD_BYTES;
         for (int i = 0; i < rows; i++) {
             long row = from + i * rowStep;
@@ -143,10 +143,6 @@ final class Bfloat16MatMul implements AutoCloseable {
             }
         }
         return to;
-    }
-
-    private static int together(int rows) {
-        return (rows + MANY_ROWS - 1) / MANY_ROWS * MANY_ROWS;
     }
 
     private void few(
@@ -218,7 +214,7 @@ final class Bfloat16MatMul implements AutoCloseable {
         int part = (n + 1) / 2;
         long partial = left - FOLD_BYTES;
         long sums = left - BYTES;
-        long ends = left + 4L * together(m) * whole;
+        long ends = left + 4L * Scores.roundUp(m, MANY_ROWS) * whole;
         for (int block = 0; block < part; block += BLOCK / 2) {
             int last = Math.min(part, block + BLOCK / 2);
             for (int i = 0; i < m; i += MANY_ROWS) {

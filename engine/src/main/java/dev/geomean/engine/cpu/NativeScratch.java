@@ -17,7 +17,7 @@ final class NativeScratch implements AutoCloseable {
     NativeScratch() {}
 
     /**
-     * Memory of at least some size.
+     * Memory of at least some size, zero where it is new.
      *
      * @param size bytes
      * @return address of the first, a multiple of 64

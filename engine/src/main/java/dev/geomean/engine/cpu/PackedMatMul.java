@@ -250,13 +250,7 @@ final class PackedMatMul implements BlockedMatMul {
                     Tiles.toMemory(transposedLeft, add, left, at, right, panel, depth, out, 4L * ldc);
                     continue;
                 }
-                if (width <= LANES) {
-                    if (transposedLeft) {
-                        Tiles.columnsNarrow(left, at, right, panel, depth, tile, 0, Tiles.WIDTH);
-                    } else {
-                        Tiles.rowsNarrow(left, at, right, panel, depth, tile, 0, Tiles.WIDTH);
-                    }
-                } else if (transposedLeft) {
+                if (transposedLeft) {
                     Tiles.columns(left, at, right, panel, depth, tile, 0, Tiles.WIDTH);
                 } else {
                     Tiles.rows(left, at, right, panel, depth, tile, 0, Tiles.WIDTH);

@@ -8,8 +8,6 @@ import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import dev.geomean.engine.kernel.MatMul;
 import dev.geomean.engine.memory.DType;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.VectorMask;
 
 /**
@@ -42,11 +40,10 @@ final class TallMatMul implements BlockedMatMul {
 
     private static final int WIDTH = TallTiles.WIDTH;
     private static final long ROW_BYTES = TallTiles.PANEL_STRIDE;
-    private static final long CACHE_LINE = 64;
     private static final long RIGHT_BYTES = 4L * (TallTiles.DEPTH + LANES) * BLOCK_COLUMNS;
 
     private final TallPanels panels = new TallPanels();
-    private final Arena arena = Arena.ofShared();
+    private final NativeScratch memory = new NativeScratch();
     private float[] left = {};
     private long right;
     private long zeros;
@@ -58,21 +55,18 @@ final class TallMatMul implements BlockedMatMul {
 
     @Override
     public void close() {
-        arena.close();
+        memory.close();
     }
 
     private void reserve() {
         if (right == 0) {
-            zeros = allocate(ROW_BYTES);
-            scratch = allocate(TURNED_BLOCK * ROW_BYTES);
-            square = allocate(LANES * Vectors.BYTES);
-            right = allocate(RIGHT_BYTES);
+            long scratchBytes = TURNED_BLOCK * ROW_BYTES;
+            long squareBytes = LANES * Vectors.BYTES;
+            zeros = memory.atLeast(ROW_BYTES + scratchBytes + squareBytes + RIGHT_BYTES);
+            scratch = zeros + ROW_BYTES;
+            square = scratch + scratchBytes;
+            right = square + squareBytes;
         }
-    }
-
-    private long allocate(long bytes) {
-        MemorySegment segment = arena.allocate(bytes, CACHE_LINE);
-        return segment.address();
     }
 
     @Override
