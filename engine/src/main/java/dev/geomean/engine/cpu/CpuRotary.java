@@ -3,11 +3,13 @@ package dev.geomean.engine.cpu;
 import static dev.geomean.engine.cpu.Native.ALL;
 import static dev.geomean.engine.cpu.Native.FLOATS;
 import static dev.geomean.engine.cpu.Native.ORDER;
+import static dev.geomean.engine.cpu.Vectors.FIRST;
 import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import dev.geomean.engine.kernel.AttentionKernel.Rotary;
 import dev.geomean.engine.memory.Buffer;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
 
 /** Rotary position embedding: rotates the two halves of every head by the angles of the token's position. */
 final class CpuRotary {
@@ -73,41 +75,25 @@ final class CpuRotary {
         }
     }
 
-    /**
-     * The rest of a head, and all of one whose half is shorter than a vector: with vectors of four lanes, then one by
-     * one.
-     */
+    /** The rest of a head, and all of one whose half is shorter than a vector. */
     private static void rotateRest(
             long in, long out, long cosines, int half, int from, float sign, boolean accumulate) {
         long bytes = 4L * half;
         long sines = cosines + bytes;
-        int i = from;
-        for (; i <= half - 4; i += 4) {
-            long at = 4L * i;
-            FloatVector x1 = fromMemorySegment(FloatVector.SPECIES_128, ALL, in + at, ORDER);
-            FloatVector x2 = fromMemorySegment(FloatVector.SPECIES_128, ALL, in + bytes + at, ORDER);
-            FloatVector cos = fromMemorySegment(FloatVector.SPECIES_128, ALL, cosines + at, ORDER);
-            FloatVector sin = fromMemorySegment(FloatVector.SPECIES_128, ALL, sines + at, ORDER).mul(sign);
-            FloatVector y1 = x1.mul(cos).sub(x2.mul(sin));
-            FloatVector y2 = x2.mul(cos).add(x1.mul(sin));
-            if (accumulate) {
-                y1 = y1.add(fromMemorySegment(FloatVector.SPECIES_128, ALL, out + at, ORDER));
-                y2 = y2.add(fromMemorySegment(FloatVector.SPECIES_128, ALL, out + bytes + at, ORDER));
-            }
-            y1.intoMemorySegment(ALL, out + at, ORDER);
-            y2.intoMemorySegment(ALL, out + bytes + at, ORDER);
+        long at = 4L * from;
+        VectorMask<Float> first = FIRST[half - from];
+        FloatVector x1 = fromMemorySegment(FLOATS, ALL, in + at, ORDER);
+        FloatVector x2 = fromMemorySegment(FLOATS, ALL, in + bytes + at, ORDER);
+        FloatVector cos = fromMemorySegment(FLOATS, ALL, cosines + at, ORDER);
+        FloatVector sin = fromMemorySegment(FLOATS, ALL, sines + at, ORDER).mul(sign);
+        FloatVector y1 = x1.mul(cos).sub(x2.mul(sin));
+        FloatVector y2 = x2.mul(cos).add(x1.mul(sin));
+        if (accumulate) {
+            y1 = y1.add(fromMemorySegment(FLOATS, ALL, out + at, ORDER));
+            y2 = y2.add(fromMemorySegment(FLOATS, ALL, out + bytes + at, ORDER));
         }
-        for (; i < half; i++) {
-            long at = 4L * i;
-            float x1 = Native.get(in + at);
-            float x2 = Native.get(in + bytes + at);
-            float cos = Native.get(cosines + at);
-            float sin = Native.get(sines + at) * sign;
-            float y1 = x1 * cos - x2 * sin;
-            float y2 = x2 * cos + x1 * sin;
-            Native.set(out + at, accumulate ? y1 + Native.get(out + at) : y1);
-            Native.set(out + bytes + at, accumulate ? y2 + Native.get(out + bytes + at) : y2);
-        }
+        y1.intoMemorySegment(ALL, out + at, ORDER, first);
+        y2.intoMemorySegment(ALL, out + bytes + at, ORDER, first);
     }
 
     private static void check(Rotary k) {

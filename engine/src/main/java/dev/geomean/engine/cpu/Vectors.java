@@ -22,6 +22,13 @@ import jdk.incubator.vector.VectorShuffle;
  * compiled alone: on everything that ran before. So loops call the Vector API only, even where a helper would be shorter.
  * {@code VectorBoundaryTest} checks this.
  *
+ * <p><b>All vectors of one element type have the same shape</b>, that of {@link Native#FLOATS} and its companions. The methods
+ * of the Vector API are compiled into every kernel with the profile that all kernels left in them. While it knows one class
+ * of float vectors, the compiler takes a vector for one of that class. Once it knows two, it asks which of the two it is, at
+ * every call, compiles both answers, and where it compiles the call before it has seen where the vector comes from, the
+ * vector stays an object: not in the kernel that brought the second class but in any other, in some JVMs and not in others.
+ * {@code VectorBoundaryTest} checks this too. What is shorter than a vector is a last element like others.
+ *
  * <p>For the same reason a vector of equal numbers that a loop needs is made in the loop, at each use. The compiler moves it
  * out. One that was made before the loop is still an object when the loop is first compiled, and where the compiler guesses
  * its class from the profile, it may stay one.

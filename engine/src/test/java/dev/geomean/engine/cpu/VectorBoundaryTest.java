@@ -8,6 +8,7 @@ import java.lang.classfile.ClassFile;
 import java.lang.classfile.ClassModel;
 import java.lang.classfile.FieldModel;
 import java.lang.classfile.MethodModel;
+import java.lang.classfile.instruction.FieldInstruction;
 import java.lang.classfile.instruction.InvokeDynamicInstruction;
 import java.lang.classfile.instruction.InvokeInstruction;
 import java.lang.reflect.AccessFlag;
@@ -20,10 +21,12 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
-/** The rule of {@link Vectors} by which no kernel allocates: vectors are never handed from one method to another. */
+/** The rules of {@link Vectors} by which no kernel allocates. */
 class VectorBoundaryTest {
     private static final String VECTORS = "Ljdk/incubator/vector/";
     private static final String OURS = "dev/geomean/";
+    /** Says what the one shape is. */
+    private static final String NATIVE = "dev/geomean/engine/cpu/Native";
 
     private static List<ClassModel> classes = List.of();
 
@@ -92,5 +95,27 @@ class VectorBoundaryTest {
             }
         }
         assertThat(fields).isEmpty();
+    }
+
+    @Test
+    void vectorsOfOneTypeHaveOneShape() {
+        List<String> shapes = new ArrayList<>();
+        for (ClassModel model : classes) {
+            if (name(model).equals(NATIVE)) {
+                continue;
+            }
+            for (MethodModel method : model.methods()) {
+                method.code().ifPresent(code -> code.forEach(element -> {
+                    if (element instanceof FieldInstruction field
+                            && field.owner().asInternalName().startsWith("jdk/incubator/vector/")
+                            && (field.name().stringValue().startsWith("SPECIES_")
+                                    || field.name().stringValue().startsWith("S_"))) {
+                        shapes.add(name(model) + "." + method.methodName().stringValue() + " takes "
+                                + field.owner().asInternalName() + "." + field.name().stringValue());
+                    }
+                }));
+            }
+        }
+        assertThat(shapes).isEmpty();
     }
 }
