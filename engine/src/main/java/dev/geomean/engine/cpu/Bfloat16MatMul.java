@@ -42,17 +42,17 @@ final class Bfloat16MatMul implements AutoCloseable {
     /** So many rows of the left operand, or fewer, pass by one at a time. */
     private static final int FEW = 3;
 
-    /** Rows that pass by together: of the left operand, or of the right one where the left has few. */
+    /** Rows that pass by together: of the left operand, of the right one where the left has few, of both with 512-bit vectors. */
     private static final int ROWS = 4;
-
-    /** Rows of the left operand that pass by together where the 32 registers of 512-bit vectors have room for their sums. */
-    private static final int MANY_ROWS = 8;
 
     private static final int PAIR = 2 * LANES;
     private static final long BYTES = Vectors.BYTES;
 
-    /** What {@link #dots8x2} leaves, and its sums. */
-    private static final long FOLD_BYTES = (2 * MANY_ROWS + 1) * BYTES;
+    /** What {@link #dots4x4} leaves, and its sums. */
+    private static final long FOLD_BYTES = (ROWS * ROWS + 1) * BYTES;
+
+    /** No address is larger, nor negative; the compiler does not know it, and would check each. */
+    private static final long ADDRESS = 0x7fff_ffff_ffffL;
 
     private final float[] partial = new float[2 * ROWS * LANES];
     private final int[] odd = new int[LANES];
@@ -122,17 +122,17 @@ final class Bfloat16MatMul implements AutoCloseable {
     }
 
     /**
-     * Copies the left operand for {@link #many}: the vectors of eight rows at a step next to each other, so that all addresses of
+     * Copies the left operand for {@link #many}: the vectors of four rows at a step next to each other, so that all addresses of
      * the step are one plus a constant, and after all of these what is left at the end of each row.
      */
     private long loadTogether(long from, long rowStep, long depthStep, int rows, int depth, int whole) {
-        int ends = Scores.roundUp(rows, MANY_ROWS) * whole;
+        int ends = Scores.roundUp(rows, ROWS) * whole;
         long to = scratch.atLeast(FOLD_BYTES + 4L * (ends + rows * (depth - whole))) + FOLD_BYTES;
         for (int i = 0; i < rows; i++) {
             long row = from + i * rowStep;
-            long at = to + 4L * (i / MANY_ROWS * MANY_ROWS * whole + i % MANY_ROWS * PAIR);
+            long at = to + 4L * (i / ROWS * ROWS * whole + i % ROWS * PAIR);
             for (int p = 0; p < whole; p += PAIR) {
-                long step = at + 4L * p * MANY_ROWS;
+                long step = at + 4L * p * ROWS;
                 for (int lane = 0; lane < LANES; lane++) {
                     Native.set(step + 4L * lane, Native.get(row + (p + 2 * lane) * depthStep));
                     Native.set(step + 4L * (LANES + lane), Native.get(row + (p + 2 * lane + 1) * depthStep));
@@ -206,35 +206,51 @@ final class Bfloat16MatMul implements AutoCloseable {
     }
 
     /**
-     * Eight rows of the left operand at a time; past the last one they are computed and dropped. The two rows of weights are of
-     * two streams, see above.
+     * Four rows of the left operand and of the right one at a time; past the last ones they are computed and dropped. All rows of the
+     * left operand pass by four of the right, which lie in as many streams, see above.
      */
     private void many(
             long left, long b, long stride, int m, int n, int k, int whole, long c, long resultStride, boolean add) {
-        int part = (n + 1) / 2;
+        int part = (n + ROWS - 1) / ROWS;
         long partial = left - FOLD_BYTES;
         long sums = left - BYTES;
-        long ends = left + 4L * Scores.roundUp(m, MANY_ROWS) * whole;
-        for (int block = 0; block < part; block += BLOCK / 2) {
-            int last = Math.min(part, block + BLOCK / 2);
-            for (int i = 0; i < m; i += MANY_ROWS) {
-                int rows = Math.min(MANY_ROWS, m - i);
-                for (int j = block; j < last; j++) {
-                    int other = Math.min(j + part, n - 1);
-                    dots8x2(left + 4L * i * whole, b + j * stride, b + other * stride, odd, whole, partial);
-                    foldHalves(partial);
-                    foldRest(partial, sums);
-                    for (int r = 0; r < rows; r++) {
-                        long out = c + (i + r) * resultStride;
-                        long end = ends + 4L * (i + r) * (k - whole);
-                        put(out + 4L * j, Native.get(sums + 4L * r) + end(b + j * stride + 2L * whole, end, k - whole),
-                                add);
-                        if (j + part < n) {
-                            put(out + 4L * other, Native.get(sums + 4L * (MANY_ROWS + r))
-                                    + end(b + other * stride + 2L * whole, end, k - whole), add);
-                        }
-                    }
+        for (int j = 0; j < part; j++) {
+            long row0 = b + j * stride;
+            long row1 = b + Math.min(j + part, n - 1) * stride;
+            long row2 = b + Math.min(j + 2 * part, n - 1) * stride;
+            long row3 = b + Math.min(j + 3 * part, n - 1) * stride;
+            for (int i = 0; i < m; i += ROWS) {
+                dots4x4(left + 4L * i * whole, row0, row1, row2, row3, odd, whole, partial);
+                foldHalves(partial);
+                foldRest(partial, sums);
+                int rows = Math.min(ROWS, m - i);
+                for (int q = 0, col = j; q < ROWS && col < n; q++, col += part) {
+                    putColumn(sums + 4L * q * ROWS, c + i * resultStride + 4L * col, resultStride, rows, add);
                 }
+            }
+        }
+        if (whole < k) {
+            long ends = left + 4L * Scores.roundUp(m, ROWS) * whole;
+            addEnds(ends, b + 2L * whole, stride, m, n, k - whole, c, resultStride);
+        }
+    }
+
+    private static void putColumn(long sums, long to, long stride, int rows, boolean add) {
+        for (int r = 0; r < rows; r++) {
+            put(to + r * stride, Native.get(sums + 4L * r), add);
+        }
+    }
+
+    /** Adds the products of the elements of each row that fill no vector. */
+    private static void addEnds(
+            long left, long right, long stride, int m, int n, int depth, long c, long resultStride) {
+        for (int i = 0; i < m; i++) {
+            for (int j = 0; j < n; j++) {
+                float sum = 0;
+                for (int p = 0; p < depth; p++) {
+                    sum += Native.getBfloat16(right + j * stride + 2L * p) * Native.get(left + 4L * (i * depth + p));
+                }
+                put(c + i * resultStride + 4L * j, sum, true);
             }
         }
     }
@@ -248,15 +264,6 @@ final class Bfloat16MatMul implements AutoCloseable {
         float sum = 0;
         for (int lane = 0; lane < LANES; lane += 4) {
             sum += (partial[at + lane] + partial[at + lane + 1]) + (partial[at + lane + 2] + partial[at + lane + 3]);
-        }
-        return sum;
-    }
-
-    /** The elements of a row that fill no vector, for {@link #many}. */
-    private static float end(long weights, long left, int count) {
-        float sum = 0;
-        for (int p = 0; p < count; p++) {
-            sum += Native.getBfloat16(weights + 2L * p) * Native.get(left + 4L * p);
         }
         return sum;
     }
@@ -390,108 +397,111 @@ final class Bfloat16MatMul implements AutoCloseable {
     }
 
     /**
-     * Products of eight rows of the left operand with two rows of weights, otherwise as {@link #dots4x2}. This loop is too long for
-     * the compiler to unroll, and with a step that it knows it checks no index in it.
+     * Products of four rows of the left operand with four rows of weights, otherwise as {@link #dots4x2}: sixteen sums in the 32
+     * registers of 512-bit vectors. This loop is too long for the compiler to unroll. It knows that the addresses are within what
+     * it may read, so there is nothing left in the loop from where it could go back to the interpreter.
      *
      * @param a address of the rows of the left operand, from {@link #loadTogether}
      * @param row0 address of a row of weights
      * @param row1 address of another
+     * @param row2 address of another
+     * @param row3 address of another
      * @param mask the upper half of each int
      * @param depth inner dimension, a multiple of {@link #PAIR}
-     * @param partial receives for each product a vector whose lanes add up to it: eight with the first row of weights, then eight
-     *     with the other
+     * @param partial receives for each product a vector whose lanes add up to it: four with the first row of weights, then four
+     *     with the next
      */
-    private static void dots8x2(
-            long a, long row0, long row1, int[] mask, int depth, long partial) {
+    private static void dots4x4(
+            long a, long row0, long row1, long row2, long row3, int[] mask, int depth, long partial) {
         IntVector odd = IntVector.fromArray(INTS, mask, 0);
         FloatVector x0 = FloatVector.zero(FLOATS);
         FloatVector x1 = FloatVector.zero(FLOATS);
         FloatVector x2 = FloatVector.zero(FLOATS);
         FloatVector x3 = FloatVector.zero(FLOATS);
-        FloatVector x4 = FloatVector.zero(FLOATS);
-        FloatVector x5 = FloatVector.zero(FLOATS);
-        FloatVector x6 = FloatVector.zero(FLOATS);
-        FloatVector x7 = FloatVector.zero(FLOATS);
         FloatVector y0 = FloatVector.zero(FLOATS);
         FloatVector y1 = FloatVector.zero(FLOATS);
         FloatVector y2 = FloatVector.zero(FLOATS);
         FloatVector y3 = FloatVector.zero(FLOATS);
-        FloatVector y4 = FloatVector.zero(FLOATS);
-        FloatVector y5 = FloatVector.zero(FLOATS);
-        FloatVector y6 = FloatVector.zero(FLOATS);
-        FloatVector y7 = FloatVector.zero(FLOATS);
+        FloatVector z0 = FloatVector.zero(FLOATS);
+        FloatVector z1 = FloatVector.zero(FLOATS);
+        FloatVector z2 = FloatVector.zero(FLOATS);
+        FloatVector z3 = FloatVector.zero(FLOATS);
+        FloatVector w0 = FloatVector.zero(FLOATS);
+        FloatVector w1 = FloatVector.zero(FLOATS);
+        FloatVector w2 = FloatVector.zero(FLOATS);
+        FloatVector w3 = FloatVector.zero(FLOATS);
         for (int p = 0; p < depth; p += PAIR) {
-            IntVector w0 = IntVector.fromMemorySegment(INTS, ALL, row0 + 2L * p, ORDER);
-            IntVector w1 = IntVector.fromMemorySegment(INTS, ALL, row1 + 2L * p, ORDER);
-            FloatVector even0 = w0.lanewise(LSHL, 16).reinterpretAsFloats();
-            FloatVector even1 = w1.lanewise(LSHL, 16).reinterpretAsFloats();
-            FloatVector u = fromMemorySegment(FLOATS, ALL, a + 4L * MANY_ROWS * p, ORDER);
+            long at = (a + 4L * ROWS * p) & ADDRESS;
+            IntVector weights0 = IntVector.fromMemorySegment(INTS, ALL, (row0 + 2L * p) & ADDRESS, ORDER);
+            FloatVector even0 = weights0.lanewise(LSHL, 16).reinterpretAsFloats();
+            IntVector weights1 = IntVector.fromMemorySegment(INTS, ALL, (row1 + 2L * p) & ADDRESS, ORDER);
+            FloatVector even1 = weights1.lanewise(LSHL, 16).reinterpretAsFloats();
+            IntVector weights2 = IntVector.fromMemorySegment(INTS, ALL, (row2 + 2L * p) & ADDRESS, ORDER);
+            FloatVector even2 = weights2.lanewise(LSHL, 16).reinterpretAsFloats();
+            IntVector weights3 = IntVector.fromMemorySegment(INTS, ALL, (row3 + 2L * p) & ADDRESS, ORDER);
+            FloatVector even3 = weights3.lanewise(LSHL, 16).reinterpretAsFloats();
+            FloatVector u = fromMemorySegment(FLOATS, ALL, at, ORDER);
             x0 = even0.fma(u, x0);
             y0 = even1.fma(u, y0);
-            u = fromMemorySegment(FLOATS, ALL, a + 4L * MANY_ROWS * p + 2 * BYTES, ORDER);
+            z0 = even2.fma(u, z0);
+            w0 = even3.fma(u, w0);
+            u = fromMemorySegment(FLOATS, ALL, at + 2 * BYTES, ORDER);
             x1 = even0.fma(u, x1);
             y1 = even1.fma(u, y1);
-            u = fromMemorySegment(FLOATS, ALL, a + 4L * MANY_ROWS * p + 4 * BYTES, ORDER);
+            z1 = even2.fma(u, z1);
+            w1 = even3.fma(u, w1);
+            u = fromMemorySegment(FLOATS, ALL, at + 4 * BYTES, ORDER);
             x2 = even0.fma(u, x2);
             y2 = even1.fma(u, y2);
-            u = fromMemorySegment(FLOATS, ALL, a + 4L * MANY_ROWS * p + 6 * BYTES, ORDER);
+            z2 = even2.fma(u, z2);
+            w2 = even3.fma(u, w2);
+            u = fromMemorySegment(FLOATS, ALL, at + 6 * BYTES, ORDER);
             x3 = even0.fma(u, x3);
             y3 = even1.fma(u, y3);
-            u = fromMemorySegment(FLOATS, ALL, a + 4L * MANY_ROWS * p + 8 * BYTES, ORDER);
-            x4 = even0.fma(u, x4);
-            y4 = even1.fma(u, y4);
-            u = fromMemorySegment(FLOATS, ALL, a + 4L * MANY_ROWS * p + 10 * BYTES, ORDER);
-            x5 = even0.fma(u, x5);
-            y5 = even1.fma(u, y5);
-            u = fromMemorySegment(FLOATS, ALL, a + 4L * MANY_ROWS * p + 12 * BYTES, ORDER);
-            x6 = even0.fma(u, x6);
-            y6 = even1.fma(u, y6);
-            u = fromMemorySegment(FLOATS, ALL, a + 4L * MANY_ROWS * p + 14 * BYTES, ORDER);
-            x7 = even0.fma(u, x7);
-            y7 = even1.fma(u, y7);
-            FloatVector odd0 = w0.and(odd).reinterpretAsFloats();
-            FloatVector odd1 = w1.and(odd).reinterpretAsFloats();
-            u = fromMemorySegment(FLOATS, ALL, a + 4L * MANY_ROWS * p + BYTES, ORDER);
+            z3 = even2.fma(u, z3);
+            w3 = even3.fma(u, w3);
+            FloatVector odd0 = weights0.and(odd).reinterpretAsFloats();
+            FloatVector odd1 = weights1.and(odd).reinterpretAsFloats();
+            FloatVector odd2 = weights2.and(odd).reinterpretAsFloats();
+            FloatVector odd3 = weights3.and(odd).reinterpretAsFloats();
+            u = fromMemorySegment(FLOATS, ALL, at + BYTES, ORDER);
             x0 = odd0.fma(u, x0);
             y0 = odd1.fma(u, y0);
-            u = fromMemorySegment(FLOATS, ALL, a + 4L * MANY_ROWS * p + 3 * BYTES, ORDER);
+            z0 = odd2.fma(u, z0);
+            w0 = odd3.fma(u, w0);
+            u = fromMemorySegment(FLOATS, ALL, at + 3 * BYTES, ORDER);
             x1 = odd0.fma(u, x1);
             y1 = odd1.fma(u, y1);
-            u = fromMemorySegment(FLOATS, ALL, a + 4L * MANY_ROWS * p + 5 * BYTES, ORDER);
+            z1 = odd2.fma(u, z1);
+            w1 = odd3.fma(u, w1);
+            u = fromMemorySegment(FLOATS, ALL, at + 5 * BYTES, ORDER);
             x2 = odd0.fma(u, x2);
             y2 = odd1.fma(u, y2);
-            u = fromMemorySegment(FLOATS, ALL, a + 4L * MANY_ROWS * p + 7 * BYTES, ORDER);
+            z2 = odd2.fma(u, z2);
+            w2 = odd3.fma(u, w2);
+            u = fromMemorySegment(FLOATS, ALL, at + 7 * BYTES, ORDER);
             x3 = odd0.fma(u, x3);
             y3 = odd1.fma(u, y3);
-            u = fromMemorySegment(FLOATS, ALL, a + 4L * MANY_ROWS * p + 9 * BYTES, ORDER);
-            x4 = odd0.fma(u, x4);
-            y4 = odd1.fma(u, y4);
-            u = fromMemorySegment(FLOATS, ALL, a + 4L * MANY_ROWS * p + 11 * BYTES, ORDER);
-            x5 = odd0.fma(u, x5);
-            y5 = odd1.fma(u, y5);
-            u = fromMemorySegment(FLOATS, ALL, a + 4L * MANY_ROWS * p + 13 * BYTES, ORDER);
-            x6 = odd0.fma(u, x6);
-            y6 = odd1.fma(u, y6);
-            u = fromMemorySegment(FLOATS, ALL, a + 4L * MANY_ROWS * p + 15 * BYTES, ORDER);
-            x7 = odd0.fma(u, x7);
-            y7 = odd1.fma(u, y7);
+            z3 = odd2.fma(u, z3);
+            w3 = odd3.fma(u, w3);
         }
-        x0.intoMemorySegment(ALL, partial, ORDER);
-        x1.intoMemorySegment(ALL, partial + BYTES, ORDER);
-        x2.intoMemorySegment(ALL, partial + 2 * BYTES, ORDER);
-        x3.intoMemorySegment(ALL, partial + 3 * BYTES, ORDER);
-        x4.intoMemorySegment(ALL, partial + 4 * BYTES, ORDER);
-        x5.intoMemorySegment(ALL, partial + 5 * BYTES, ORDER);
-        x6.intoMemorySegment(ALL, partial + 6 * BYTES, ORDER);
-        x7.intoMemorySegment(ALL, partial + 7 * BYTES, ORDER);
-        y0.intoMemorySegment(ALL, partial + 8 * BYTES, ORDER);
-        y1.intoMemorySegment(ALL, partial + 9 * BYTES, ORDER);
-        y2.intoMemorySegment(ALL, partial + 10 * BYTES, ORDER);
-        y3.intoMemorySegment(ALL, partial + 11 * BYTES, ORDER);
-        y4.intoMemorySegment(ALL, partial + 12 * BYTES, ORDER);
-        y5.intoMemorySegment(ALL, partial + 13 * BYTES, ORDER);
-        y6.intoMemorySegment(ALL, partial + 14 * BYTES, ORDER);
-        y7.intoMemorySegment(ALL, partial + 15 * BYTES, ORDER);
+        long to = partial & ADDRESS;
+        x0.intoMemorySegment(ALL, to, ORDER);
+        x1.intoMemorySegment(ALL, to + BYTES, ORDER);
+        x2.intoMemorySegment(ALL, to + 2 * BYTES, ORDER);
+        x3.intoMemorySegment(ALL, to + 3 * BYTES, ORDER);
+        y0.intoMemorySegment(ALL, to + 4 * BYTES, ORDER);
+        y1.intoMemorySegment(ALL, to + 5 * BYTES, ORDER);
+        y2.intoMemorySegment(ALL, to + 6 * BYTES, ORDER);
+        y3.intoMemorySegment(ALL, to + 7 * BYTES, ORDER);
+        z0.intoMemorySegment(ALL, to + 8 * BYTES, ORDER);
+        z1.intoMemorySegment(ALL, to + 9 * BYTES, ORDER);
+        z2.intoMemorySegment(ALL, to + 10 * BYTES, ORDER);
+        z3.intoMemorySegment(ALL, to + 11 * BYTES, ORDER);
+        w0.intoMemorySegment(ALL, to + 12 * BYTES, ORDER);
+        w1.intoMemorySegment(ALL, to + 13 * BYTES, ORDER);
+        w2.intoMemorySegment(ALL, to + 14 * BYTES, ORDER);
+        w3.intoMemorySegment(ALL, to + 15 * BYTES, ORDER);
     }
 
     /**
