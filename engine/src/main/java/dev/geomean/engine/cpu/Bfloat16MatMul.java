@@ -48,8 +48,8 @@ final class Bfloat16MatMul implements AutoCloseable {
     private static final int PAIR = 2 * LANES;
     private static final long BYTES = Vectors.BYTES;
 
-    /** What {@link #dots4x4} leaves, and its sums. */
-    private static final long FOLD_BYTES = (ROWS * ROWS + 1) * BYTES;
+    /** Elements of a row of the result that {@link #many} collects before it writes them, side by side. */
+    private static final int COLUMNS = 16;
 
     /** No address is larger, nor negative; the compiler does not know it, and would check each. */
     private static final long ADDRESS = 0x7fff_ffff_ffffL;
@@ -127,7 +127,8 @@ final class Bfloat16MatMul implements AutoCloseable {
      */
     private long loadTogether(long from, long rowStep, long depthStep, int rows, int depth, int whole) {
         int ends = Scores.roundUp(rows, ROWS) * whole;
-        long to = scratch.atLeast(FOLD_BYTES + 4L * (ends + rows * (depth - whole))) + FOLD_BYTES;
+        long fold = foldBytes((rows + ROWS - 1) / ROWS);
+        long to = scratch.atLeast(fold + 4L * (ends + rows * (depth - whole))) + fold;
         for (int i = 0; i < rows; i++) {
             long row = from + i * rowStep;
             long at = to + 4L * (i / ROWS * ROWS * whole + i % ROWS * PAIR);
@@ -212,32 +213,47 @@ final class Bfloat16MatMul implements AutoCloseable {
     private void many(
             long left, long b, long stride, int m, int n, int k, int whole, long c, long resultStride, boolean add) {
         int part = (n + ROWS - 1) / ROWS;
-        long partial = left - FOLD_BYTES;
-        long sums = left - BYTES;
-        for (int j = 0; j < part; j++) {
-            long row0 = b + j * stride;
-            long row1 = b + Math.min(j + part, n - 1) * stride;
-            long row2 = b + Math.min(j + 2 * part, n - 1) * stride;
-            long row3 = b + Math.min(j + 3 * part, n - 1) * stride;
-            for (int i = 0; i < m; i += ROWS) {
-                dots4x4(left + 4L * i * whole, row0, row1, row2, row3, odd, whole, partial);
-                foldHalves(partial);
-                foldRest(partial, sums);
-                int rows = Math.min(ROWS, m - i);
-                for (int q = 0, col = j; q < ROWS && col < n; q++, col += part) {
-                    putColumn(sums + 4L * q * ROWS, c + i * resultStride + 4L * col, resultStride, rows, add);
+        int groups = (m + ROWS - 1) / ROWS;
+        long groupBytes = groups * BYTES;
+        long partial = left - foldBytes(groups);
+        long sums = partial + ROWS * ROWS * groupBytes;
+        for (int block = 0; block < part; block += COLUMNS) {
+            int last = Math.min(part, block + COLUMNS);
+            for (int j = block; j < last; j++) {
+                long row0 = b + j * stride;
+                long row1 = b + Math.min(j + part, n - 1) * stride;
+                long row2 = b + Math.min(j + 2 * part, n - 1) * stride;
+                long row3 = b + Math.min(j + 3 * part, n - 1) * stride;
+                for (int g = 0; g < groups; g++) {
+                    dots4x4(left + 4L * ROWS * g * whole, row0, row1, row2, row3, odd, whole, partial + g * BYTES,
+                            groupBytes);
+                }
+                foldHalves(partial, groupBytes);
+                foldRest(partial, groupBytes, sums + (j - block) * groupBytes);
+            }
+            for (int q = 0; q < ROWS; q++) {
+                int col = block + q * part;
+                int count = Math.min(last - block, n - col);
+                for (int i = 0; i < m; i++) {
+                    long from = sums + i / ROWS * BYTES + 4L * (q * ROWS + i % ROWS);
+                    put(from, groupBytes, c + i * resultStride + 4L * col, count, add);
                 }
             }
         }
         if (whole < k) {
-            long ends = left + 4L * Scores.roundUp(m, ROWS) * whole;
+            long ends = left + 4L * ROWS * groups * whole;
             addEnds(ends, b + 2L * whole, stride, m, n, k - whole, c, resultStride);
         }
     }
 
-    private static void putColumn(long sums, long to, long stride, int rows, boolean add) {
-        for (int r = 0; r < rows; r++) {
-            put(to + r * stride, Native.get(sums + 4L * r), add);
+    /** Bytes of what {@link #dots4x4} leaves for so many groups of rows, and of the sums of {@link #COLUMNS} times as many. */
+    private static long foldBytes(int groups) {
+        return BYTES * (ROWS * ROWS + COLUMNS) * groups;
+    }
+
+    private static void put(long from, long fromStride, long to, int count, boolean add) {
+        for (int j = 0; j < count; j++) {
+            put(to + 4L * j, Native.get(from + j * fromStride), add);
         }
     }
 
@@ -410,9 +426,11 @@ final class Bfloat16MatMul implements AutoCloseable {
      * @param depth inner dimension, a multiple of {@link #PAIR}
      * @param partial receives for each product a vector whose lanes add up to it: four with the first row of weights, then four
      *     with the next
+     * @param partialStride bytes between these vectors
      */
     private static void dots4x4(
-            long a, long row0, long row1, long row2, long row3, int[] mask, int depth, long partial) {
+            long a, long row0, long row1, long row2, long row3, int[] mask, int depth, long partial,
+            long partialStride) {
         IntVector odd = IntVector.fromArray(INTS, mask, 0);
         FloatVector x0 = FloatVector.zero(FLOATS);
         FloatVector x1 = FloatVector.zero(FLOATS);
@@ -485,37 +503,38 @@ final class Bfloat16MatMul implements AutoCloseable {
             z3 = odd2.fma(u, z3);
             w3 = odd3.fma(u, w3);
         }
-        long to = partial & ADDRESS;
-        x0.intoMemorySegment(ALL, to, ORDER);
-        x1.intoMemorySegment(ALL, to + BYTES, ORDER);
-        x2.intoMemorySegment(ALL, to + 2 * BYTES, ORDER);
-        x3.intoMemorySegment(ALL, to + 3 * BYTES, ORDER);
-        y0.intoMemorySegment(ALL, to + 4 * BYTES, ORDER);
-        y1.intoMemorySegment(ALL, to + 5 * BYTES, ORDER);
-        y2.intoMemorySegment(ALL, to + 6 * BYTES, ORDER);
-        y3.intoMemorySegment(ALL, to + 7 * BYTES, ORDER);
-        z0.intoMemorySegment(ALL, to + 8 * BYTES, ORDER);
-        z1.intoMemorySegment(ALL, to + 9 * BYTES, ORDER);
-        z2.intoMemorySegment(ALL, to + 10 * BYTES, ORDER);
-        z3.intoMemorySegment(ALL, to + 11 * BYTES, ORDER);
-        w0.intoMemorySegment(ALL, to + 12 * BYTES, ORDER);
-        w1.intoMemorySegment(ALL, to + 13 * BYTES, ORDER);
-        w2.intoMemorySegment(ALL, to + 14 * BYTES, ORDER);
-        w3.intoMemorySegment(ALL, to + 15 * BYTES, ORDER);
+        x0.intoMemorySegment(ALL, partial & ADDRESS, ORDER);
+        x1.intoMemorySegment(ALL, (partial + partialStride) & ADDRESS, ORDER);
+        x2.intoMemorySegment(ALL, (partial + 2 * partialStride) & ADDRESS, ORDER);
+        x3.intoMemorySegment(ALL, (partial + 3 * partialStride) & ADDRESS, ORDER);
+        y0.intoMemorySegment(ALL, (partial + 4 * partialStride) & ADDRESS, ORDER);
+        y1.intoMemorySegment(ALL, (partial + 5 * partialStride) & ADDRESS, ORDER);
+        y2.intoMemorySegment(ALL, (partial + 6 * partialStride) & ADDRESS, ORDER);
+        y3.intoMemorySegment(ALL, (partial + 7 * partialStride) & ADDRESS, ORDER);
+        z0.intoMemorySegment(ALL, (partial + 8 * partialStride) & ADDRESS, ORDER);
+        z1.intoMemorySegment(ALL, (partial + 9 * partialStride) & ADDRESS, ORDER);
+        z2.intoMemorySegment(ALL, (partial + 10 * partialStride) & ADDRESS, ORDER);
+        z3.intoMemorySegment(ALL, (partial + 11 * partialStride) & ADDRESS, ORDER);
+        w0.intoMemorySegment(ALL, (partial + 12 * partialStride) & ADDRESS, ORDER);
+        w1.intoMemorySegment(ALL, (partial + 13 * partialStride) & ADDRESS, ORDER);
+        w2.intoMemorySegment(ALL, (partial + 14 * partialStride) & ADDRESS, ORDER);
+        w3.intoMemorySegment(ALL, (partial + 15 * partialStride) & ADDRESS, ORDER);
     }
 
     /**
      * The first half of adding up the lanes of sixteen vectors at once: each two become one, whose halves hold what is left of
      * either, then each two of these. The lanes of all of them are added in the same order.
      *
-     * @param vectors sixteen vectors; the first four are replaced
+     * @param vectors sixteen vectors of each group of rows, the first of all groups before the second; the first four are replaced
+     * @param stride bytes between the vectors of a group
      */
-    private static void foldHalves(long vectors) {
-        for (long at = vectors; at < vectors + 4 * BYTES; at += BYTES) {
+    private static void foldHalves(long vectors, long stride) {
+        for (long i = 0; i < 4 * stride; i += BYTES) {
+            long at = (vectors + i) & ADDRESS;
             FloatVector a = fromMemorySegment(FLOATS, ALL, at, ORDER);
-            FloatVector b = fromMemorySegment(FLOATS, ALL, at + 4 * BYTES, ORDER);
-            FloatVector c = fromMemorySegment(FLOATS, ALL, at + 8 * BYTES, ORDER);
-            FloatVector d = fromMemorySegment(FLOATS, ALL, at + 12 * BYTES, ORDER);
+            FloatVector b = fromMemorySegment(FLOATS, ALL, (at + 4 * stride) & ADDRESS, ORDER);
+            FloatVector c = fromMemorySegment(FLOATS, ALL, (at + 8 * stride) & ADDRESS, ORDER);
+            FloatVector d = fromMemorySegment(FLOATS, ALL, (at + 12 * stride) & ADDRESS, ORDER);
             FloatVector ac = a.blend(c.rearrange(Transposer.UP_8), Transposer.ODD_8)
                     .add(c.blend(a.rearrange(Transposer.DOWN_8), Transposer.EVEN_8));
             FloatVector bd = b.blend(d.rearrange(Transposer.UP_8), Transposer.ODD_8)
@@ -527,22 +546,26 @@ final class Bfloat16MatMul implements AutoCloseable {
     }
 
     /**
-     * The second half: four vectors become one, lane by lane the sums of the sixteen.
+     * The second half: four vectors of each group become one, lane by lane the sums of the sixteen.
      *
-     * @param vectors four vectors, from {@link #foldHalves}
+     * @param vectors four vectors of each group, from {@link #foldHalves}
+     * @param stride bytes between the vectors of a group
      * @param sums receives the sums
      */
-    private static void foldRest(long vectors, long sums) {
-        FloatVector a = fromMemorySegment(FLOATS, ALL, vectors, ORDER);
-        FloatVector b = fromMemorySegment(FLOATS, ALL, vectors + BYTES, ORDER);
-        FloatVector c = fromMemorySegment(FLOATS, ALL, vectors + 2 * BYTES, ORDER);
-        FloatVector d = fromMemorySegment(FLOATS, ALL, vectors + 3 * BYTES, ORDER);
-        FloatVector ac = a.blend(c.rearrange(Transposer.UP_2), Transposer.ODD_2)
-                .add(c.blend(a.rearrange(Transposer.DOWN_2), Transposer.EVEN_2));
-        FloatVector bd = b.blend(d.rearrange(Transposer.UP_2), Transposer.ODD_2)
-                .add(d.blend(b.rearrange(Transposer.DOWN_2), Transposer.EVEN_2));
-        ac.blend(bd.rearrange(Transposer.UP_1), Transposer.ODD_1)
-                .add(bd.blend(ac.rearrange(Transposer.DOWN_1), Transposer.EVEN_1))
-                .intoMemorySegment(ALL, sums, ORDER);
+    private static void foldRest(long vectors, long stride, long sums) {
+        for (long i = 0; i < stride; i += BYTES) {
+            long at = (vectors + i) & ADDRESS;
+            FloatVector a = fromMemorySegment(FLOATS, ALL, at, ORDER);
+            FloatVector b = fromMemorySegment(FLOATS, ALL, (at + stride) & ADDRESS, ORDER);
+            FloatVector c = fromMemorySegment(FLOATS, ALL, (at + 2 * stride) & ADDRESS, ORDER);
+            FloatVector d = fromMemorySegment(FLOATS, ALL, (at + 3 * stride) & ADDRESS, ORDER);
+            FloatVector ac = a.blend(c.rearrange(Transposer.UP_2), Transposer.ODD_2)
+                    .add(c.blend(a.rearrange(Transposer.DOWN_2), Transposer.EVEN_2));
+            FloatVector bd = b.blend(d.rearrange(Transposer.UP_2), Transposer.ODD_2)
+                    .add(d.blend(b.rearrange(Transposer.DOWN_2), Transposer.EVEN_2));
+            ac.blend(bd.rearrange(Transposer.UP_1), Transposer.ODD_1)
+                    .add(bd.blend(ac.rearrange(Transposer.DOWN_1), Transposer.EVEN_1))
+                    .intoMemorySegment(ALL, (sums + i) & ADDRESS, ORDER);
+        }
     }
 }
