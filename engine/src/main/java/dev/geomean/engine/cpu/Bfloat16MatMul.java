@@ -5,6 +5,7 @@ import static dev.geomean.engine.cpu.Native.FLOATS;
 import static dev.geomean.engine.cpu.Native.INTS;
 import static dev.geomean.engine.cpu.Native.LANES;
 import static dev.geomean.engine.cpu.Native.ORDER;
+import static dev.geomean.engine.cpu.Native.POSITIVE;
 import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 
@@ -17,7 +18,7 @@ import jdk.incubator.vector.IntVector;
  * checkpoint as they are. Every weight is read once, in place, and widened in registers.
  *
  * <p>An int holds two neighbours: shifted up it is the first as float32, and without its lower half the second. So a vector of ints
- * is a vector of weights with even numbers and one of those with odd numbers. The left operand is copied to the heap first, in
+ * is a vector of weights with even numbers and one of those with odd numbers. The left operand is copied first, in
  * the same order: of every {@code 2 * LANES} elements those with even numbers, then the others. What is left at the end of a row
  * is added one by one.
  *
@@ -50,9 +51,6 @@ final class Bfloat16MatMul implements AutoCloseable {
 
     /** Elements of a row of the result that {@link #many} collects before it writes them, side by side. */
     private static final int COLUMNS = 16;
-
-    /** No address is larger, nor negative; the compiler does not know it, and would check each. */
-    private static final long ADDRESS = 0x7fff_ffff_ffffL;
 
     private final float[] partial = new float[2 * ROWS * LANES];
     private final int[] odd = new int[LANES];
@@ -414,8 +412,7 @@ final class Bfloat16MatMul implements AutoCloseable {
 
     /**
      * Products of four rows of the left operand with four rows of weights, otherwise as {@link #dots4x2}: sixteen sums in the 32
-     * registers of 512-bit vectors. This loop is too long for the compiler to unroll. It knows that the addresses are within what
-     * it may read, so there is nothing left in the loop from where it could go back to the interpreter.
+     * registers of 512-bit vectors. This loop is too long for the compiler to unroll.
      *
      * @param a address of the rows of the left operand, from {@link #loadTogether}
      * @param row0 address of a row of weights
@@ -449,14 +446,14 @@ final class Bfloat16MatMul implements AutoCloseable {
         FloatVector w2 = FloatVector.zero(FLOATS);
         FloatVector w3 = FloatVector.zero(FLOATS);
         for (int p = 0; p < depth; p += PAIR) {
-            long at = (a + 4L * ROWS * p) & ADDRESS;
-            IntVector weights0 = IntVector.fromMemorySegment(INTS, ALL, (row0 + 2L * p) & ADDRESS, ORDER);
+            long at = (a + 4L * ROWS * p) & POSITIVE;
+            IntVector weights0 = IntVector.fromMemorySegment(INTS, ALL, (row0 + 2L * p) & POSITIVE, ORDER);
             FloatVector even0 = weights0.lanewise(LSHL, 16).reinterpretAsFloats();
-            IntVector weights1 = IntVector.fromMemorySegment(INTS, ALL, (row1 + 2L * p) & ADDRESS, ORDER);
+            IntVector weights1 = IntVector.fromMemorySegment(INTS, ALL, (row1 + 2L * p) & POSITIVE, ORDER);
             FloatVector even1 = weights1.lanewise(LSHL, 16).reinterpretAsFloats();
-            IntVector weights2 = IntVector.fromMemorySegment(INTS, ALL, (row2 + 2L * p) & ADDRESS, ORDER);
+            IntVector weights2 = IntVector.fromMemorySegment(INTS, ALL, (row2 + 2L * p) & POSITIVE, ORDER);
             FloatVector even2 = weights2.lanewise(LSHL, 16).reinterpretAsFloats();
-            IntVector weights3 = IntVector.fromMemorySegment(INTS, ALL, (row3 + 2L * p) & ADDRESS, ORDER);
+            IntVector weights3 = IntVector.fromMemorySegment(INTS, ALL, (row3 + 2L * p) & POSITIVE, ORDER);
             FloatVector even3 = weights3.lanewise(LSHL, 16).reinterpretAsFloats();
             FloatVector u = fromMemorySegment(FLOATS, ALL, at, ORDER);
             x0 = even0.fma(u, x0);
@@ -503,22 +500,22 @@ final class Bfloat16MatMul implements AutoCloseable {
             z3 = odd2.fma(u, z3);
             w3 = odd3.fma(u, w3);
         }
-        x0.intoMemorySegment(ALL, partial & ADDRESS, ORDER);
-        x1.intoMemorySegment(ALL, (partial + partialStride) & ADDRESS, ORDER);
-        x2.intoMemorySegment(ALL, (partial + 2 * partialStride) & ADDRESS, ORDER);
-        x3.intoMemorySegment(ALL, (partial + 3 * partialStride) & ADDRESS, ORDER);
-        y0.intoMemorySegment(ALL, (partial + 4 * partialStride) & ADDRESS, ORDER);
-        y1.intoMemorySegment(ALL, (partial + 5 * partialStride) & ADDRESS, ORDER);
-        y2.intoMemorySegment(ALL, (partial + 6 * partialStride) & ADDRESS, ORDER);
-        y3.intoMemorySegment(ALL, (partial + 7 * partialStride) & ADDRESS, ORDER);
-        z0.intoMemorySegment(ALL, (partial + 8 * partialStride) & ADDRESS, ORDER);
-        z1.intoMemorySegment(ALL, (partial + 9 * partialStride) & ADDRESS, ORDER);
-        z2.intoMemorySegment(ALL, (partial + 10 * partialStride) & ADDRESS, ORDER);
-        z3.intoMemorySegment(ALL, (partial + 11 * partialStride) & ADDRESS, ORDER);
-        w0.intoMemorySegment(ALL, (partial + 12 * partialStride) & ADDRESS, ORDER);
-        w1.intoMemorySegment(ALL, (partial + 13 * partialStride) & ADDRESS, ORDER);
-        w2.intoMemorySegment(ALL, (partial + 14 * partialStride) & ADDRESS, ORDER);
-        w3.intoMemorySegment(ALL, (partial + 15 * partialStride) & ADDRESS, ORDER);
+        x0.intoMemorySegment(ALL, partial & POSITIVE, ORDER);
+        x1.intoMemorySegment(ALL, (partial + partialStride) & POSITIVE, ORDER);
+        x2.intoMemorySegment(ALL, (partial + 2 * partialStride) & POSITIVE, ORDER);
+        x3.intoMemorySegment(ALL, (partial + 3 * partialStride) & POSITIVE, ORDER);
+        y0.intoMemorySegment(ALL, (partial + 4 * partialStride) & POSITIVE, ORDER);
+        y1.intoMemorySegment(ALL, (partial + 5 * partialStride) & POSITIVE, ORDER);
+        y2.intoMemorySegment(ALL, (partial + 6 * partialStride) & POSITIVE, ORDER);
+        y3.intoMemorySegment(ALL, (partial + 7 * partialStride) & POSITIVE, ORDER);
+        z0.intoMemorySegment(ALL, (partial + 8 * partialStride) & POSITIVE, ORDER);
+        z1.intoMemorySegment(ALL, (partial + 9 * partialStride) & POSITIVE, ORDER);
+        z2.intoMemorySegment(ALL, (partial + 10 * partialStride) & POSITIVE, ORDER);
+        z3.intoMemorySegment(ALL, (partial + 11 * partialStride) & POSITIVE, ORDER);
+        w0.intoMemorySegment(ALL, (partial + 12 * partialStride) & POSITIVE, ORDER);
+        w1.intoMemorySegment(ALL, (partial + 13 * partialStride) & POSITIVE, ORDER);
+        w2.intoMemorySegment(ALL, (partial + 14 * partialStride) & POSITIVE, ORDER);
+        w3.intoMemorySegment(ALL, (partial + 15 * partialStride) & POSITIVE, ORDER);
     }
 
     /**
@@ -530,11 +527,11 @@ final class Bfloat16MatMul implements AutoCloseable {
      */
     private static void foldHalves(long vectors, long stride) {
         for (long i = 0; i < 4 * stride; i += BYTES) {
-            long at = (vectors + i) & ADDRESS;
+            long at = (vectors + i) & POSITIVE;
             FloatVector a = fromMemorySegment(FLOATS, ALL, at, ORDER);
-            FloatVector b = fromMemorySegment(FLOATS, ALL, (at + 4 * stride) & ADDRESS, ORDER);
-            FloatVector c = fromMemorySegment(FLOATS, ALL, (at + 8 * stride) & ADDRESS, ORDER);
-            FloatVector d = fromMemorySegment(FLOATS, ALL, (at + 12 * stride) & ADDRESS, ORDER);
+            FloatVector b = fromMemorySegment(FLOATS, ALL, (at + 4 * stride) & POSITIVE, ORDER);
+            FloatVector c = fromMemorySegment(FLOATS, ALL, (at + 8 * stride) & POSITIVE, ORDER);
+            FloatVector d = fromMemorySegment(FLOATS, ALL, (at + 12 * stride) & POSITIVE, ORDER);
             FloatVector ac = a.blend(c.rearrange(Transposer.UP_8), Transposer.ODD_8)
                     .add(c.blend(a.rearrange(Transposer.DOWN_8), Transposer.EVEN_8));
             FloatVector bd = b.blend(d.rearrange(Transposer.UP_8), Transposer.ODD_8)
@@ -554,18 +551,18 @@ final class Bfloat16MatMul implements AutoCloseable {
      */
     private static void foldRest(long vectors, long stride, long sums) {
         for (long i = 0; i < stride; i += BYTES) {
-            long at = (vectors + i) & ADDRESS;
+            long at = (vectors + i) & POSITIVE;
             FloatVector a = fromMemorySegment(FLOATS, ALL, at, ORDER);
-            FloatVector b = fromMemorySegment(FLOATS, ALL, (at + stride) & ADDRESS, ORDER);
-            FloatVector c = fromMemorySegment(FLOATS, ALL, (at + 2 * stride) & ADDRESS, ORDER);
-            FloatVector d = fromMemorySegment(FLOATS, ALL, (at + 3 * stride) & ADDRESS, ORDER);
+            FloatVector b = fromMemorySegment(FLOATS, ALL, (at + stride) & POSITIVE, ORDER);
+            FloatVector c = fromMemorySegment(FLOATS, ALL, (at + 2 * stride) & POSITIVE, ORDER);
+            FloatVector d = fromMemorySegment(FLOATS, ALL, (at + 3 * stride) & POSITIVE, ORDER);
             FloatVector ac = a.blend(c.rearrange(Transposer.UP_2), Transposer.ODD_2)
                     .add(c.blend(a.rearrange(Transposer.DOWN_2), Transposer.EVEN_2));
             FloatVector bd = b.blend(d.rearrange(Transposer.UP_2), Transposer.ODD_2)
                     .add(d.blend(b.rearrange(Transposer.DOWN_2), Transposer.EVEN_2));
             ac.blend(bd.rearrange(Transposer.UP_1), Transposer.ODD_1)
                     .add(bd.blend(ac.rearrange(Transposer.DOWN_1), Transposer.EVEN_1))
-                    .intoMemorySegment(ALL, (sums + i) & ADDRESS, ORDER);
+                    .intoMemorySegment(ALL, (sums + i) & POSITIVE, ORDER);
         }
     }
 }

@@ -38,6 +38,13 @@ final class Native {
     @SuppressWarnings("restricted") // unchecked access is what this class is for
     static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
 
+    /**
+     * Addresses are never negative, but the compiler does not know it, and checks each. With this mask it knows: there is nothing
+     * left in a method from where it could go back to the interpreter with all registers full, which takes most of the time to
+     * compile it and most of the code.
+     */
+    static final long POSITIVE = Long.MAX_VALUE >> 1;
+
     private Native() {}
 
     private static VectorShape shape() {

@@ -3,6 +3,7 @@ package dev.geomean.engine.cpu;
 import static dev.geomean.engine.cpu.Native.ALL;
 import static dev.geomean.engine.cpu.Native.FLOATS;
 import static dev.geomean.engine.cpu.Native.ORDER;
+import static dev.geomean.engine.cpu.Native.POSITIVE;
 import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import jdk.incubator.vector.FloatVector;
@@ -45,13 +46,6 @@ final class TallTiles {
      * their loops need no checks of addresses: instructions that take places from multiplications.
      */
     static final long PANEL_STRIDE = 4L * WIDTH;
-
-    /**
-     * Addresses are never negative, but the compiler does not know it, and checks each. With this mask it knows: there is nothing
-     * left in a method from where it could go back to the interpreter with all registers full, which takes most of the time to
-     * compile it and most of the code.
-     */
-    private static final long POSITIVE = Long.MAX_VALUE >> 1;
 
     private static final long BYTES = Vectors.BYTES;
 

@@ -102,7 +102,7 @@ class ReaderFuzzTest {
     enum Reader {
         MODEL_CONFIG(25_000, List.of("config.json"), ReaderFuzzTest::makeModel,
                 (folder, number) -> HuggingFaceConfig.read(folder)),
-        SAFETENSORS(43_000, List.of("model.safetensors"), ReaderFuzzTest::makeTensors,
+        SAFETENSORS(33_000, List.of("model.safetensors"), ReaderFuzzTest::makeTensors,
                 (folder, number) -> readAll(folder)),
         SHARDS(15_000, List.of("model.safetensors.index.json", "a.safetensors", "b.safetensors"),
                 ReaderFuzzTest::makeShards, (folder, number) -> readAll(folder)),
