@@ -5,6 +5,7 @@ import static dev.geomean.engine.cpu.Native.FLOATS;
 import static dev.geomean.engine.cpu.Native.INTS;
 import static dev.geomean.engine.cpu.Native.LANES;
 import static dev.geomean.engine.cpu.Native.ORDER;
+import static dev.geomean.engine.cpu.Native.POSITIVE;
 import static dev.geomean.engine.cpu.Native.SHORTS;
 import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 import static jdk.incubator.vector.VectorOperators.LSHL;
@@ -25,8 +26,9 @@ import jdk.incubator.vector.VectorMask;
  */
 final class TallPanels {
     private static final int WIDTH = TallTiles.WIDTH;
+    private static final long BYTES = Vectors.BYTES;
 
-    /** Panels of a left operand that are written together. */
+    /** Panels that are written together. */
     private static final int GROUP = 4;
 
     /** Steps of the inner dimension that are turned at a time. */
@@ -138,7 +140,11 @@ final class TallPanels {
      * @param columns columns
      */
     static void right(long from, long stride, long to, int depth, int columns) {
-        for (int j = 0; j < columns; j += WIDTH) {
+        int j = 0;
+        for (; columns - j >= GROUP * WIDTH; j += GROUP * WIDTH) {
+            groupRight(from + 4L * j, stride, to + 4L * j * depth, depth);
+        }
+        for (; j < columns; j += WIDTH) {
             long panel = to + 4L * j * depth;
             for (int p = 0; p < depth; p++) {
                 long row = from + 4L * j + p * stride;
@@ -149,6 +155,26 @@ final class TallPanels {
                             .intoMemorySegment(ALL, at + Vectors.BYTES, ORDER);
                 }
             }
+        }
+    }
+
+    /** Panels side by side, as {@link #groupPanels}. */
+    private static void groupRight(long from, long stride, long to, int depth) {
+        long panel = 4L * WIDTH * depth;
+        for (int p = 0; p < depth; p++) {
+            long row = (from + p * stride) & POSITIVE;
+            long at0 = (to + 4L * WIDTH * p) & POSITIVE;
+            long at1 = (at0 + panel) & POSITIVE;
+            long at2 = (at1 + panel) & POSITIVE;
+            long at3 = (at2 + panel) & POSITIVE;
+            fromMemorySegment(FLOATS, ALL, row, ORDER).intoMemorySegment(ALL, at0, ORDER);
+            fromMemorySegment(FLOATS, ALL, row + BYTES, ORDER).intoMemorySegment(ALL, at0 + BYTES, ORDER);
+            fromMemorySegment(FLOATS, ALL, row + 2 * BYTES, ORDER).intoMemorySegment(ALL, at1, ORDER);
+            fromMemorySegment(FLOATS, ALL, row + 3 * BYTES, ORDER).intoMemorySegment(ALL, at1 + BYTES, ORDER);
+            fromMemorySegment(FLOATS, ALL, row + 4 * BYTES, ORDER).intoMemorySegment(ALL, at2, ORDER);
+            fromMemorySegment(FLOATS, ALL, row + 5 * BYTES, ORDER).intoMemorySegment(ALL, at2 + BYTES, ORDER);
+            fromMemorySegment(FLOATS, ALL, row + 6 * BYTES, ORDER).intoMemorySegment(ALL, at3, ORDER);
+            fromMemorySegment(FLOATS, ALL, row + 7 * BYTES, ORDER).intoMemorySegment(ALL, at3 + BYTES, ORDER);
         }
     }
 
