@@ -19,11 +19,18 @@ import dev.geomean.engine.memory.Region;
  */
 public record MachinePeak(int threads, double flops, double copyBytes, double triadBytes) {
     private static final int REPETITIONS = 7;
+
+    /** Long enough for every worker to have started; until then one thread runs the pieces of two. */
+    private static final long LEAST_NANOS = 150_000_000;
+
     private static final int ITERATIONS = 1 << 19;
-    private static final int WARMUP_ITERATIONS = 1 << 16;
+    /** Many short calls: the compiler counts them, and a loop that it compiles while it runs is entered slowly every time. */
+    private static final int WARMUP_CALLS = 10_000;
+
+    private static final int WARMUP_ITERATIONS = 16;
 
     /**
-     * Measures the multiply-add rate only, in about a tenth of a second.
+     * Measures the multiply-add rate only, in some tenths of a second.
      *
      * @param threads threads that run at the same time
      * @return operations per second of all threads together, the best of several tries
@@ -79,7 +86,7 @@ public record MachinePeak(int threads, double flops, double copyBytes, double tr
     }
 
     private static double flops(Workers workers) {
-        for (int i = 0; i < 20; i++) {
+        for (int i = 0; i < WARMUP_CALLS; i++) {
             sink(PeakLoops.multiplyAdd(WARMUP_ITERATIONS));
         }
         double seconds = best(workers, (index, lane) -> sink(PeakLoops.multiplyAdd(ITERATIONS)));
@@ -111,7 +118,8 @@ public record MachinePeak(int threads, double flops, double copyBytes, double tr
     /** Seconds of the shortest of several runs with one piece for each thread. */
     private static double best(Workers workers, Workers.Task piece) {
         double best = Double.POSITIVE_INFINITY;
-        for (int i = 0; i < REPETITIONS; i++) {
+        long begin = System.nanoTime();
+        for (int i = 0; i < REPETITIONS || System.nanoTime() - begin < LEAST_NANOS; i++) {
             long start = System.nanoTime();
             workers.forEach(workers.count(), piece);
             best = Math.min(best, (System.nanoTime() - start) * 1e-9);
