@@ -35,7 +35,7 @@ import jdk.incubator.vector.IntVector;
  */
 final class Bfloat16MatMul implements AutoCloseable {
     /** Most rows of the left operand; with more, {@link BlockedMatMul} is faster. */
-    static final int MOST_ROWS = TallTiles.USED ? 20 : 32;
+    static final int MOST_ROWS = 32;
 
     /** Rows of weights that stay in the first-level cache while the rows of the left operand pass by. */
     private static final int BLOCK = 16;
