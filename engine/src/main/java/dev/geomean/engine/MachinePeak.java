@@ -24,10 +24,17 @@ public record MachinePeak(int threads, double flops, double copyBytes, double tr
     private static final long LEAST_NANOS = 150_000_000;
 
     private static final int ITERATIONS = 1 << 19;
+
     /** Many short calls: the compiler counts them, and a loop that it compiles while it runs is entered slowly every time. */
-    private static final int WARMUP_CALLS = 10_000;
+    private static final int WARMUP_CALLS = 1000;
 
     private static final int WARMUP_ITERATIONS = 16;
+
+    /** An operation takes so long at most, unless it is interpreted, or by code that only counts for the compiler. */
+    private static final double COMPILED_NANOS = 0.5;
+
+    /** The compiler may have much to do before. */
+    private static final long MOST_WARMUP_NANOS = 10_000_000_000L;
 
     /**
      * Measures the multiply-add rate only, in some tenths of a second.
@@ -86,9 +93,15 @@ public record MachinePeak(int threads, double flops, double copyBytes, double tr
     }
 
     private static double flops(Workers workers) {
-        for (int i = 0; i < WARMUP_CALLS; i++) {
-            sink(PeakLoops.multiplyAdd(WARMUP_ITERATIONS));
-        }
+        double compiled = COMPILED_NANOS * WARMUP_CALLS * PeakLoops.flops(WARMUP_ITERATIONS);
+        long begin = System.nanoTime();
+        long start;
+        do {
+            start = System.nanoTime();
+            for (int i = 0; i < WARMUP_CALLS; i++) {
+                sink(PeakLoops.multiplyAdd(WARMUP_ITERATIONS));
+            }
+        } while (System.nanoTime() - start > compiled && start - begin < MOST_WARMUP_NANOS);
         double seconds = best(workers, (index, lane) -> sink(PeakLoops.multiplyAdd(ITERATIONS)));
         return workers.count() * PeakLoops.flops(ITERATIONS) / seconds;
     }
