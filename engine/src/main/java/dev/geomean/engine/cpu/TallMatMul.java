@@ -32,6 +32,15 @@ final class TallMatMul implements BlockedMatMul {
     /** Up to so many rows of the result, packing the right operand costs more than reading it in place. */
     private static final int DIRECT_ROWS = 32;
 
+    /**
+     * Rows of a right operand in place that all panels pass by before the next rows do, where a row is longer than {@link #NEAR}: each
+     * is in a page of its own then, and the processor remembers where the pages are of some ninety.
+     */
+    private static final int DIRECT_DEPTH = 48;
+
+    /** Bytes: half a page. */
+    private static final long NEAR = 2048;
+
     /** Up to so many rows of the result, turning them costs less than turning a right operand that is stored transposed. */
     private static final int TURNED_ROWS = 32;
 
@@ -92,7 +101,7 @@ final class TallMatMul implements BlockedMatMul {
         boolean direct = !transposeB && m <= DIRECT_ROWS && type == DType.FLOAT32;
         int inPlace = direct ? n / WIDTH * WIDTH : 0;
         long bytes = type.bytes();
-        int slice = BlockedMatMul.slice(k, TallTiles.DEPTH);
+        int slice = BlockedMatMul.slice(k, direct && 4L * ldb > NEAR ? DIRECT_DEPTH : TallTiles.DEPTH);
         for (int p = 0; p < k; p += slice) {
             int depth = Math.min(slice, k - p);
             long aSlice = a + 4L * p * (transposeA ? lda : 1);
