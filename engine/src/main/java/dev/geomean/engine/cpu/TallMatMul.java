@@ -101,7 +101,7 @@ final class TallMatMul implements BlockedMatMul {
         boolean direct = !transposeB && m <= DIRECT_ROWS && type == DType.FLOAT32;
         int inPlace = direct ? n / WIDTH * WIDTH : 0;
         long bytes = type.bytes();
-        int slice = BlockedMatMul.slice(k, direct && 4L * ldb > NEAR ? DIRECT_DEPTH : TallTiles.DEPTH);
+        int slice = BlockedMatMul.slice(k, inPlace > 0 && 4L * ldb > NEAR ? DIRECT_DEPTH : TallTiles.DEPTH);
         for (int p = 0; p < k; p += slice) {
             int depth = Math.min(slice, k - p);
             long aSlice = a + 4L * p * (transposeA ? lda : 1);
