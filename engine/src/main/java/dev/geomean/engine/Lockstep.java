@@ -17,10 +17,6 @@ import java.util.concurrent.locks.LockSupport;
  * <p>Running it allocates nothing.
  */
 final class Lockstep implements Workers.Task {
-    private static final int SPINS = 2_000;
-
-    private static final int YIELDS = 10_000;
-
     private static final long PAUSE_NANOS = 50_000;
 
     private static final Kernel[] NOTHING = {};
@@ -137,18 +133,9 @@ final class Lockstep implements Workers.Task {
         }
     }
 
-    /**
-     * Spins, then yields, and only then sleeps: the shortest sleep takes 140 microseconds, as long as many a stage, and the others
-     * then wait for the one that overslept. Yielding costs a fifth of a microsecond where nobody else needs the processor, and
-     * gives it away where somebody does: the missing worker, or the compiler.
-     */
     private void await(int due) {
         for (int waits = 0; ended.get() < due && !broken; waits++) {
-            if (waits < SPINS) {
-                Thread.onSpinWait();
-            } else if (waits < SPINS + YIELDS) {
-                Thread.yield();
-            } else {
+            if (!Patience.waitBriefly(waits)) {
                 LockSupport.parkNanos(this, PAUSE_NANOS);
             }
         }

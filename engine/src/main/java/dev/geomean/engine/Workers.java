@@ -8,13 +8,12 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A fixed crew of threads that runs numbered pieces of work, the calling thread included. Handing over allocates
- * nothing; who has nothing to do, the calling thread included, spins briefly, then parks.
+ * nothing. Who has nothing to do spins briefly, then parks; the calling thread, which the others will soon be done for, yields
+ * in between.
  *
  * <p>Which worker runs which piece is left to chance, so pieces must not depend on it. One hand-over at a time.
  */
 public final class Workers implements AutoCloseable {
-    private static final int SPINS = 2_000;
-
     /** A numbered piece of work. */
     @FunctionalInterface
     public interface Task {
@@ -137,10 +136,8 @@ public final class Workers implements AutoCloseable {
 
     private void awaitOthers() {
         boolean interrupted = false;
-        for (int spins = 0; unfinished.get() != 0; spins++) {
-            if (spins < SPINS) {
-                Thread.onSpinWait();
-            } else {
+        for (int waits = 0; unfinished.get() != 0; waits++) {
+            if (!Patience.waitBriefly(waits)) {
                 LockSupport.park(this);
                 // An interrupted thread does not park. The pieces have to end all the same: the flag is put back after.
                 interrupted |= Thread.interrupted();
@@ -192,7 +189,7 @@ public final class Workers implements AutoCloseable {
             if ((int) ticket != 0) {
                 takePieces(ticket, lane);
                 idle = 0;
-            } else if (idle < SPINS) {
+            } else if (idle < Patience.SPINS) {
                 idle++;
                 Thread.onSpinWait();
             } else {

@@ -74,8 +74,9 @@ public record MatMul(
     private static final int CUT = 64;
 
     /**
-     * Cuts the product into others that can run side by side: along the batch, or along the longer side of the result. The
-     * inner dimension is never cut, so every element is the same sum in the same order however many pieces there are.
+     * Cuts the product into others that can run side by side: along the batch, or along the longer side of the result, of a square
+     * one into columns, because then each piece packs only its own part of the right operand. The inner dimension is never cut,
+     * so every element is the same sum in the same order however many pieces there are.
      *
      * @param pieces number of pieces wanted, at least 1
      * @return at most so many products of about equal size; this one alone where it is too small to be cut
@@ -102,7 +103,7 @@ public record MatMul(
             } else {
                 int from = CUT * Buffers.cut(side / CUT, i, count);
                 int to = i + 1 == count ? side : CUT * Buffers.cut(side / CUT, i + 1, count);
-                parts.add(m >= n ? rowRange(from, to) : columnRange(from, to));
+                parts.add(m > n ? rowRange(from, to) : columnRange(from, to));
             }
         }
         return parts;

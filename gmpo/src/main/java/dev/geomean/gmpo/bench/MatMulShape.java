@@ -90,15 +90,15 @@ public record MatMulShape(int m, int n, int k) {
     }
 
     /**
-     * A part of the product for one of several threads: some rows of the result, or some columns if there are more of
-     * them.
+     * A part of the product for one of several threads: some rows of the result if it has more rows than columns, else some
+     * columns.
      *
      * @param index number of the part
      * @param parts number of parts
      * @return the part, or one without elements if there are too few
      */
     Part part(int index, int parts) {
-        boolean byRows = m >= n;
+        boolean byRows = m > n;
         int size = byRows ? m : n;
         int from = boundary(size, index, parts);
         int count = boundary(size, index + 1, parts) - from;
