@@ -130,14 +130,20 @@ class MeasuringTest {
     void parts_of_a_product_cover_it_once() {
         for (int size = 1; size < 200; size += 7) {
             for (int threads = 1; threads < 9; threads++) {
-                int next = 0;
+                int nextRow = 0;
+                int nextColumn = 0;
                 for (int i = 0; i < threads; i++) {
-                    MatMulShape.Part part = new MatMulShape(size, 1, 1).part(i, threads);
-                    assertThat(part.row()).isEqualTo(next);
-                    assertThat(part.rows()).isNotNegative();
-                    next += part.rows();
+                    MatMulShape.Part rows = new MatMulShape(size + 1, size, 1).part(i, threads);
+                    assertThat(rows).isEqualTo(new MatMulShape.Part(nextRow, rows.rows(), 0, size));
+                    assertThat(rows.rows()).isNotNegative();
+                    nextRow += rows.rows();
+                    MatMulShape.Part columns = new MatMulShape(size, size, 1).part(i, threads);
+                    assertThat(columns).isEqualTo(new MatMulShape.Part(0, size, nextColumn, columns.columns()));
+                    assertThat(columns.columns()).isNotNegative();
+                    nextColumn += columns.columns();
                 }
-                assertThat(next).isEqualTo(size);
+                assertThat(nextRow).isEqualTo(size + 1);
+                assertThat(nextColumn).isEqualTo(size);
             }
         }
     }
