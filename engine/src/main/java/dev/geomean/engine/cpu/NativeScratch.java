@@ -7,7 +7,8 @@ import java.lang.foreign.Arena;
  * array. It grows to the largest copy and is kept until it is closed. What is in it is lost when it grows.
  */
 final class NativeScratch implements AutoCloseable {
-    private static final long CACHE_LINE = 64;
+    /** Two cache lines, which processors fetch as a pair. */
+    static final long ALIGNMENT = 128;
 
     private Arena arena = Arena.ofShared();
     private long bytes;
@@ -20,7 +21,7 @@ final class NativeScratch implements AutoCloseable {
      * Memory of at least some size, zero where it is new.
      *
      * @param size bytes
-     * @return address of the first, a multiple of 64
+     * @return address of the first, a multiple of {@link #ALIGNMENT}
      */
     @SuppressWarnings("MustBeClosedChecker") // close() closes it, or the next larger one
     long atLeast(long size) {
@@ -28,7 +29,7 @@ final class NativeScratch implements AutoCloseable {
             bytes = 0;
             arena.close();
             arena = Arena.ofShared();
-            address = arena.allocate(size, CACHE_LINE).address();
+            address = arena.allocate(size, ALIGNMENT).address();
             bytes = size;
         }
         return address;

@@ -90,15 +90,16 @@ final class TallPanels {
      * @param to array
      * @param rows rows of the operand, which lie next to each other
      * @param depth inner dimension
+     * @param most most rows of a tile
      */
-    static void leftPanels(long from, long stride, float[] to, int rows, int depth) {
+    static void leftPanels(long from, long stride, float[] to, int rows, int depth, int most) {
         int i = 0;
-        for (; rows - i >= GROUP * TallTiles.ROWS; i += GROUP * TallTiles.ROWS) {
-            groupPanels(from + 4L * i, stride, to, leftPanel(i, depth), depth);
+        for (; rows - i >= GROUP * most; i += GROUP * most) {
+            groupPanels(from + 4L * i, stride, to, leftPanel(i, depth, most), depth, most);
         }
         for (int height; i < rows; i += height) {
-            height = TallTiles.height(rows - i);
-            int at = leftPanel(i, depth);
+            height = TallTiles.height(rows - i, most);
+            int at = leftPanel(i, depth, most);
             // What is written beyond a step of the panel is overwritten by the next step, or tile.
             for (int p = 0; p < depth; p++) {
                 fromMemorySegment(FLOATS, ALL, from + p * stride + 4L * i, ORDER).intoArray(to, at + p * height);
@@ -111,22 +112,23 @@ final class TallPanels {
      *
      * @param row first row of the tile
      * @param depth inner dimension
+     * @param most most rows of a tile
      * @return first element
      */
-    static int leftPanel(int row, int depth) {
-        return row * depth + row / TallTiles.ROWS * LANES;
+    static int leftPanel(int row, int depth, int most) {
+        return row * depth + row / most * LANES;
     }
 
     /** Panels side by side, so that each page of memory is visited once for all of them. */
-    private static void groupPanels(long from, long stride, float[] to, int at, int depth) {
-        int panel = leftPanel(TallTiles.ROWS, depth);
+    private static void groupPanels(long from, long stride, float[] to, int at, int depth, int height) {
+        int panel = leftPanel(height, depth, height);
         for (int p = 0; p < depth; p++) {
             long row = from + p * stride;
-            int out = at + p * TallTiles.ROWS;
+            int out = at + p * height;
             fromMemorySegment(FLOATS, ALL, row, ORDER).intoArray(to, out);
-            fromMemorySegment(FLOATS, ALL, row + 4L * TallTiles.ROWS, ORDER).intoArray(to, out + panel);
-            fromMemorySegment(FLOATS, ALL, row + 8L * TallTiles.ROWS, ORDER).intoArray(to, out + 2 * panel);
-            fromMemorySegment(FLOATS, ALL, row + 12L * TallTiles.ROWS, ORDER).intoArray(to, out + 3 * panel);
+            fromMemorySegment(FLOATS, ALL, row + 4L * height, ORDER).intoArray(to, out + panel);
+            fromMemorySegment(FLOATS, ALL, row + 8L * height, ORDER).intoArray(to, out + 2 * panel);
+            fromMemorySegment(FLOATS, ALL, row + 12L * height, ORDER).intoArray(to, out + 3 * panel);
         }
     }
 

@@ -29,21 +29,24 @@ final class TallTiles {
     /** Whether the machine has what this class is made for. */
     static final boolean USED = Native.LANES == 16;
 
-    /** Most rows of a tile. */
+    /** Most rows of a tile that begins anywhere. */
     static final int ROWS = 12;
+
+    /** Rows of a tile that begins with zeros, has a packed right operand and both of its vectors. */
+    static final int TALLEST = 14;
 
     /** Columns of a tile: two vectors. */
     static final int WIDTH = 2 * Native.LANES;
 
     /** Longest inner dimension of one packed left operand. */
-    static final int DEPTH = 512;
+    static final int DEPTH = 1024;
 
     /** Distance of the rows of a left operand; no power of two, see {@link Tiles#STRIDE}. */
     static final int STRIDE = DEPTH + 16;
 
     /**
-     * Bytes between the rows of a packed right operand. There are methods for it that know it, because the compiler then sees that
-     * their loops need no checks of addresses: instructions that take places from multiplications.
+     * Bytes between the rows of a packed right operand. The tallest tiles know it, because the compiler then sees that their loops
+     * need no checks of addresses: instructions that take places from multiplications.
      */
     static final long PANEL_STRIDE = 4L * WIDTH;
 
@@ -52,15 +55,16 @@ final class TallTiles {
     private TallTiles() {}
 
     /**
-     * Rows of the next tile, so that those at the lower edge of a product waste little: no product is cut into a tile of twelve
-     * and one of less than five where two of eight do.
+     * Rows of the next tile, so that those at the lower edge of a product waste little: no product is cut into a tile of the most
+     * rows and one of less than five where two of eight do.
      *
      * @param rest rows of the product that are left, at least 1
-     * @return 12, 8 or 4
+     * @param most {@link #ROWS} or {@link #TALLEST}
+     * @return {@code most}, 8 or 4
      */
-    static int height(int rest) {
-        if (rest > 16 || (rest > 8 && rest <= ROWS)) {
-            return ROWS;
+    static int height(int rest, int most) {
+        if (rest > 16 || (rest > 8 && rest <= most)) {
+            return most;
         }
         return rest > 4 ? 8 : 4;
     }
@@ -68,14 +72,14 @@ final class TallTiles {
     /**
      * One tile, left operand row by row.
      *
-     * @param height rows of the tile: 12, 8 or 4
+     * @param height rows of the tile: 14, 12, 8 or 4
      * @param narrow whether only the first vector of each row is computed
      * @param a left operand, row {@code i} at {@code aAt + i * STRIDE}
      * @param aAt first element of the left operand
      * @param b address of the first row of the right operand
      * @param bStride bytes between its rows
      * @param depth inner dimension, at most {@link #DEPTH}
-     * @param from address of what the product is added to
+     * @param from address of what the product is added to, not used with {@link #TALLEST} rows
      * @param fromStride bytes between its rows; 0 for the same row again, such as zeros
      * @param to address of the result
      * @param toStride bytes between its rows
@@ -100,8 +104,8 @@ final class TallTiles {
             } else {
                 rows4Narrow(a, aAt, b, bStride, depth, from, fromStride, to, toStride);
             }
-        } else if (height == 12 && bStride == PANEL_STRIDE) {
-            rows12Packed(a, aAt, b, depth, from, fromStride, to, toStride);
+        } else if (height == TALLEST) {
+            rows14(a, aAt, b, depth, to, toStride);
         } else if (height == 12) {
             rows12(a, aAt, b, bStride, depth, from, fromStride, to, toStride);
         } else if (height == 8) {
@@ -114,14 +118,14 @@ final class TallTiles {
     /**
      * One tile, left operand in a panel {@code [depth, height]} at {@code aAt}; other parameters as in {@link #rows}.
      *
-     * @param height rows of the tile: 12, 8 or 4
+     * @param height rows of the tile: 14, 12, 8 or 4
      * @param narrow whether only the first vector of each row is computed
      * @param a left operand
      * @param aAt first element of the panel
      * @param b address of the first row of the right operand
      * @param bStride bytes between its rows
      * @param depth inner dimension
-     * @param from address of what the product is added to
+     * @param from address of what the product is added to, not used with {@link #TALLEST} rows
      * @param fromStride bytes between its rows
      * @param to address of the result
      * @param toStride bytes between its rows
@@ -146,8 +150,8 @@ final class TallTiles {
             } else {
                 panel4Narrow(a, aAt, b, bStride, depth, from, fromStride, to, toStride);
             }
-        } else if (height == 12 && bStride == PANEL_STRIDE) {
-            panel12Packed(a, aAt, b, depth, from, fromStride, to, toStride);
+        } else if (height == TALLEST) {
+            panel14(a, aAt, b, depth, to, toStride);
         } else if (height == 12) {
             panel12(a, aAt, b, bStride, depth, from, fromStride, to, toStride);
         } else if (height == 8) {
@@ -991,45 +995,38 @@ final class TallTiles {
         x3.intoMemorySegment(ALL, to3, ORDER);
     }
 
-    /** Twelve rows, right operand packed, left operand row by row; parameters as in {@link #rows}. */
-    private static void rows12Packed(
-            float[] a, int aAt, long b, int depth, long from, long fromStride, long to, long toStride) {
-        long from0 = from & POSITIVE;
-        long from1 = (from + fromStride) & POSITIVE;
-        long from2 = (from + 2 * fromStride) & POSITIVE;
-        long from3 = (from + 3 * fromStride) & POSITIVE;
-        long from4 = (from + 4 * fromStride) & POSITIVE;
-        long from5 = (from + 5 * fromStride) & POSITIVE;
-        long from6 = (from + 6 * fromStride) & POSITIVE;
-        long from7 = (from + 7 * fromStride) & POSITIVE;
-        long from8 = (from + 8 * fromStride) & POSITIVE;
-        long from9 = (from + 9 * fromStride) & POSITIVE;
-        long from10 = (from + 10 * fromStride) & POSITIVE;
-        long from11 = (from + 11 * fromStride) & POSITIVE;
-        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from0, ORDER);
-        FloatVector y0 = fromMemorySegment(FLOATS, ALL, from0 + BYTES, ORDER);
-        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from1, ORDER);
-        FloatVector y1 = fromMemorySegment(FLOATS, ALL, from1 + BYTES, ORDER);
-        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from2, ORDER);
-        FloatVector y2 = fromMemorySegment(FLOATS, ALL, from2 + BYTES, ORDER);
-        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from3, ORDER);
-        FloatVector y3 = fromMemorySegment(FLOATS, ALL, from3 + BYTES, ORDER);
-        FloatVector x4 = fromMemorySegment(FLOATS, ALL, from4, ORDER);
-        FloatVector y4 = fromMemorySegment(FLOATS, ALL, from4 + BYTES, ORDER);
-        FloatVector x5 = fromMemorySegment(FLOATS, ALL, from5, ORDER);
-        FloatVector y5 = fromMemorySegment(FLOATS, ALL, from5 + BYTES, ORDER);
-        FloatVector x6 = fromMemorySegment(FLOATS, ALL, from6, ORDER);
-        FloatVector y6 = fromMemorySegment(FLOATS, ALL, from6 + BYTES, ORDER);
-        FloatVector x7 = fromMemorySegment(FLOATS, ALL, from7, ORDER);
-        FloatVector y7 = fromMemorySegment(FLOATS, ALL, from7 + BYTES, ORDER);
-        FloatVector x8 = fromMemorySegment(FLOATS, ALL, from8, ORDER);
-        FloatVector y8 = fromMemorySegment(FLOATS, ALL, from8 + BYTES, ORDER);
-        FloatVector x9 = fromMemorySegment(FLOATS, ALL, from9, ORDER);
-        FloatVector y9 = fromMemorySegment(FLOATS, ALL, from9 + BYTES, ORDER);
-        FloatVector x10 = fromMemorySegment(FLOATS, ALL, from10, ORDER);
-        FloatVector y10 = fromMemorySegment(FLOATS, ALL, from10 + BYTES, ORDER);
-        FloatVector x11 = fromMemorySegment(FLOATS, ALL, from11, ORDER);
-        FloatVector y11 = fromMemorySegment(FLOATS, ALL, from11 + BYTES, ORDER);
+    /** Fourteen rows from zero, right operand packed, left operand row by row; parameters as in {@link #rows}. */
+    private static void rows14(
+            float[] a, int aAt, long b, int depth, long to, long toStride) {
+        FloatVector zero = FloatVector.zero(FLOATS);
+        FloatVector x0 = zero;
+        FloatVector y0 = zero;
+        FloatVector x1 = zero;
+        FloatVector y1 = zero;
+        FloatVector x2 = zero;
+        FloatVector y2 = zero;
+        FloatVector x3 = zero;
+        FloatVector y3 = zero;
+        FloatVector x4 = zero;
+        FloatVector y4 = zero;
+        FloatVector x5 = zero;
+        FloatVector y5 = zero;
+        FloatVector x6 = zero;
+        FloatVector y6 = zero;
+        FloatVector x7 = zero;
+        FloatVector y7 = zero;
+        FloatVector x8 = zero;
+        FloatVector y8 = zero;
+        FloatVector x9 = zero;
+        FloatVector y9 = zero;
+        FloatVector x10 = zero;
+        FloatVector y10 = zero;
+        FloatVector x11 = zero;
+        FloatVector y11 = zero;
+        FloatVector x12 = zero;
+        FloatVector y12 = zero;
+        FloatVector x13 = zero;
+        FloatVector y13 = zero;
         long panel = b & POSITIVE;
         for (int p = 0; p < depth; p++) {
             long row = panel + p * PANEL_STRIDE;
@@ -1071,11 +1068,14 @@ final class TallTiles {
             FloatVector a11 = FloatVector.broadcast(FLOATS, a[aAt + p + 11 * STRIDE]);
             x11 = a11.fma(u, x11);
             y11 = a11.fma(v, y11);
+            FloatVector a12 = FloatVector.broadcast(FLOATS, a[aAt + p + 12 * STRIDE]);
+            x12 = a12.fma(u, x12);
+            y12 = a12.fma(v, y12);
+            FloatVector a13 = FloatVector.broadcast(FLOATS, a[aAt + p + 13 * STRIDE]);
+            x13 = a13.fma(u, x13);
+            y13 = a13.fma(v, y13);
         }
-        long to0 = to & POSITIVE;
-        long to1 = (to + toStride) & POSITIVE;
-        long to2 = (to + 2 * toStride) & POSITIVE;
-        long to3 = (to + 3 * toStride) & POSITIVE;
+        storeRows(x0, y0, x1, y1, x2, y2, x3, y3, to, toStride);
         long to4 = (to + 4 * toStride) & POSITIVE;
         long to5 = (to + 5 * toStride) & POSITIVE;
         long to6 = (to + 6 * toStride) & POSITIVE;
@@ -1084,14 +1084,8 @@ final class TallTiles {
         long to9 = (to + 9 * toStride) & POSITIVE;
         long to10 = (to + 10 * toStride) & POSITIVE;
         long to11 = (to + 11 * toStride) & POSITIVE;
-        x0.intoMemorySegment(ALL, to0, ORDER);
-        y0.intoMemorySegment(ALL, to0 + BYTES, ORDER);
-        x1.intoMemorySegment(ALL, to1, ORDER);
-        y1.intoMemorySegment(ALL, to1 + BYTES, ORDER);
-        x2.intoMemorySegment(ALL, to2, ORDER);
-        y2.intoMemorySegment(ALL, to2 + BYTES, ORDER);
-        x3.intoMemorySegment(ALL, to3, ORDER);
-        y3.intoMemorySegment(ALL, to3 + BYTES, ORDER);
+        long to12 = (to + 12 * toStride) & POSITIVE;
+        long to13 = (to + 13 * toStride) & POSITIVE;
         x4.intoMemorySegment(ALL, to4, ORDER);
         y4.intoMemorySegment(ALL, to4 + BYTES, ORDER);
         x5.intoMemorySegment(ALL, to5, ORDER);
@@ -1108,93 +1102,93 @@ final class TallTiles {
         y10.intoMemorySegment(ALL, to10 + BYTES, ORDER);
         x11.intoMemorySegment(ALL, to11, ORDER);
         y11.intoMemorySegment(ALL, to11 + BYTES, ORDER);
+        x12.intoMemorySegment(ALL, to12, ORDER);
+        y12.intoMemorySegment(ALL, to12 + BYTES, ORDER);
+        x13.intoMemorySegment(ALL, to13, ORDER);
+        y13.intoMemorySegment(ALL, to13 + BYTES, ORDER);
     }
 
-    /** Twelve rows, right operand packed, left operand in a panel; parameters as in {@link #rows}. */
-    private static void panel12Packed(
-            float[] a, int aAt, long b, int depth, long from, long fromStride, long to, long toStride) {
-        long from0 = from & POSITIVE;
-        long from1 = (from + fromStride) & POSITIVE;
-        long from2 = (from + 2 * fromStride) & POSITIVE;
-        long from3 = (from + 3 * fromStride) & POSITIVE;
-        long from4 = (from + 4 * fromStride) & POSITIVE;
-        long from5 = (from + 5 * fromStride) & POSITIVE;
-        long from6 = (from + 6 * fromStride) & POSITIVE;
-        long from7 = (from + 7 * fromStride) & POSITIVE;
-        long from8 = (from + 8 * fromStride) & POSITIVE;
-        long from9 = (from + 9 * fromStride) & POSITIVE;
-        long from10 = (from + 10 * fromStride) & POSITIVE;
-        long from11 = (from + 11 * fromStride) & POSITIVE;
-        FloatVector x0 = fromMemorySegment(FLOATS, ALL, from0, ORDER);
-        FloatVector y0 = fromMemorySegment(FLOATS, ALL, from0 + BYTES, ORDER);
-        FloatVector x1 = fromMemorySegment(FLOATS, ALL, from1, ORDER);
-        FloatVector y1 = fromMemorySegment(FLOATS, ALL, from1 + BYTES, ORDER);
-        FloatVector x2 = fromMemorySegment(FLOATS, ALL, from2, ORDER);
-        FloatVector y2 = fromMemorySegment(FLOATS, ALL, from2 + BYTES, ORDER);
-        FloatVector x3 = fromMemorySegment(FLOATS, ALL, from3, ORDER);
-        FloatVector y3 = fromMemorySegment(FLOATS, ALL, from3 + BYTES, ORDER);
-        FloatVector x4 = fromMemorySegment(FLOATS, ALL, from4, ORDER);
-        FloatVector y4 = fromMemorySegment(FLOATS, ALL, from4 + BYTES, ORDER);
-        FloatVector x5 = fromMemorySegment(FLOATS, ALL, from5, ORDER);
-        FloatVector y5 = fromMemorySegment(FLOATS, ALL, from5 + BYTES, ORDER);
-        FloatVector x6 = fromMemorySegment(FLOATS, ALL, from6, ORDER);
-        FloatVector y6 = fromMemorySegment(FLOATS, ALL, from6 + BYTES, ORDER);
-        FloatVector x7 = fromMemorySegment(FLOATS, ALL, from7, ORDER);
-        FloatVector y7 = fromMemorySegment(FLOATS, ALL, from7 + BYTES, ORDER);
-        FloatVector x8 = fromMemorySegment(FLOATS, ALL, from8, ORDER);
-        FloatVector y8 = fromMemorySegment(FLOATS, ALL, from8 + BYTES, ORDER);
-        FloatVector x9 = fromMemorySegment(FLOATS, ALL, from9, ORDER);
-        FloatVector y9 = fromMemorySegment(FLOATS, ALL, from9 + BYTES, ORDER);
-        FloatVector x10 = fromMemorySegment(FLOATS, ALL, from10, ORDER);
-        FloatVector y10 = fromMemorySegment(FLOATS, ALL, from10 + BYTES, ORDER);
-        FloatVector x11 = fromMemorySegment(FLOATS, ALL, from11, ORDER);
-        FloatVector y11 = fromMemorySegment(FLOATS, ALL, from11 + BYTES, ORDER);
+    /** Fourteen rows from zero, right operand packed, left operand in a panel; parameters as in {@link #rows}. */
+    private static void panel14(
+            float[] a, int aAt, long b, int depth, long to, long toStride) {
+        FloatVector zero = FloatVector.zero(FLOATS);
+        FloatVector x0 = zero;
+        FloatVector y0 = zero;
+        FloatVector x1 = zero;
+        FloatVector y1 = zero;
+        FloatVector x2 = zero;
+        FloatVector y2 = zero;
+        FloatVector x3 = zero;
+        FloatVector y3 = zero;
+        FloatVector x4 = zero;
+        FloatVector y4 = zero;
+        FloatVector x5 = zero;
+        FloatVector y5 = zero;
+        FloatVector x6 = zero;
+        FloatVector y6 = zero;
+        FloatVector x7 = zero;
+        FloatVector y7 = zero;
+        FloatVector x8 = zero;
+        FloatVector y8 = zero;
+        FloatVector x9 = zero;
+        FloatVector y9 = zero;
+        FloatVector x10 = zero;
+        FloatVector y10 = zero;
+        FloatVector x11 = zero;
+        FloatVector y11 = zero;
+        FloatVector x12 = zero;
+        FloatVector y12 = zero;
+        FloatVector x13 = zero;
+        FloatVector y13 = zero;
         long panel = b & POSITIVE;
         for (int p = 0; p < depth; p++) {
             long row = panel + p * PANEL_STRIDE;
             FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
             FloatVector v = fromMemorySegment(FLOATS, ALL, row + BYTES, ORDER);
-            FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p]);
+            FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + 14 * p]);
             x0 = a0.fma(u, x0);
             y0 = a0.fma(v, y0);
-            FloatVector a1 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 1]);
+            FloatVector a1 = FloatVector.broadcast(FLOATS, a[aAt + 14 * p + 1]);
             x1 = a1.fma(u, x1);
             y1 = a1.fma(v, y1);
-            FloatVector a2 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 2]);
+            FloatVector a2 = FloatVector.broadcast(FLOATS, a[aAt + 14 * p + 2]);
             x2 = a2.fma(u, x2);
             y2 = a2.fma(v, y2);
-            FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 3]);
+            FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + 14 * p + 3]);
             x3 = a3.fma(u, x3);
             y3 = a3.fma(v, y3);
-            FloatVector a4 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 4]);
+            FloatVector a4 = FloatVector.broadcast(FLOATS, a[aAt + 14 * p + 4]);
             x4 = a4.fma(u, x4);
             y4 = a4.fma(v, y4);
-            FloatVector a5 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 5]);
+            FloatVector a5 = FloatVector.broadcast(FLOATS, a[aAt + 14 * p + 5]);
             x5 = a5.fma(u, x5);
             y5 = a5.fma(v, y5);
-            FloatVector a6 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 6]);
+            FloatVector a6 = FloatVector.broadcast(FLOATS, a[aAt + 14 * p + 6]);
             x6 = a6.fma(u, x6);
             y6 = a6.fma(v, y6);
-            FloatVector a7 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 7]);
+            FloatVector a7 = FloatVector.broadcast(FLOATS, a[aAt + 14 * p + 7]);
             x7 = a7.fma(u, x7);
             y7 = a7.fma(v, y7);
-            FloatVector a8 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 8]);
+            FloatVector a8 = FloatVector.broadcast(FLOATS, a[aAt + 14 * p + 8]);
             x8 = a8.fma(u, x8);
             y8 = a8.fma(v, y8);
-            FloatVector a9 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 9]);
+            FloatVector a9 = FloatVector.broadcast(FLOATS, a[aAt + 14 * p + 9]);
             x9 = a9.fma(u, x9);
             y9 = a9.fma(v, y9);
-            FloatVector a10 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 10]);
+            FloatVector a10 = FloatVector.broadcast(FLOATS, a[aAt + 14 * p + 10]);
             x10 = a10.fma(u, x10);
             y10 = a10.fma(v, y10);
-            FloatVector a11 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 11]);
+            FloatVector a11 = FloatVector.broadcast(FLOATS, a[aAt + 14 * p + 11]);
             x11 = a11.fma(u, x11);
             y11 = a11.fma(v, y11);
+            FloatVector a12 = FloatVector.broadcast(FLOATS, a[aAt + 14 * p + 12]);
+            x12 = a12.fma(u, x12);
+            y12 = a12.fma(v, y12);
+            FloatVector a13 = FloatVector.broadcast(FLOATS, a[aAt + 14 * p + 13]);
+            x13 = a13.fma(u, x13);
+            y13 = a13.fma(v, y13);
         }
-        long to0 = to & POSITIVE;
-        long to1 = (to + toStride) & POSITIVE;
-        long to2 = (to + 2 * toStride) & POSITIVE;
-        long to3 = (to + 3 * toStride) & POSITIVE;
+        storeRows(x0, y0, x1, y1, x2, y2, x3, y3, to, toStride);
         long to4 = (to + 4 * toStride) & POSITIVE;
         long to5 = (to + 5 * toStride) & POSITIVE;
         long to6 = (to + 6 * toStride) & POSITIVE;
@@ -1203,14 +1197,8 @@ final class TallTiles {
         long to9 = (to + 9 * toStride) & POSITIVE;
         long to10 = (to + 10 * toStride) & POSITIVE;
         long to11 = (to + 11 * toStride) & POSITIVE;
-        x0.intoMemorySegment(ALL, to0, ORDER);
-        y0.intoMemorySegment(ALL, to0 + BYTES, ORDER);
-        x1.intoMemorySegment(ALL, to1, ORDER);
-        y1.intoMemorySegment(ALL, to1 + BYTES, ORDER);
-        x2.intoMemorySegment(ALL, to2, ORDER);
-        y2.intoMemorySegment(ALL, to2 + BYTES, ORDER);
-        x3.intoMemorySegment(ALL, to3, ORDER);
-        y3.intoMemorySegment(ALL, to3 + BYTES, ORDER);
+        long to12 = (to + 12 * toStride) & POSITIVE;
+        long to13 = (to + 13 * toStride) & POSITIVE;
         x4.intoMemorySegment(ALL, to4, ORDER);
         y4.intoMemorySegment(ALL, to4 + BYTES, ORDER);
         x5.intoMemorySegment(ALL, to5, ORDER);
@@ -1227,5 +1215,30 @@ final class TallTiles {
         y10.intoMemorySegment(ALL, to10 + BYTES, ORDER);
         x11.intoMemorySegment(ALL, to11, ORDER);
         y11.intoMemorySegment(ALL, to11 + BYTES, ORDER);
+        x12.intoMemorySegment(ALL, to12, ORDER);
+        y12.intoMemorySegment(ALL, to12 + BYTES, ORDER);
+        x13.intoMemorySegment(ALL, to13, ORDER);
+        y13.intoMemorySegment(ALL, to13 + BYTES, ORDER);
+    }
+
+    /**
+     * Stores four rows. The first compiler runs out of virtual registers for a method that stores fourteen, and would leave it
+     * where no profile is taken; the second one takes this method into the other as long as it has not seen much of it, so the
+     * tallest tiles begin with zeros, of which it makes little.
+     */
+    private static void storeRows(FloatVector x0, FloatVector y0, FloatVector x1, FloatVector y1, FloatVector x2,
+            FloatVector y2, FloatVector x3, FloatVector y3, long to, long stride) {
+        long to0 = to & POSITIVE;
+        x0.intoMemorySegment(ALL, to0, ORDER);
+        y0.intoMemorySegment(ALL, to0 + BYTES, ORDER);
+        long to1 = (to + stride) & POSITIVE;
+        x1.intoMemorySegment(ALL, to1, ORDER);
+        y1.intoMemorySegment(ALL, to1 + BYTES, ORDER);
+        long to2 = (to + 2 * stride) & POSITIVE;
+        x2.intoMemorySegment(ALL, to2, ORDER);
+        y2.intoMemorySegment(ALL, to2 + BYTES, ORDER);
+        long to3 = (to + 3 * stride) & POSITIVE;
+        x3.intoMemorySegment(ALL, to3, ORDER);
+        y3.intoMemorySegment(ALL, to3 + BYTES, ORDER);
     }
 }
