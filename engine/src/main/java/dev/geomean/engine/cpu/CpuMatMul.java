@@ -12,8 +12,8 @@ import dev.geomean.engine.memory.DType;
 /**
  * Matrix products: chooses the way for each.
  *
- * <p>Products in which an operand has only a few rows or columns go to {@link SkinnyMatMul}, those of few rows with weights in
- * bfloat16 to {@link Bfloat16MatMul}, all others to the {@link BlockedMatMul} for the vectors of this machine. The choice depends on
+ * <p>Products in which an operand has only a few rows or columns go to {@link SkinnyMatMul}, those of few rows with a right operand
+ * that is stored transposed to {@link DotMatMul} if it is in bfloat16 or the rows are long, all others to the {@link BlockedMatMul} for the vectors of this machine. The choice depends on
  * sizes and layouts alone, so results do not depend on timing.
  *
  * <p>One instance belongs to one lane: its scratch memory grows to the largest product, is kept, and closed with it.
@@ -31,12 +31,12 @@ final class CpuMatMul implements AutoCloseable {
     private static final int LANES = Native.LANES;
 
     private final SkinnyMatMul skinny = new SkinnyMatMul();
-    private final Bfloat16MatMul bfloat16 = new Bfloat16MatMul();
+    private final DotMatMul dots = new DotMatMul();
     private final BlockedMatMul blocked = TallTiles.USED ? new TallMatMul() : new PackedMatMul();
 
     @Override
     public void close() {
-        bfloat16.close();
+        dots.close();
         blocked.close();
     }
 
@@ -131,7 +131,12 @@ final class CpuMatMul implements AutoCloseable {
             int ldb,
             int ldc,
             boolean add) {
-        if (transposeB && few(m, k)) {
+        if (transposeB && DotMatMul.isFor(m, k, DType.FLOAT32)) {
+            dots.multiply(
+                    a, transposeA ? 4 : 4L * lda, transposeA ? 4L * lda : 4, b, DType.FLOAT32, 4L * ldb, c, 4L * ldc, m,
+                    n, k,
+                    add);
+        } else if (transposeB && few(m, k)) {
             skinny.load(a, transposeA ? 4 : 4L * lda, transposeA ? 4L * lda : 4, m, k);
             skinny.dots(b, 4L * ldb, n, m, k, c, 4, 4L * ldc, add);
         } else if (!transposeB && m <= FEW_SUMS) {
@@ -150,10 +155,11 @@ final class CpuMatMul implements AutoCloseable {
 
     /** One product with a right operand in bfloat16, which is widened as it is read. */
     private void multiplyBfloat16(MatMul k, long a, long b, long c, int m, boolean add) {
-        if (k.transposeB() && m <= Bfloat16MatMul.MOST_ROWS) {
+        if (k.transposeB() && DotMatMul.isFor(m, k.k(), DType.BFLOAT16)) {
             long rowStep = k.transposeA() ? 4 : 4L * k.lda();
             long depthStep = k.transposeA() ? 4L * k.lda() : 4;
-            bfloat16.multiply(a, rowStep, depthStep, b, 2L * k.ldb(), c, 4L * k.ldc(), m, k.n(), k.k(), add);
+            dots.multiply(
+                    a, rowStep, depthStep, b, DType.BFLOAT16, 2L * k.ldb(), c, 4L * k.ldc(), m, k.n(), k.k(), add);
         } else {
             blocked.multiply(
                     a, b, c, m, k.n(), k.k(), k.transposeA(), k.transposeB(), k.lda(), k.ldb(), k.ldc(), add,
