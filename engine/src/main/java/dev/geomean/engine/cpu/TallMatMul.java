@@ -32,6 +32,12 @@ final class TallMatMul implements BlockedMatMul {
     /** Elements of a packed right block: a megabyte, of which as many columns are taken as the inner dimension leaves. */
     private static final int BLOCK_ELEMENTS = 512 * BLOCK_COLUMNS;
 
+    /**
+     * Longest slice of the inner dimension for a left operand that is stored transposed: copying it takes so long, each step from a
+     * page of its own, that more columns of the right one, and so fewer copies, are worth further passes over the result.
+     */
+    private static final int TRANSPOSED_DEPTH = 512;
+
     /** Up to so many rows of the result, packing the right operand costs more than reading it in place. */
     private static final int DIRECT_ROWS = 32;
 
@@ -110,7 +116,8 @@ final class TallMatMul implements BlockedMatMul {
         boolean direct = !transposeB && m <= DIRECT_ROWS && type == DType.FLOAT32;
         int inPlace = direct ? n / WIDTH * WIDTH : 0;
         long bytes = type.bytes();
-        int slice = BlockedMatMul.slice(k, inPlace > 0 && 4L * ldb > NEAR ? DIRECT_DEPTH : TallTiles.DEPTH);
+        int deepest = transposeA ? TRANSPOSED_DEPTH : TallTiles.DEPTH;
+        int slice = BlockedMatMul.slice(k, inPlace > 0 && 4L * ldb > NEAR ? DIRECT_DEPTH : deepest);
         for (int p = 0; p < k; p += slice) {
             int depth = Math.min(slice, k - p);
             long aSlice = a + 4L * p * (transposeA ? lda : 1);
