@@ -1075,7 +1075,18 @@ final class TallTiles {
             x13 = a13.fma(u, x13);
             y13 = a13.fma(v, y13);
         }
-        storeRows(x0, y0, x1, y1, x2, y2, x3, y3, to, toStride);
+        long to0 = to & POSITIVE;
+        long to1 = (to + toStride) & POSITIVE;
+        long to2 = (to + 2 * toStride) & POSITIVE;
+        long to3 = (to + 3 * toStride) & POSITIVE;
+        x0.intoMemorySegment(ALL, to0, ORDER);
+        y0.intoMemorySegment(ALL, to0 + BYTES, ORDER);
+        x1.intoMemorySegment(ALL, to1, ORDER);
+        y1.intoMemorySegment(ALL, to1 + BYTES, ORDER);
+        x2.intoMemorySegment(ALL, to2, ORDER);
+        y2.intoMemorySegment(ALL, to2 + BYTES, ORDER);
+        x3.intoMemorySegment(ALL, to3, ORDER);
+        y3.intoMemorySegment(ALL, to3 + BYTES, ORDER);
         long to4 = (to + 4 * toStride) & POSITIVE;
         long to5 = (to + 5 * toStride) & POSITIVE;
         long to6 = (to + 6 * toStride) & POSITIVE;
@@ -1188,7 +1199,18 @@ final class TallTiles {
             x13 = a13.fma(u, x13);
             y13 = a13.fma(v, y13);
         }
-        storeRows(x0, y0, x1, y1, x2, y2, x3, y3, to, toStride);
+        long to0 = to & POSITIVE;
+        long to1 = (to + toStride) & POSITIVE;
+        long to2 = (to + 2 * toStride) & POSITIVE;
+        long to3 = (to + 3 * toStride) & POSITIVE;
+        x0.intoMemorySegment(ALL, to0, ORDER);
+        y0.intoMemorySegment(ALL, to0 + BYTES, ORDER);
+        x1.intoMemorySegment(ALL, to1, ORDER);
+        y1.intoMemorySegment(ALL, to1 + BYTES, ORDER);
+        x2.intoMemorySegment(ALL, to2, ORDER);
+        y2.intoMemorySegment(ALL, to2 + BYTES, ORDER);
+        x3.intoMemorySegment(ALL, to3, ORDER);
+        y3.intoMemorySegment(ALL, to3 + BYTES, ORDER);
         long to4 = (to + 4 * toStride) & POSITIVE;
         long to5 = (to + 5 * toStride) & POSITIVE;
         long to6 = (to + 6 * toStride) & POSITIVE;
@@ -1219,26 +1241,5 @@ final class TallTiles {
         y12.intoMemorySegment(ALL, to12 + BYTES, ORDER);
         x13.intoMemorySegment(ALL, to13, ORDER);
         y13.intoMemorySegment(ALL, to13 + BYTES, ORDER);
-    }
-
-    /**
-     * Stores four rows. The first compiler runs out of virtual registers for a method that stores fourteen, and would leave it
-     * where no profile is taken; the second one takes this method into the other as long as it has not seen much of it, so the
-     * tallest tiles begin with zeros, of which it makes little.
-     */
-    private static void storeRows(FloatVector x0, FloatVector y0, FloatVector x1, FloatVector y1, FloatVector x2,
-            FloatVector y2, FloatVector x3, FloatVector y3, long to, long stride) {
-        long to0 = to & POSITIVE;
-        x0.intoMemorySegment(ALL, to0, ORDER);
-        y0.intoMemorySegment(ALL, to0 + BYTES, ORDER);
-        long to1 = (to + stride) & POSITIVE;
-        x1.intoMemorySegment(ALL, to1, ORDER);
-        y1.intoMemorySegment(ALL, to1 + BYTES, ORDER);
-        long to2 = (to + 2 * stride) & POSITIVE;
-        x2.intoMemorySegment(ALL, to2, ORDER);
-        y2.intoMemorySegment(ALL, to2 + BYTES, ORDER);
-        long to3 = (to + 3 * stride) & POSITIVE;
-        x3.intoMemorySegment(ALL, to3, ORDER);
-        y3.intoMemorySegment(ALL, to3 + BYTES, ORDER);
     }
 }
