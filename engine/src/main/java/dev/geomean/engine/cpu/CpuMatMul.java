@@ -13,8 +13,8 @@ import dev.geomean.engine.memory.DType;
  * Matrix products: chooses the way for each.
  *
  * <p>Products in which an operand has only a few rows or columns go to {@link SkinnyMatMul}, those of few rows with a right operand
- * that is stored transposed to {@link DotMatMul} if it is in bfloat16 or the rows are long, all others to the {@link BlockedMatMul} for the vectors of this machine. The choice depends on
- * sizes and layouts alone, so results do not depend on timing.
+ * that is stored transposed to {@link DotMatMul} if it is in bfloat16 or the rows are long, all others to the {@link BlockedMatMul} for
+ * the vectors of this machine. The choice depends on sizes and layouts alone, so results do not depend on timing.
  *
  * <p>One instance belongs to one lane: its scratch memory grows to the largest product, is kept, and closed with it.
  */
@@ -82,13 +82,9 @@ final class CpuMatMul implements AutoCloseable {
             if (k.k() == 0) {
                 continue;
             }
-            if (k.b().type() == DType.BFLOAT16) {
-                multiplyBfloat16(k, a + 4L * i * k.batchStrideA(), b + 2L * i * k.batchStrideB(), out, m, add);
-                continue;
-            }
             multiply(
                     a + 4L * i * k.batchStrideA(),
-                    b + 4L * i * k.batchStrideB(),
+                    b + (long) k.b().type().bytes() * i * k.batchStrideB(),
                     out,
                     m,
                     k.n(),
@@ -98,7 +94,8 @@ final class CpuMatMul implements AutoCloseable {
                     k.lda(),
                     k.ldb(),
                     k.ldc(),
-                    add);
+                    add,
+                    k.b().type());
         }
     }
 
@@ -117,6 +114,7 @@ final class CpuMatMul implements AutoCloseable {
      * @param ldb row stride of the right operand
      * @param ldc row stride of the result
      * @param add whether to add to the result
+     * @param type of the right operand, float32 or bfloat16; the latter is widened as it is read
      */
     void multiply(
             long a,
@@ -130,17 +128,20 @@ final class CpuMatMul implements AutoCloseable {
             int lda,
             int ldb,
             int ldc,
-            boolean add) {
-        if (transposeB && DotMatMul.isFor(m, k, DType.FLOAT32)) {
-            dots.multiply(
-                    a, transposeA ? 4 : 4L * lda, transposeA ? 4L * lda : 4, b, DType.FLOAT32, 4L * ldb, c, 4L * ldc, m,
-                    n, k,
-                    add);
+            boolean add,
+            DType type) {
+        long rowStep = transposeA ? 4 : 4L * lda;
+        long depthStep = transposeA ? 4L * lda : 4;
+        if (transposeB && DotMatMul.isFor(m, k, type)) {
+            long stride = (long) type.bytes() * ldb;
+            dots.multiply(a, rowStep, depthStep, b, type, stride, c, 4L * ldc, m, n, k, add);
+        } else if (type == DType.BFLOAT16) {
+            blocked.multiply(a, b, c, m, n, k, transposeA, transposeB, lda, ldb, ldc, add, type);
         } else if (transposeB && few(m, k)) {
-            skinny.load(a, transposeA ? 4 : 4L * lda, transposeA ? 4L * lda : 4, m, k);
+            skinny.load(a, rowStep, depthStep, m, k);
             skinny.dots(b, 4L * ldb, n, m, k, c, 4, 4L * ldc, add);
         } else if (!transposeB && m <= FEW_SUMS) {
-            skinny.load(a, transposeA ? 4 : 4L * lda, transposeA ? 4L * lda : 4, m, k);
+            skinny.load(a, rowStep, depthStep, m, k);
             skinny.sums(b, 4L * ldb, n, m, k, c, 4, 4L * ldc, add);
         } else if (!transposeA && few(n, k)) {
             skinny.load(b, transposeB ? 4L * ldb : 4, transposeB ? 4 : 4L * ldb, n, k);
@@ -149,21 +150,7 @@ final class CpuMatMul implements AutoCloseable {
             skinny.load(b, transposeB ? 4L * ldb : 4, transposeB ? 4 : 4L * ldb, n, k);
             skinny.sums(a, 4L * lda, m, n, k, c, 4L * ldc, 4, add);
         } else {
-            blocked.multiply(a, b, c, m, n, k, transposeA, transposeB, lda, ldb, ldc, add, DType.FLOAT32);
-        }
-    }
-
-    /** One product with a right operand in bfloat16, which is widened as it is read. */
-    private void multiplyBfloat16(MatMul k, long a, long b, long c, int m, boolean add) {
-        if (k.transposeB() && DotMatMul.isFor(m, k.k(), DType.BFLOAT16)) {
-            long rowStep = k.transposeA() ? 4 : 4L * k.lda();
-            long depthStep = k.transposeA() ? 4L * k.lda() : 4;
-            dots.multiply(
-                    a, rowStep, depthStep, b, DType.BFLOAT16, 2L * k.ldb(), c, 4L * k.ldc(), m, k.n(), k.k(), add);
-        } else {
-            blocked.multiply(
-                    a, b, c, m, k.n(), k.k(), k.transposeA(), k.transposeB(), k.lda(), k.ldb(), k.ldc(), add,
-                    DType.BFLOAT16);
+            blocked.multiply(a, b, c, m, n, k, transposeA, transposeB, lda, ldb, ldc, add, type);
         }
     }
 

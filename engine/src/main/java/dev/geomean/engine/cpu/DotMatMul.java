@@ -98,11 +98,10 @@ final class DotMatMul implements AutoCloseable {
      */
     void multiply(
             long a, long rowStep, long depthStep, long b, DType type, long stride, long c, long resultStride, int m,
-            int n,
-            int k, boolean add) {
+            int n, int k, boolean add) {
         boolean pairs = type == DType.BFLOAT16;
-        int step = pairs ? PAIR : LANES;
-        int whole = k / step * step;
+        int length = pairs ? PAIR : LANES;
+        int whole = k / length * length;
         int together = m <= FEW ? 1 : ROWS;
         int copied = Scores.roundUp(m, together) * whole;
         long fold = m <= FEW ? foldBytes(m * COLUMNS / ROWS, 1) : foldBytes((m + ROWS - 1) / ROWS, COLUMNS);
