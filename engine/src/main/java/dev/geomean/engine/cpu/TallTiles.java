@@ -23,6 +23,9 @@ import jdk.incubator.vector.FloatVector;
  *       panel, {@code [depth, rows]} contiguous, for one that is stored transposed.
  * </ul>
  *
+ * <p>What a loop does besides multiplying and adding takes places from it: 3 % with four instructions more. So its counter is the
+ * index into the left operand, and the right one is followed by an address that only the mask can make the compiler trust.
+ *
  * <p>The methods are straight-line code around one loop for the reasons given in {@link Tiles}.
  */
 final class TallTiles {
@@ -44,10 +47,7 @@ final class TallTiles {
     /** Distance of the rows of a left operand; no power of two, see {@link Tiles#STRIDE}. */
     static final int STRIDE = DEPTH + 16;
 
-    /**
-     * Bytes between the rows of a packed right operand. The tallest tiles know it, because the compiler then sees that their loops
-     * need no checks of addresses: instructions that take places from multiplications.
-     */
+    /** Bytes between the rows of a packed right operand. */
     static final long PANEL_STRIDE = 4L * WIDTH;
 
     private static final long BYTES = Vectors.BYTES;
@@ -105,7 +105,7 @@ final class TallTiles {
                 rows4Narrow(a, aAt, b, bStride, depth, from, fromStride, to, toStride);
             }
         } else if (height == TALLEST) {
-            rows14(a, aAt, b, depth, to, toStride);
+            rows14(a, aAt, b, bStride, depth, to, toStride);
         } else if (height == 12) {
             rows12(a, aAt, b, bStride, depth, from, fromStride, to, toStride);
         } else if (height == 8) {
@@ -151,7 +151,7 @@ final class TallTiles {
                 panel4Narrow(a, aAt, b, bStride, depth, from, fromStride, to, toStride);
             }
         } else if (height == TALLEST) {
-            panel14(a, aAt, b, depth, to, toStride);
+            panel14(a, aAt, b, bStride, depth, to, toStride);
         } else if (height == 12) {
             panel12(a, aAt, b, bStride, depth, from, fromStride, to, toStride);
         } else if (height == 8) {
@@ -200,44 +200,47 @@ final class TallTiles {
         FloatVector y10 = fromMemorySegment(FLOATS, ALL, from10 + BYTES, ORDER);
         FloatVector x11 = fromMemorySegment(FLOATS, ALL, from11, ORDER);
         FloatVector y11 = fromMemorySegment(FLOATS, ALL, from11 + BYTES, ORDER);
-        for (int p = 0; p < depth; p++) {
-            long row = (b + p * bStride) & POSITIVE;
+        int end = aAt + depth;
+        long next = b;
+        for (int i = aAt; i < end; i++) {
+            long row = next & POSITIVE;
+            next += bStride;
             FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
             FloatVector v = fromMemorySegment(FLOATS, ALL, row + BYTES, ORDER);
-            FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + p]);
+            FloatVector a0 = FloatVector.broadcast(FLOATS, a[i]);
             x0 = a0.fma(u, x0);
             y0 = a0.fma(v, y0);
-            FloatVector a1 = FloatVector.broadcast(FLOATS, a[aAt + p + STRIDE]);
+            FloatVector a1 = FloatVector.broadcast(FLOATS, a[i + STRIDE]);
             x1 = a1.fma(u, x1);
             y1 = a1.fma(v, y1);
-            FloatVector a2 = FloatVector.broadcast(FLOATS, a[aAt + p + 2 * STRIDE]);
+            FloatVector a2 = FloatVector.broadcast(FLOATS, a[i + 2 * STRIDE]);
             x2 = a2.fma(u, x2);
             y2 = a2.fma(v, y2);
-            FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + p + 3 * STRIDE]);
+            FloatVector a3 = FloatVector.broadcast(FLOATS, a[i + 3 * STRIDE]);
             x3 = a3.fma(u, x3);
             y3 = a3.fma(v, y3);
-            FloatVector a4 = FloatVector.broadcast(FLOATS, a[aAt + p + 4 * STRIDE]);
+            FloatVector a4 = FloatVector.broadcast(FLOATS, a[i + 4 * STRIDE]);
             x4 = a4.fma(u, x4);
             y4 = a4.fma(v, y4);
-            FloatVector a5 = FloatVector.broadcast(FLOATS, a[aAt + p + 5 * STRIDE]);
+            FloatVector a5 = FloatVector.broadcast(FLOATS, a[i + 5 * STRIDE]);
             x5 = a5.fma(u, x5);
             y5 = a5.fma(v, y5);
-            FloatVector a6 = FloatVector.broadcast(FLOATS, a[aAt + p + 6 * STRIDE]);
+            FloatVector a6 = FloatVector.broadcast(FLOATS, a[i + 6 * STRIDE]);
             x6 = a6.fma(u, x6);
             y6 = a6.fma(v, y6);
-            FloatVector a7 = FloatVector.broadcast(FLOATS, a[aAt + p + 7 * STRIDE]);
+            FloatVector a7 = FloatVector.broadcast(FLOATS, a[i + 7 * STRIDE]);
             x7 = a7.fma(u, x7);
             y7 = a7.fma(v, y7);
-            FloatVector a8 = FloatVector.broadcast(FLOATS, a[aAt + p + 8 * STRIDE]);
+            FloatVector a8 = FloatVector.broadcast(FLOATS, a[i + 8 * STRIDE]);
             x8 = a8.fma(u, x8);
             y8 = a8.fma(v, y8);
-            FloatVector a9 = FloatVector.broadcast(FLOATS, a[aAt + p + 9 * STRIDE]);
+            FloatVector a9 = FloatVector.broadcast(FLOATS, a[i + 9 * STRIDE]);
             x9 = a9.fma(u, x9);
             y9 = a9.fma(v, y9);
-            FloatVector a10 = FloatVector.broadcast(FLOATS, a[aAt + p + 10 * STRIDE]);
+            FloatVector a10 = FloatVector.broadcast(FLOATS, a[i + 10 * STRIDE]);
             x10 = a10.fma(u, x10);
             y10 = a10.fma(v, y10);
-            FloatVector a11 = FloatVector.broadcast(FLOATS, a[aAt + p + 11 * STRIDE]);
+            FloatVector a11 = FloatVector.broadcast(FLOATS, a[i + 11 * STRIDE]);
             x11 = a11.fma(u, x11);
             y11 = a11.fma(v, y11);
         }
@@ -306,32 +309,35 @@ final class TallTiles {
         FloatVector y6 = fromMemorySegment(FLOATS, ALL, from6 + BYTES, ORDER);
         FloatVector x7 = fromMemorySegment(FLOATS, ALL, from7, ORDER);
         FloatVector y7 = fromMemorySegment(FLOATS, ALL, from7 + BYTES, ORDER);
-        for (int p = 0; p < depth; p++) {
-            long row = (b + p * bStride) & POSITIVE;
+        int end = aAt + depth;
+        long next = b;
+        for (int i = aAt; i < end; i++) {
+            long row = next & POSITIVE;
+            next += bStride;
             FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
             FloatVector v = fromMemorySegment(FLOATS, ALL, row + BYTES, ORDER);
-            FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + p]);
+            FloatVector a0 = FloatVector.broadcast(FLOATS, a[i]);
             x0 = a0.fma(u, x0);
             y0 = a0.fma(v, y0);
-            FloatVector a1 = FloatVector.broadcast(FLOATS, a[aAt + p + STRIDE]);
+            FloatVector a1 = FloatVector.broadcast(FLOATS, a[i + STRIDE]);
             x1 = a1.fma(u, x1);
             y1 = a1.fma(v, y1);
-            FloatVector a2 = FloatVector.broadcast(FLOATS, a[aAt + p + 2 * STRIDE]);
+            FloatVector a2 = FloatVector.broadcast(FLOATS, a[i + 2 * STRIDE]);
             x2 = a2.fma(u, x2);
             y2 = a2.fma(v, y2);
-            FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + p + 3 * STRIDE]);
+            FloatVector a3 = FloatVector.broadcast(FLOATS, a[i + 3 * STRIDE]);
             x3 = a3.fma(u, x3);
             y3 = a3.fma(v, y3);
-            FloatVector a4 = FloatVector.broadcast(FLOATS, a[aAt + p + 4 * STRIDE]);
+            FloatVector a4 = FloatVector.broadcast(FLOATS, a[i + 4 * STRIDE]);
             x4 = a4.fma(u, x4);
             y4 = a4.fma(v, y4);
-            FloatVector a5 = FloatVector.broadcast(FLOATS, a[aAt + p + 5 * STRIDE]);
+            FloatVector a5 = FloatVector.broadcast(FLOATS, a[i + 5 * STRIDE]);
             x5 = a5.fma(u, x5);
             y5 = a5.fma(v, y5);
-            FloatVector a6 = FloatVector.broadcast(FLOATS, a[aAt + p + 6 * STRIDE]);
+            FloatVector a6 = FloatVector.broadcast(FLOATS, a[i + 6 * STRIDE]);
             x6 = a6.fma(u, x6);
             y6 = a6.fma(v, y6);
-            FloatVector a7 = FloatVector.broadcast(FLOATS, a[aAt + p + 7 * STRIDE]);
+            FloatVector a7 = FloatVector.broadcast(FLOATS, a[i + 7 * STRIDE]);
             x7 = a7.fma(u, x7);
             y7 = a7.fma(v, y7);
         }
@@ -376,20 +382,23 @@ final class TallTiles {
         FloatVector y2 = fromMemorySegment(FLOATS, ALL, from2 + BYTES, ORDER);
         FloatVector x3 = fromMemorySegment(FLOATS, ALL, from3, ORDER);
         FloatVector y3 = fromMemorySegment(FLOATS, ALL, from3 + BYTES, ORDER);
-        for (int p = 0; p < depth; p++) {
-            long row = (b + p * bStride) & POSITIVE;
+        int end = aAt + depth;
+        long next = b;
+        for (int i = aAt; i < end; i++) {
+            long row = next & POSITIVE;
+            next += bStride;
             FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
             FloatVector v = fromMemorySegment(FLOATS, ALL, row + BYTES, ORDER);
-            FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + p]);
+            FloatVector a0 = FloatVector.broadcast(FLOATS, a[i]);
             x0 = a0.fma(u, x0);
             y0 = a0.fma(v, y0);
-            FloatVector a1 = FloatVector.broadcast(FLOATS, a[aAt + p + STRIDE]);
+            FloatVector a1 = FloatVector.broadcast(FLOATS, a[i + STRIDE]);
             x1 = a1.fma(u, x1);
             y1 = a1.fma(v, y1);
-            FloatVector a2 = FloatVector.broadcast(FLOATS, a[aAt + p + 2 * STRIDE]);
+            FloatVector a2 = FloatVector.broadcast(FLOATS, a[i + 2 * STRIDE]);
             x2 = a2.fma(u, x2);
             y2 = a2.fma(v, y2);
-            FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + p + 3 * STRIDE]);
+            FloatVector a3 = FloatVector.broadcast(FLOATS, a[i + 3 * STRIDE]);
             x3 = a3.fma(u, x3);
             y3 = a3.fma(v, y3);
         }
@@ -434,32 +443,35 @@ final class TallTiles {
         FloatVector x9 = fromMemorySegment(FLOATS, ALL, from9, ORDER);
         FloatVector x10 = fromMemorySegment(FLOATS, ALL, from10, ORDER);
         FloatVector x11 = fromMemorySegment(FLOATS, ALL, from11, ORDER);
-        for (int p = 0; p < depth; p++) {
-            long row = (b + p * bStride) & POSITIVE;
+        int end = aAt + depth;
+        long next = b;
+        for (int i = aAt; i < end; i++) {
+            long row = next & POSITIVE;
+            next += bStride;
             FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
-            FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + p]);
+            FloatVector a0 = FloatVector.broadcast(FLOATS, a[i]);
             x0 = a0.fma(u, x0);
-            FloatVector a1 = FloatVector.broadcast(FLOATS, a[aAt + p + STRIDE]);
+            FloatVector a1 = FloatVector.broadcast(FLOATS, a[i + STRIDE]);
             x1 = a1.fma(u, x1);
-            FloatVector a2 = FloatVector.broadcast(FLOATS, a[aAt + p + 2 * STRIDE]);
+            FloatVector a2 = FloatVector.broadcast(FLOATS, a[i + 2 * STRIDE]);
             x2 = a2.fma(u, x2);
-            FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + p + 3 * STRIDE]);
+            FloatVector a3 = FloatVector.broadcast(FLOATS, a[i + 3 * STRIDE]);
             x3 = a3.fma(u, x3);
-            FloatVector a4 = FloatVector.broadcast(FLOATS, a[aAt + p + 4 * STRIDE]);
+            FloatVector a4 = FloatVector.broadcast(FLOATS, a[i + 4 * STRIDE]);
             x4 = a4.fma(u, x4);
-            FloatVector a5 = FloatVector.broadcast(FLOATS, a[aAt + p + 5 * STRIDE]);
+            FloatVector a5 = FloatVector.broadcast(FLOATS, a[i + 5 * STRIDE]);
             x5 = a5.fma(u, x5);
-            FloatVector a6 = FloatVector.broadcast(FLOATS, a[aAt + p + 6 * STRIDE]);
+            FloatVector a6 = FloatVector.broadcast(FLOATS, a[i + 6 * STRIDE]);
             x6 = a6.fma(u, x6);
-            FloatVector a7 = FloatVector.broadcast(FLOATS, a[aAt + p + 7 * STRIDE]);
+            FloatVector a7 = FloatVector.broadcast(FLOATS, a[i + 7 * STRIDE]);
             x7 = a7.fma(u, x7);
-            FloatVector a8 = FloatVector.broadcast(FLOATS, a[aAt + p + 8 * STRIDE]);
+            FloatVector a8 = FloatVector.broadcast(FLOATS, a[i + 8 * STRIDE]);
             x8 = a8.fma(u, x8);
-            FloatVector a9 = FloatVector.broadcast(FLOATS, a[aAt + p + 9 * STRIDE]);
+            FloatVector a9 = FloatVector.broadcast(FLOATS, a[i + 9 * STRIDE]);
             x9 = a9.fma(u, x9);
-            FloatVector a10 = FloatVector.broadcast(FLOATS, a[aAt + p + 10 * STRIDE]);
+            FloatVector a10 = FloatVector.broadcast(FLOATS, a[i + 10 * STRIDE]);
             x10 = a10.fma(u, x10);
-            FloatVector a11 = FloatVector.broadcast(FLOATS, a[aAt + p + 11 * STRIDE]);
+            FloatVector a11 = FloatVector.broadcast(FLOATS, a[i + 11 * STRIDE]);
             x11 = a11.fma(u, x11);
         }
         long to0 = to & POSITIVE;
@@ -507,24 +519,27 @@ final class TallTiles {
         FloatVector x5 = fromMemorySegment(FLOATS, ALL, from5, ORDER);
         FloatVector x6 = fromMemorySegment(FLOATS, ALL, from6, ORDER);
         FloatVector x7 = fromMemorySegment(FLOATS, ALL, from7, ORDER);
-        for (int p = 0; p < depth; p++) {
-            long row = (b + p * bStride) & POSITIVE;
+        int end = aAt + depth;
+        long next = b;
+        for (int i = aAt; i < end; i++) {
+            long row = next & POSITIVE;
+            next += bStride;
             FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
-            FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + p]);
+            FloatVector a0 = FloatVector.broadcast(FLOATS, a[i]);
             x0 = a0.fma(u, x0);
-            FloatVector a1 = FloatVector.broadcast(FLOATS, a[aAt + p + STRIDE]);
+            FloatVector a1 = FloatVector.broadcast(FLOATS, a[i + STRIDE]);
             x1 = a1.fma(u, x1);
-            FloatVector a2 = FloatVector.broadcast(FLOATS, a[aAt + p + 2 * STRIDE]);
+            FloatVector a2 = FloatVector.broadcast(FLOATS, a[i + 2 * STRIDE]);
             x2 = a2.fma(u, x2);
-            FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + p + 3 * STRIDE]);
+            FloatVector a3 = FloatVector.broadcast(FLOATS, a[i + 3 * STRIDE]);
             x3 = a3.fma(u, x3);
-            FloatVector a4 = FloatVector.broadcast(FLOATS, a[aAt + p + 4 * STRIDE]);
+            FloatVector a4 = FloatVector.broadcast(FLOATS, a[i + 4 * STRIDE]);
             x4 = a4.fma(u, x4);
-            FloatVector a5 = FloatVector.broadcast(FLOATS, a[aAt + p + 5 * STRIDE]);
+            FloatVector a5 = FloatVector.broadcast(FLOATS, a[i + 5 * STRIDE]);
             x5 = a5.fma(u, x5);
-            FloatVector a6 = FloatVector.broadcast(FLOATS, a[aAt + p + 6 * STRIDE]);
+            FloatVector a6 = FloatVector.broadcast(FLOATS, a[i + 6 * STRIDE]);
             x6 = a6.fma(u, x6);
-            FloatVector a7 = FloatVector.broadcast(FLOATS, a[aAt + p + 7 * STRIDE]);
+            FloatVector a7 = FloatVector.broadcast(FLOATS, a[i + 7 * STRIDE]);
             x7 = a7.fma(u, x7);
         }
         long to0 = to & POSITIVE;
@@ -556,16 +571,19 @@ final class TallTiles {
         FloatVector x1 = fromMemorySegment(FLOATS, ALL, from1, ORDER);
         FloatVector x2 = fromMemorySegment(FLOATS, ALL, from2, ORDER);
         FloatVector x3 = fromMemorySegment(FLOATS, ALL, from3, ORDER);
-        for (int p = 0; p < depth; p++) {
-            long row = (b + p * bStride) & POSITIVE;
+        int end = aAt + depth;
+        long next = b;
+        for (int i = aAt; i < end; i++) {
+            long row = next & POSITIVE;
+            next += bStride;
             FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
-            FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + p]);
+            FloatVector a0 = FloatVector.broadcast(FLOATS, a[i]);
             x0 = a0.fma(u, x0);
-            FloatVector a1 = FloatVector.broadcast(FLOATS, a[aAt + p + STRIDE]);
+            FloatVector a1 = FloatVector.broadcast(FLOATS, a[i + STRIDE]);
             x1 = a1.fma(u, x1);
-            FloatVector a2 = FloatVector.broadcast(FLOATS, a[aAt + p + 2 * STRIDE]);
+            FloatVector a2 = FloatVector.broadcast(FLOATS, a[i + 2 * STRIDE]);
             x2 = a2.fma(u, x2);
-            FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + p + 3 * STRIDE]);
+            FloatVector a3 = FloatVector.broadcast(FLOATS, a[i + 3 * STRIDE]);
             x3 = a3.fma(u, x3);
         }
         long to0 = to & POSITIVE;
@@ -617,44 +635,47 @@ final class TallTiles {
         FloatVector y10 = fromMemorySegment(FLOATS, ALL, from10 + BYTES, ORDER);
         FloatVector x11 = fromMemorySegment(FLOATS, ALL, from11, ORDER);
         FloatVector y11 = fromMemorySegment(FLOATS, ALL, from11 + BYTES, ORDER);
-        for (int p = 0; p < depth; p++) {
-            long row = (b + p * bStride) & POSITIVE;
+        int end = aAt + 12 * depth;
+        long next = b;
+        for (int i = aAt; i < end; i += 12) {
+            long row = next & POSITIVE;
+            next += bStride;
             FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
             FloatVector v = fromMemorySegment(FLOATS, ALL, row + BYTES, ORDER);
-            FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p]);
+            FloatVector a0 = FloatVector.broadcast(FLOATS, a[i]);
             x0 = a0.fma(u, x0);
             y0 = a0.fma(v, y0);
-            FloatVector a1 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 1]);
+            FloatVector a1 = FloatVector.broadcast(FLOATS, a[i + 1]);
             x1 = a1.fma(u, x1);
             y1 = a1.fma(v, y1);
-            FloatVector a2 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 2]);
+            FloatVector a2 = FloatVector.broadcast(FLOATS, a[i + 2]);
             x2 = a2.fma(u, x2);
             y2 = a2.fma(v, y2);
-            FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 3]);
+            FloatVector a3 = FloatVector.broadcast(FLOATS, a[i + 3]);
             x3 = a3.fma(u, x3);
             y3 = a3.fma(v, y3);
-            FloatVector a4 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 4]);
+            FloatVector a4 = FloatVector.broadcast(FLOATS, a[i + 4]);
             x4 = a4.fma(u, x4);
             y4 = a4.fma(v, y4);
-            FloatVector a5 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 5]);
+            FloatVector a5 = FloatVector.broadcast(FLOATS, a[i + 5]);
             x5 = a5.fma(u, x5);
             y5 = a5.fma(v, y5);
-            FloatVector a6 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 6]);
+            FloatVector a6 = FloatVector.broadcast(FLOATS, a[i + 6]);
             x6 = a6.fma(u, x6);
             y6 = a6.fma(v, y6);
-            FloatVector a7 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 7]);
+            FloatVector a7 = FloatVector.broadcast(FLOATS, a[i + 7]);
             x7 = a7.fma(u, x7);
             y7 = a7.fma(v, y7);
-            FloatVector a8 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 8]);
+            FloatVector a8 = FloatVector.broadcast(FLOATS, a[i + 8]);
             x8 = a8.fma(u, x8);
             y8 = a8.fma(v, y8);
-            FloatVector a9 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 9]);
+            FloatVector a9 = FloatVector.broadcast(FLOATS, a[i + 9]);
             x9 = a9.fma(u, x9);
             y9 = a9.fma(v, y9);
-            FloatVector a10 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 10]);
+            FloatVector a10 = FloatVector.broadcast(FLOATS, a[i + 10]);
             x10 = a10.fma(u, x10);
             y10 = a10.fma(v, y10);
-            FloatVector a11 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 11]);
+            FloatVector a11 = FloatVector.broadcast(FLOATS, a[i + 11]);
             x11 = a11.fma(u, x11);
             y11 = a11.fma(v, y11);
         }
@@ -723,32 +744,35 @@ final class TallTiles {
         FloatVector y6 = fromMemorySegment(FLOATS, ALL, from6 + BYTES, ORDER);
         FloatVector x7 = fromMemorySegment(FLOATS, ALL, from7, ORDER);
         FloatVector y7 = fromMemorySegment(FLOATS, ALL, from7 + BYTES, ORDER);
-        for (int p = 0; p < depth; p++) {
-            long row = (b + p * bStride) & POSITIVE;
+        int end = aAt + 8 * depth;
+        long next = b;
+        for (int i = aAt; i < end; i += 8) {
+            long row = next & POSITIVE;
+            next += bStride;
             FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
             FloatVector v = fromMemorySegment(FLOATS, ALL, row + BYTES, ORDER);
-            FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p]);
+            FloatVector a0 = FloatVector.broadcast(FLOATS, a[i]);
             x0 = a0.fma(u, x0);
             y0 = a0.fma(v, y0);
-            FloatVector a1 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p + 1]);
+            FloatVector a1 = FloatVector.broadcast(FLOATS, a[i + 1]);
             x1 = a1.fma(u, x1);
             y1 = a1.fma(v, y1);
-            FloatVector a2 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p + 2]);
+            FloatVector a2 = FloatVector.broadcast(FLOATS, a[i + 2]);
             x2 = a2.fma(u, x2);
             y2 = a2.fma(v, y2);
-            FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p + 3]);
+            FloatVector a3 = FloatVector.broadcast(FLOATS, a[i + 3]);
             x3 = a3.fma(u, x3);
             y3 = a3.fma(v, y3);
-            FloatVector a4 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p + 4]);
+            FloatVector a4 = FloatVector.broadcast(FLOATS, a[i + 4]);
             x4 = a4.fma(u, x4);
             y4 = a4.fma(v, y4);
-            FloatVector a5 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p + 5]);
+            FloatVector a5 = FloatVector.broadcast(FLOATS, a[i + 5]);
             x5 = a5.fma(u, x5);
             y5 = a5.fma(v, y5);
-            FloatVector a6 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p + 6]);
+            FloatVector a6 = FloatVector.broadcast(FLOATS, a[i + 6]);
             x6 = a6.fma(u, x6);
             y6 = a6.fma(v, y6);
-            FloatVector a7 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p + 7]);
+            FloatVector a7 = FloatVector.broadcast(FLOATS, a[i + 7]);
             x7 = a7.fma(u, x7);
             y7 = a7.fma(v, y7);
         }
@@ -793,20 +817,23 @@ final class TallTiles {
         FloatVector y2 = fromMemorySegment(FLOATS, ALL, from2 + BYTES, ORDER);
         FloatVector x3 = fromMemorySegment(FLOATS, ALL, from3, ORDER);
         FloatVector y3 = fromMemorySegment(FLOATS, ALL, from3 + BYTES, ORDER);
-        for (int p = 0; p < depth; p++) {
-            long row = (b + p * bStride) & POSITIVE;
+        int end = aAt + 4 * depth;
+        long next = b;
+        for (int i = aAt; i < end; i += 4) {
+            long row = next & POSITIVE;
+            next += bStride;
             FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
             FloatVector v = fromMemorySegment(FLOATS, ALL, row + BYTES, ORDER);
-            FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + 4 * p]);
+            FloatVector a0 = FloatVector.broadcast(FLOATS, a[i]);
             x0 = a0.fma(u, x0);
             y0 = a0.fma(v, y0);
-            FloatVector a1 = FloatVector.broadcast(FLOATS, a[aAt + 4 * p + 1]);
+            FloatVector a1 = FloatVector.broadcast(FLOATS, a[i + 1]);
             x1 = a1.fma(u, x1);
             y1 = a1.fma(v, y1);
-            FloatVector a2 = FloatVector.broadcast(FLOATS, a[aAt + 4 * p + 2]);
+            FloatVector a2 = FloatVector.broadcast(FLOATS, a[i + 2]);
             x2 = a2.fma(u, x2);
             y2 = a2.fma(v, y2);
-            FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + 4 * p + 3]);
+            FloatVector a3 = FloatVector.broadcast(FLOATS, a[i + 3]);
             x3 = a3.fma(u, x3);
             y3 = a3.fma(v, y3);
         }
@@ -851,32 +878,35 @@ final class TallTiles {
         FloatVector x9 = fromMemorySegment(FLOATS, ALL, from9, ORDER);
         FloatVector x10 = fromMemorySegment(FLOATS, ALL, from10, ORDER);
         FloatVector x11 = fromMemorySegment(FLOATS, ALL, from11, ORDER);
-        for (int p = 0; p < depth; p++) {
-            long row = (b + p * bStride) & POSITIVE;
+        int end = aAt + 12 * depth;
+        long next = b;
+        for (int i = aAt; i < end; i += 12) {
+            long row = next & POSITIVE;
+            next += bStride;
             FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
-            FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p]);
+            FloatVector a0 = FloatVector.broadcast(FLOATS, a[i]);
             x0 = a0.fma(u, x0);
-            FloatVector a1 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 1]);
+            FloatVector a1 = FloatVector.broadcast(FLOATS, a[i + 1]);
             x1 = a1.fma(u, x1);
-            FloatVector a2 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 2]);
+            FloatVector a2 = FloatVector.broadcast(FLOATS, a[i + 2]);
             x2 = a2.fma(u, x2);
-            FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 3]);
+            FloatVector a3 = FloatVector.broadcast(FLOATS, a[i + 3]);
             x3 = a3.fma(u, x3);
-            FloatVector a4 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 4]);
+            FloatVector a4 = FloatVector.broadcast(FLOATS, a[i + 4]);
             x4 = a4.fma(u, x4);
-            FloatVector a5 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 5]);
+            FloatVector a5 = FloatVector.broadcast(FLOATS, a[i + 5]);
             x5 = a5.fma(u, x5);
-            FloatVector a6 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 6]);
+            FloatVector a6 = FloatVector.broadcast(FLOATS, a[i + 6]);
             x6 = a6.fma(u, x6);
-            FloatVector a7 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 7]);
+            FloatVector a7 = FloatVector.broadcast(FLOATS, a[i + 7]);
             x7 = a7.fma(u, x7);
-            FloatVector a8 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 8]);
+            FloatVector a8 = FloatVector.broadcast(FLOATS, a[i + 8]);
             x8 = a8.fma(u, x8);
-            FloatVector a9 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 9]);
+            FloatVector a9 = FloatVector.broadcast(FLOATS, a[i + 9]);
             x9 = a9.fma(u, x9);
-            FloatVector a10 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 10]);
+            FloatVector a10 = FloatVector.broadcast(FLOATS, a[i + 10]);
             x10 = a10.fma(u, x10);
-            FloatVector a11 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 11]);
+            FloatVector a11 = FloatVector.broadcast(FLOATS, a[i + 11]);
             x11 = a11.fma(u, x11);
         }
         long to0 = to & POSITIVE;
@@ -924,24 +954,27 @@ final class TallTiles {
         FloatVector x5 = fromMemorySegment(FLOATS, ALL, from5, ORDER);
         FloatVector x6 = fromMemorySegment(FLOATS, ALL, from6, ORDER);
         FloatVector x7 = fromMemorySegment(FLOATS, ALL, from7, ORDER);
-        for (int p = 0; p < depth; p++) {
-            long row = (b + p * bStride) & POSITIVE;
+        int end = aAt + 8 * depth;
+        long next = b;
+        for (int i = aAt; i < end; i += 8) {
+            long row = next & POSITIVE;
+            next += bStride;
             FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
-            FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p]);
+            FloatVector a0 = FloatVector.broadcast(FLOATS, a[i]);
             x0 = a0.fma(u, x0);
-            FloatVector a1 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p + 1]);
+            FloatVector a1 = FloatVector.broadcast(FLOATS, a[i + 1]);
             x1 = a1.fma(u, x1);
-            FloatVector a2 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p + 2]);
+            FloatVector a2 = FloatVector.broadcast(FLOATS, a[i + 2]);
             x2 = a2.fma(u, x2);
-            FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p + 3]);
+            FloatVector a3 = FloatVector.broadcast(FLOATS, a[i + 3]);
             x3 = a3.fma(u, x3);
-            FloatVector a4 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p + 4]);
+            FloatVector a4 = FloatVector.broadcast(FLOATS, a[i + 4]);
             x4 = a4.fma(u, x4);
-            FloatVector a5 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p + 5]);
+            FloatVector a5 = FloatVector.broadcast(FLOATS, a[i + 5]);
             x5 = a5.fma(u, x5);
-            FloatVector a6 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p + 6]);
+            FloatVector a6 = FloatVector.broadcast(FLOATS, a[i + 6]);
             x6 = a6.fma(u, x6);
-            FloatVector a7 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p + 7]);
+            FloatVector a7 = FloatVector.broadcast(FLOATS, a[i + 7]);
             x7 = a7.fma(u, x7);
         }
         long to0 = to & POSITIVE;
@@ -973,16 +1006,19 @@ final class TallTiles {
         FloatVector x1 = fromMemorySegment(FLOATS, ALL, from1, ORDER);
         FloatVector x2 = fromMemorySegment(FLOATS, ALL, from2, ORDER);
         FloatVector x3 = fromMemorySegment(FLOATS, ALL, from3, ORDER);
-        for (int p = 0; p < depth; p++) {
-            long row = (b + p * bStride) & POSITIVE;
+        int end = aAt + 4 * depth;
+        long next = b;
+        for (int i = aAt; i < end; i += 4) {
+            long row = next & POSITIVE;
+            next += bStride;
             FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
-            FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + 4 * p]);
+            FloatVector a0 = FloatVector.broadcast(FLOATS, a[i]);
             x0 = a0.fma(u, x0);
-            FloatVector a1 = FloatVector.broadcast(FLOATS, a[aAt + 4 * p + 1]);
+            FloatVector a1 = FloatVector.broadcast(FLOATS, a[i + 1]);
             x1 = a1.fma(u, x1);
-            FloatVector a2 = FloatVector.broadcast(FLOATS, a[aAt + 4 * p + 2]);
+            FloatVector a2 = FloatVector.broadcast(FLOATS, a[i + 2]);
             x2 = a2.fma(u, x2);
-            FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + 4 * p + 3]);
+            FloatVector a3 = FloatVector.broadcast(FLOATS, a[i + 3]);
             x3 = a3.fma(u, x3);
         }
         long to0 = to & POSITIVE;
@@ -997,7 +1033,7 @@ final class TallTiles {
 
     /** Fourteen rows from zero, right operand packed, left operand row by row; parameters as in {@link #rows}. */
     private static void rows14(
-            float[] a, int aAt, long b, int depth, long to, long toStride) {
+            float[] a, int aAt, long b, long bStride, int depth, long to, long toStride) {
         FloatVector zero = FloatVector.zero(FLOATS);
         FloatVector x0 = zero;
         FloatVector y0 = zero;
@@ -1027,51 +1063,53 @@ final class TallTiles {
         FloatVector y12 = zero;
         FloatVector x13 = zero;
         FloatVector y13 = zero;
-        long panel = b & POSITIVE;
-        for (int p = 0; p < depth; p++) {
-            long row = panel + p * PANEL_STRIDE;
+        int end = aAt + depth;
+        long next = b;
+        for (int i = aAt; i < end; i++) {
+            long row = next & POSITIVE;
+            next += bStride;
             FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
             FloatVector v = fromMemorySegment(FLOATS, ALL, row + BYTES, ORDER);
-            FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + p]);
+            FloatVector a0 = FloatVector.broadcast(FLOATS, a[i]);
             x0 = a0.fma(u, x0);
             y0 = a0.fma(v, y0);
-            FloatVector a1 = FloatVector.broadcast(FLOATS, a[aAt + p + STRIDE]);
+            FloatVector a1 = FloatVector.broadcast(FLOATS, a[i + STRIDE]);
             x1 = a1.fma(u, x1);
             y1 = a1.fma(v, y1);
-            FloatVector a2 = FloatVector.broadcast(FLOATS, a[aAt + p + 2 * STRIDE]);
+            FloatVector a2 = FloatVector.broadcast(FLOATS, a[i + 2 * STRIDE]);
             x2 = a2.fma(u, x2);
             y2 = a2.fma(v, y2);
-            FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + p + 3 * STRIDE]);
+            FloatVector a3 = FloatVector.broadcast(FLOATS, a[i + 3 * STRIDE]);
             x3 = a3.fma(u, x3);
             y3 = a3.fma(v, y3);
-            FloatVector a4 = FloatVector.broadcast(FLOATS, a[aAt + p + 4 * STRIDE]);
+            FloatVector a4 = FloatVector.broadcast(FLOATS, a[i + 4 * STRIDE]);
             x4 = a4.fma(u, x4);
             y4 = a4.fma(v, y4);
-            FloatVector a5 = FloatVector.broadcast(FLOATS, a[aAt + p + 5 * STRIDE]);
+            FloatVector a5 = FloatVector.broadcast(FLOATS, a[i + 5 * STRIDE]);
             x5 = a5.fma(u, x5);
             y5 = a5.fma(v, y5);
-            FloatVector a6 = FloatVector.broadcast(FLOATS, a[aAt + p + 6 * STRIDE]);
+            FloatVector a6 = FloatVector.broadcast(FLOATS, a[i + 6 * STRIDE]);
             x6 = a6.fma(u, x6);
             y6 = a6.fma(v, y6);
-            FloatVector a7 = FloatVector.broadcast(FLOATS, a[aAt + p + 7 * STRIDE]);
+            FloatVector a7 = FloatVector.broadcast(FLOATS, a[i + 7 * STRIDE]);
             x7 = a7.fma(u, x7);
             y7 = a7.fma(v, y7);
-            FloatVector a8 = FloatVector.broadcast(FLOATS, a[aAt + p + 8 * STRIDE]);
+            FloatVector a8 = FloatVector.broadcast(FLOATS, a[i + 8 * STRIDE]);
             x8 = a8.fma(u, x8);
             y8 = a8.fma(v, y8);
-            FloatVector a9 = FloatVector.broadcast(FLOATS, a[aAt + p + 9 * STRIDE]);
+            FloatVector a9 = FloatVector.broadcast(FLOATS, a[i + 9 * STRIDE]);
             x9 = a9.fma(u, x9);
             y9 = a9.fma(v, y9);
-            FloatVector a10 = FloatVector.broadcast(FLOATS, a[aAt + p + 10 * STRIDE]);
+            FloatVector a10 = FloatVector.broadcast(FLOATS, a[i + 10 * STRIDE]);
             x10 = a10.fma(u, x10);
             y10 = a10.fma(v, y10);
-            FloatVector a11 = FloatVector.broadcast(FLOATS, a[aAt + p + 11 * STRIDE]);
+            FloatVector a11 = FloatVector.broadcast(FLOATS, a[i + 11 * STRIDE]);
             x11 = a11.fma(u, x11);
             y11 = a11.fma(v, y11);
-            FloatVector a12 = FloatVector.broadcast(FLOATS, a[aAt + p + 12 * STRIDE]);
+            FloatVector a12 = FloatVector.broadcast(FLOATS, a[i + 12 * STRIDE]);
             x12 = a12.fma(u, x12);
             y12 = a12.fma(v, y12);
-            FloatVector a13 = FloatVector.broadcast(FLOATS, a[aAt + p + 13 * STRIDE]);
+            FloatVector a13 = FloatVector.broadcast(FLOATS, a[i + 13 * STRIDE]);
             x13 = a13.fma(u, x13);
             y13 = a13.fma(v, y13);
         }
@@ -1121,7 +1159,7 @@ final class TallTiles {
 
     /** Fourteen rows from zero, right operand packed, left operand in a panel; parameters as in {@link #rows}. */
     private static void panel14(
-            float[] a, int aAt, long b, int depth, long to, long toStride) {
+            float[] a, int aAt, long b, long bStride, int depth, long to, long toStride) {
         FloatVector zero = FloatVector.zero(FLOATS);
         FloatVector x0 = zero;
         FloatVector y0 = zero;
@@ -1151,51 +1189,53 @@ final class TallTiles {
         FloatVector y12 = zero;
         FloatVector x13 = zero;
         FloatVector y13 = zero;
-        long panel = b & POSITIVE;
-        for (int p = 0; p < depth; p++) {
-            long row = panel + p * PANEL_STRIDE;
+        int end = aAt + 14 * depth;
+        long next = b;
+        for (int i = aAt; i < end; i += 14) {
+            long row = next & POSITIVE;
+            next += bStride;
             FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
             FloatVector v = fromMemorySegment(FLOATS, ALL, row + BYTES, ORDER);
-            FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + 14 * p]);
+            FloatVector a0 = FloatVector.broadcast(FLOATS, a[i]);
             x0 = a0.fma(u, x0);
             y0 = a0.fma(v, y0);
-            FloatVector a1 = FloatVector.broadcast(FLOATS, a[aAt + 14 * p + 1]);
+            FloatVector a1 = FloatVector.broadcast(FLOATS, a[i + 1]);
             x1 = a1.fma(u, x1);
             y1 = a1.fma(v, y1);
-            FloatVector a2 = FloatVector.broadcast(FLOATS, a[aAt + 14 * p + 2]);
+            FloatVector a2 = FloatVector.broadcast(FLOATS, a[i + 2]);
             x2 = a2.fma(u, x2);
             y2 = a2.fma(v, y2);
-            FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + 14 * p + 3]);
+            FloatVector a3 = FloatVector.broadcast(FLOATS, a[i + 3]);
             x3 = a3.fma(u, x3);
             y3 = a3.fma(v, y3);
-            FloatVector a4 = FloatVector.broadcast(FLOATS, a[aAt + 14 * p + 4]);
+            FloatVector a4 = FloatVector.broadcast(FLOATS, a[i + 4]);
             x4 = a4.fma(u, x4);
             y4 = a4.fma(v, y4);
-            FloatVector a5 = FloatVector.broadcast(FLOATS, a[aAt + 14 * p + 5]);
+            FloatVector a5 = FloatVector.broadcast(FLOATS, a[i + 5]);
             x5 = a5.fma(u, x5);
             y5 = a5.fma(v, y5);
-            FloatVector a6 = FloatVector.broadcast(FLOATS, a[aAt + 14 * p + 6]);
+            FloatVector a6 = FloatVector.broadcast(FLOATS, a[i + 6]);
             x6 = a6.fma(u, x6);
             y6 = a6.fma(v, y6);
-            FloatVector a7 = FloatVector.broadcast(FLOATS, a[aAt + 14 * p + 7]);
+            FloatVector a7 = FloatVector.broadcast(FLOATS, a[i + 7]);
             x7 = a7.fma(u, x7);
             y7 = a7.fma(v, y7);
-            FloatVector a8 = FloatVector.broadcast(FLOATS, a[aAt + 14 * p + 8]);
+            FloatVector a8 = FloatVector.broadcast(FLOATS, a[i + 8]);
             x8 = a8.fma(u, x8);
             y8 = a8.fma(v, y8);
-            FloatVector a9 = FloatVector.broadcast(FLOATS, a[aAt + 14 * p + 9]);
+            FloatVector a9 = FloatVector.broadcast(FLOATS, a[i + 9]);
             x9 = a9.fma(u, x9);
             y9 = a9.fma(v, y9);
-            FloatVector a10 = FloatVector.broadcast(FLOATS, a[aAt + 14 * p + 10]);
+            FloatVector a10 = FloatVector.broadcast(FLOATS, a[i + 10]);
             x10 = a10.fma(u, x10);
             y10 = a10.fma(v, y10);
-            FloatVector a11 = FloatVector.broadcast(FLOATS, a[aAt + 14 * p + 11]);
+            FloatVector a11 = FloatVector.broadcast(FLOATS, a[i + 11]);
             x11 = a11.fma(u, x11);
             y11 = a11.fma(v, y11);
-            FloatVector a12 = FloatVector.broadcast(FLOATS, a[aAt + 14 * p + 12]);
+            FloatVector a12 = FloatVector.broadcast(FLOATS, a[i + 12]);
             x12 = a12.fma(u, x12);
             y12 = a12.fma(v, y12);
-            FloatVector a13 = FloatVector.broadcast(FLOATS, a[aAt + 14 * p + 13]);
+            FloatVector a13 = FloatVector.broadcast(FLOATS, a[i + 13]);
             x13 = a13.fma(u, x13);
             y13 = a13.fma(v, y13);
         }
