@@ -47,8 +47,23 @@ final class TallMatMul implements BlockedMatMul {
      */
     private static final int DIRECT_DEPTH = 48;
 
-    /** Bytes: half a page. */
+    /**
+     * Bytes between rows, half a page: up to here a right operand is read in place for any number of rows, if it isn't larger than
+     * {@link #NEAR_BYTES} and its vectors begin at cache lines.
+     */
     private static final long NEAR = 2048;
+
+    /** Bytes of a right operand that stay in a second-level cache while all rows of the left one pass by. */
+    private static final long NEAR_BYTES = 1 << 19;
+
+    /** Up to so many rows of the result, it is enough that a slice of the right operand is no larger than twice that. */
+    private static final int NEAR_ROWS = 64;
+
+    /** Up to so many columns of the result, a left operand that is stored transposed is not worth copying. */
+    private static final int LEFT_COLUMNS = 128;
+
+    /** Most bytes of a slice of a left operand in place: each panel of the right one reads it from a second-level cache again. */
+    private static final long LEFT_BYTES = 1 << 19;
 
     /** Up to so many rows of the result, turning them costs less than turning a right operand that is stored transposed. */
     private static final int TURNED_ROWS = 32;
@@ -113,34 +128,70 @@ final class TallMatMul implements BlockedMatMul {
             turned(a, b, c, m, n, k, 4L * lda, (long) type.bytes() * ldb, 4L * ldc, add, type);
             return;
         }
-        boolean direct = !transposeB && m <= DIRECT_ROWS && type == DType.FLOAT32;
+        boolean few = m <= DIRECT_ROWS;
+        boolean direct = !transposeB && type == DType.FLOAT32 && (few || near(b, m, n, k, ldb));
         int inPlace = direct ? n / WIDTH * WIDTH : 0;
-        long bytes = type.bytes();
         int deepest = transposeA ? TRANSPOSED_DEPTH : TallTiles.DEPTH;
-        int slice = BlockedMatMul.slice(k, inPlace > 0 && 4L * ldb > NEAR ? DIRECT_DEPTH : deepest);
+        int slice = BlockedMatMul.slice(k, few && inPlace > 0 && 4L * ldb > NEAR ? DIRECT_DEPTH : deepest);
+        long bytes = type.bytes();
         for (int p = 0; p < k; p += slice) {
             int depth = Math.min(slice, k - p);
             long aSlice = a + 4L * p * (transposeA ? lda : 1);
             long bSlice = b + bytes * p * (transposeB ? 1 : ldb);
             boolean addSlice = add || p > 0;
-            if (inPlace > 0) {
+            if (inPlace > 0 && few) {
                 int most = TallTiles.ROWS;
                 packLeft(aSlice, 4L * lda, m, depth, transposeA, most);
                 alongPanels(m, inPlace, depth, transposeA, most, bSlice, 4L * ldb, c, 4L * ldc, addSlice);
+            } else if (inPlace > 0) {
+                block(aSlice, lda, bSlice, 4, 4L * ldb, c, ldc, m, n, depth, transposeA, addSlice);
             }
             int block = Math.min(BLOCK_COLUMNS, BLOCK_ELEMENTS / slice / WIDTH * WIDTH);
             for (int j = inPlace; j < n; j += block) {
                 int columns = Math.min(block, n - j);
                 packRight(bSlice + bytes * j * (transposeB ? ldb : 1), bytes * ldb, depth, columns, transposeB, type);
-                int most = mostRows(columns, addSlice);
-                for (int i = 0, rows; i < m; i += rows) {
-                    // A left operand as it is stored is copied for one tile: nothing is gained from more.
-                    rows = Math.min(m - i, transposeA ? BLOCK_TILES * most : TallTiles.height(m - i, most));
-                    packLeft(aSlice + 4L * i * (transposeA ? 1 : lda), 4L * lda, rows, depth, transposeA, most);
-                    long out = c + 4 * ((long) i * ldc + j);
-                    alongRows(rows, columns, depth, transposeA, most, out, 4L * ldc, addSlice);
-                }
+                block(
+                        aSlice, lda, right, 4L * depth, ROW_BYTES, c + 4L * j, ldc, m, columns, depth, transposeA,
+                        addSlice);
             }
+        }
+    }
+
+    /** Whether a right operand is read in place by more than a few rows. */
+    private static boolean near(long b, int m, int n, int k, int ldb) {
+        long stride = 4L * ldb;
+        boolean small = stride * k <= NEAR_BYTES || (m <= NEAR_ROWS && stride * TallTiles.DEPTH <= 2 * NEAR_BYTES);
+        return small && stride <= NEAR && n % WIDTH == 0 && (b | stride) % Vectors.BYTES == 0;
+    }
+
+    /**
+     * Multiplies one slice of the inner dimension with some columns of the right operand, for some rows of the left one at a time.
+     *
+     * @param columnBytes bytes from the beginning of one column of the right operand to that of the next, at the first of a panel
+     */
+    private void block(
+            long a,
+            int lda,
+            long b,
+            long columnBytes,
+            long bStride,
+            long c,
+            int ldc,
+            int m,
+            int columns,
+            int depth,
+            boolean transposeA,
+            boolean add) {
+        if (transposeA && !add && leftStays(m, columns, 4L * lda * depth)) {
+            leftInPlace(a, 4L * lda, b, columnBytes, bStride, c, 4L * ldc, m, columns, depth);
+            return;
+        }
+        int most = mostRows(columns, add);
+        for (int i = 0, rows; i < m; i += rows) {
+            // A left operand as it is stored is copied for one tile: nothing is gained from more.
+            rows = Math.min(m - i, transposeA ? BLOCK_TILES * most : TallTiles.height(m - i, most));
+            packLeft(a + 4L * i * (transposeA ? 1 : lda), 4L * lda, rows, depth, transposeA, most);
+            alongRows(rows, columns, depth, transposeA, most, b, columnBytes, bStride, c + 4L * i * ldc, 4L * ldc, add);
         }
     }
 
@@ -205,6 +256,33 @@ final class TallMatMul implements BlockedMatMul {
         }
     }
 
+    /** Whether a left operand that is stored transposed is read in place. */
+    private static boolean leftStays(int m, int columns, long bytes) {
+        return m >= TallTiles.TALLEST && columns % WIDTH == 0 && columns <= LEFT_COLUMNS && bytes <= LEFT_BYTES;
+    }
+
+    /** Multiplies a left operand that is stored transposed where it lies. The last tile overlaps the one before. */
+    private void leftInPlace(
+            long a,
+            long aStride,
+            long b,
+            long columnBytes,
+            long bStride,
+            long c,
+            long ldc,
+            int m,
+            int columns,
+            int depth) {
+        for (int i = 0; i < m; i += TallTiles.TALLEST) {
+            int first = Math.min(i, m - TallTiles.TALLEST);
+            for (int j = 0; j < columns; j += WIDTH) {
+                long panel = b + columnBytes * j;
+                long out = c + first * ldc + 4L * j;
+                TallTiles.inPlace14(a + 4L * first, aStride, panel, bStride, depth, out, ldc);
+            }
+        }
+    }
+
     /** Most rows of the tiles of so many packed columns. */
     private static int mostRows(int columns, boolean add) {
         boolean wide = columns % WIDTH == 0 || columns % WIDTH > LANES;
@@ -248,13 +326,21 @@ final class TallMatMul implements BlockedMatMul {
      * written along its rows. Both are what the prefetchers of the processor can follow.
      */
     private void alongRows(
-            int rows, int columns, int depth, boolean leftPanels, int most, long c, long ldc, boolean add) {
+            int rows,
+            int columns,
+            int depth,
+            boolean leftPanels,
+            int most,
+            long b,
+            long columnBytes,
+            long bStride,
+            long c,
+            long ldc,
+            boolean add) {
         for (int i = 0; i < rows; i += TallTiles.height(rows - i, most)) {
             for (int j = 0; j < columns; j += WIDTH) {
-                long panel = right + 4L * j * depth;
-                tile(
-                        i, rows - i, columns - j, depth, leftPanels, most, panel, ROW_BYTES, c + i * ldc + 4L * j, ldc,
-                        add);
+                long panel = b + columnBytes * j;
+                tile(i, rows - i, columns - j, depth, leftPanels, most, panel, bStride, c + i * ldc + 4L * j, ldc, add);
             }
         }
     }

@@ -4,6 +4,7 @@ import static dev.geomean.engine.cpu.Native.ALL;
 import static dev.geomean.engine.cpu.Native.FLOATS;
 import static dev.geomean.engine.cpu.Native.ORDER;
 import static dev.geomean.engine.cpu.Native.POSITIVE;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
 import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import jdk.incubator.vector.FloatVector;
@@ -1236,6 +1237,144 @@ final class TallTiles {
             x12 = a12.fma(u, x12);
             y12 = a12.fma(v, y12);
             FloatVector a13 = FloatVector.broadcast(FLOATS, a[i + 13]);
+            x13 = a13.fma(u, x13);
+            y13 = a13.fma(v, y13);
+        }
+        long to0 = to & POSITIVE;
+        long to1 = (to + toStride) & POSITIVE;
+        long to2 = (to + 2 * toStride) & POSITIVE;
+        long to3 = (to + 3 * toStride) & POSITIVE;
+        x0.intoMemorySegment(ALL, to0, ORDER);
+        y0.intoMemorySegment(ALL, to0 + BYTES, ORDER);
+        x1.intoMemorySegment(ALL, to1, ORDER);
+        y1.intoMemorySegment(ALL, to1 + BYTES, ORDER);
+        x2.intoMemorySegment(ALL, to2, ORDER);
+        y2.intoMemorySegment(ALL, to2 + BYTES, ORDER);
+        x3.intoMemorySegment(ALL, to3, ORDER);
+        y3.intoMemorySegment(ALL, to3 + BYTES, ORDER);
+        long to4 = (to + 4 * toStride) & POSITIVE;
+        long to5 = (to + 5 * toStride) & POSITIVE;
+        long to6 = (to + 6 * toStride) & POSITIVE;
+        long to7 = (to + 7 * toStride) & POSITIVE;
+        long to8 = (to + 8 * toStride) & POSITIVE;
+        long to9 = (to + 9 * toStride) & POSITIVE;
+        long to10 = (to + 10 * toStride) & POSITIVE;
+        long to11 = (to + 11 * toStride) & POSITIVE;
+        long to12 = (to + 12 * toStride) & POSITIVE;
+        long to13 = (to + 13 * toStride) & POSITIVE;
+        x4.intoMemorySegment(ALL, to4, ORDER);
+        y4.intoMemorySegment(ALL, to4 + BYTES, ORDER);
+        x5.intoMemorySegment(ALL, to5, ORDER);
+        y5.intoMemorySegment(ALL, to5 + BYTES, ORDER);
+        x6.intoMemorySegment(ALL, to6, ORDER);
+        y6.intoMemorySegment(ALL, to6 + BYTES, ORDER);
+        x7.intoMemorySegment(ALL, to7, ORDER);
+        y7.intoMemorySegment(ALL, to7 + BYTES, ORDER);
+        x8.intoMemorySegment(ALL, to8, ORDER);
+        y8.intoMemorySegment(ALL, to8 + BYTES, ORDER);
+        x9.intoMemorySegment(ALL, to9, ORDER);
+        y9.intoMemorySegment(ALL, to9 + BYTES, ORDER);
+        x10.intoMemorySegment(ALL, to10, ORDER);
+        y10.intoMemorySegment(ALL, to10 + BYTES, ORDER);
+        x11.intoMemorySegment(ALL, to11, ORDER);
+        y11.intoMemorySegment(ALL, to11 + BYTES, ORDER);
+        x12.intoMemorySegment(ALL, to12, ORDER);
+        y12.intoMemorySegment(ALL, to12 + BYTES, ORDER);
+        x13.intoMemorySegment(ALL, to13, ORDER);
+        y13.intoMemorySegment(ALL, to13 + BYTES, ORDER);
+    }
+
+    /**
+     * One tile of {@link #TALLEST} rows that begins with zeros, with a left operand that is stored transposed and is read where it
+     * lies.
+     *
+     * @param a address of the first row of the tile in the left operand
+     * @param aStride bytes between the steps of the inner dimension in it
+     * @param b address of the first row of the right operand
+     * @param bStride bytes between its rows
+     * @param depth inner dimension
+     * @param to address of the result
+     * @param toStride bytes between its rows
+     */
+    static void inPlace14(long a, long aStride, long b, long bStride, int depth, long to, long toStride) {
+        FloatVector zero = FloatVector.zero(FLOATS);
+        FloatVector x0 = zero;
+        FloatVector y0 = zero;
+        FloatVector x1 = zero;
+        FloatVector y1 = zero;
+        FloatVector x2 = zero;
+        FloatVector y2 = zero;
+        FloatVector x3 = zero;
+        FloatVector y3 = zero;
+        FloatVector x4 = zero;
+        FloatVector y4 = zero;
+        FloatVector x5 = zero;
+        FloatVector y5 = zero;
+        FloatVector x6 = zero;
+        FloatVector y6 = zero;
+        FloatVector x7 = zero;
+        FloatVector y7 = zero;
+        FloatVector x8 = zero;
+        FloatVector y8 = zero;
+        FloatVector x9 = zero;
+        FloatVector y9 = zero;
+        FloatVector x10 = zero;
+        FloatVector y10 = zero;
+        FloatVector x11 = zero;
+        FloatVector y11 = zero;
+        FloatVector x12 = zero;
+        FloatVector y12 = zero;
+        FloatVector x13 = zero;
+        FloatVector y13 = zero;
+        long left = a;
+        long right = b;
+        for (int p = 0; p < depth; p++) {
+            long column = left & POSITIVE;
+            left += aStride;
+            long row = right & POSITIVE;
+            right += bStride;
+            FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
+            FloatVector v = fromMemorySegment(FLOATS, ALL, row + BYTES, ORDER);
+            FloatVector a0 = FloatVector.broadcast(FLOATS, ALL.get(JAVA_FLOAT_UNALIGNED, column));
+            x0 = a0.fma(u, x0);
+            y0 = a0.fma(v, y0);
+            FloatVector a1 = FloatVector.broadcast(FLOATS, ALL.get(JAVA_FLOAT_UNALIGNED, column + 4));
+            x1 = a1.fma(u, x1);
+            y1 = a1.fma(v, y1);
+            FloatVector a2 = FloatVector.broadcast(FLOATS, ALL.get(JAVA_FLOAT_UNALIGNED, column + 8));
+            x2 = a2.fma(u, x2);
+            y2 = a2.fma(v, y2);
+            FloatVector a3 = FloatVector.broadcast(FLOATS, ALL.get(JAVA_FLOAT_UNALIGNED, column + 12));
+            x3 = a3.fma(u, x3);
+            y3 = a3.fma(v, y3);
+            FloatVector a4 = FloatVector.broadcast(FLOATS, ALL.get(JAVA_FLOAT_UNALIGNED, column + 16));
+            x4 = a4.fma(u, x4);
+            y4 = a4.fma(v, y4);
+            FloatVector a5 = FloatVector.broadcast(FLOATS, ALL.get(JAVA_FLOAT_UNALIGNED, column + 20));
+            x5 = a5.fma(u, x5);
+            y5 = a5.fma(v, y5);
+            FloatVector a6 = FloatVector.broadcast(FLOATS, ALL.get(JAVA_FLOAT_UNALIGNED, column + 24));
+            x6 = a6.fma(u, x6);
+            y6 = a6.fma(v, y6);
+            FloatVector a7 = FloatVector.broadcast(FLOATS, ALL.get(JAVA_FLOAT_UNALIGNED, column + 28));
+            x7 = a7.fma(u, x7);
+            y7 = a7.fma(v, y7);
+            FloatVector a8 = FloatVector.broadcast(FLOATS, ALL.get(JAVA_FLOAT_UNALIGNED, column + 32));
+            x8 = a8.fma(u, x8);
+            y8 = a8.fma(v, y8);
+            FloatVector a9 = FloatVector.broadcast(FLOATS, ALL.get(JAVA_FLOAT_UNALIGNED, column + 36));
+            x9 = a9.fma(u, x9);
+            y9 = a9.fma(v, y9);
+            FloatVector a10 = FloatVector.broadcast(FLOATS, ALL.get(JAVA_FLOAT_UNALIGNED, column + 40));
+            x10 = a10.fma(u, x10);
+            y10 = a10.fma(v, y10);
+            FloatVector a11 = FloatVector.broadcast(FLOATS, ALL.get(JAVA_FLOAT_UNALIGNED, column + 44));
+            x11 = a11.fma(u, x11);
+            y11 = a11.fma(v, y11);
+            FloatVector a12 = FloatVector.broadcast(FLOATS, ALL.get(JAVA_FLOAT_UNALIGNED, column + 48));
+            x12 = a12.fma(u, x12);
+            y12 = a12.fma(v, y12);
+            FloatVector a13 = FloatVector.broadcast(FLOATS, ALL.get(JAVA_FLOAT_UNALIGNED, column + 52));
             x13 = a13.fma(u, x13);
             y13 = a13.fma(v, y13);
         }

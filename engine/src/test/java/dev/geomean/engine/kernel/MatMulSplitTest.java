@@ -38,6 +38,9 @@ class MatMulSplitTest {
         "1,    5,  300, 270, false, true,  false, false",
         "1,  140,  200, 1100, false, true, false, true",
         "1,   64,  129,  40, true,  true,  false, true",
+        "1,  150,  256, 120, false, false, false, false",
+        "1,  150,  256, 120, true,  false, false, false",
+        "1,  130,  192, 1300, true, false, true,  true",
         "5,   20,   33,  65, false, false, false, false",
         "3,   40,   24,  17, true,  true,  true,  true",
     })
