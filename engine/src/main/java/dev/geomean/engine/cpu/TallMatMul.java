@@ -4,6 +4,7 @@ import static dev.geomean.engine.cpu.Native.ALL;
 import static dev.geomean.engine.cpu.Native.FLOATS;
 import static dev.geomean.engine.cpu.Native.LANES;
 import static dev.geomean.engine.cpu.Native.ORDER;
+import static dev.geomean.engine.cpu.Native.POSITIVE;
 import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import dev.geomean.engine.kernel.MatMul;
@@ -29,14 +30,8 @@ final class TallMatMul implements BlockedMatMul {
     /** Most columns of a packed right block. */
     private static final int BLOCK_COLUMNS = 512;
 
-    /** Elements of a packed right block: a megabyte, of which as many columns are taken as the inner dimension leaves. */
-    private static final int BLOCK_ELEMENTS = 512 * BLOCK_COLUMNS;
-
-    /**
-     * Longest slice of the inner dimension for a left operand that is stored transposed: copying it takes so long, each step from a
-     * page of its own, that more columns of the right one, and so fewer copies, are worth further passes over the result.
-     */
-    private static final int TRANSPOSED_DEPTH = 512;
+    /** Elements of a packed right block: half a megabyte, a quarter of a second-level cache. */
+    private static final int BLOCK_ELEMENTS = TallTiles.DEPTH * BLOCK_COLUMNS;
 
     /** Up to so many rows of the result, packing the right operand costs more than reading it in place. */
     private static final int DIRECT_ROWS = 32;
@@ -131,8 +126,7 @@ final class TallMatMul implements BlockedMatMul {
         boolean few = m <= DIRECT_ROWS;
         boolean direct = !transposeB && type == DType.FLOAT32 && (few || near(b, m, n, k, ldb));
         int inPlace = direct ? n / WIDTH * WIDTH : 0;
-        int deepest = transposeA ? TRANSPOSED_DEPTH : TallTiles.DEPTH;
-        int slice = BlockedMatMul.slice(k, few && inPlace > 0 && 4L * ldb > NEAR ? DIRECT_DEPTH : deepest);
+        int slice = BlockedMatMul.slice(k, few && inPlace > 0 && 4L * ldb > NEAR ? DIRECT_DEPTH : TallTiles.DEPTH);
         long bytes = type.bytes();
         for (int p = 0; p < k; p += slice) {
             int depth = Math.min(slice, k - p);
@@ -166,6 +160,8 @@ final class TallMatMul implements BlockedMatMul {
 
     /**
      * Multiplies one slice of the inner dimension with some columns of the right operand, for some rows of the left one at a time.
+     * What is added to the result is computed from zeros first, in tiles of the most rows: with slices as short as these, they gain
+     * more than the second pass costs.
      *
      * @param columnBytes bytes from the beginning of one column of the right operand to that of the next, at the first of a panel
      */
@@ -182,11 +178,11 @@ final class TallMatMul implements BlockedMatMul {
             int depth,
             boolean transposeA,
             boolean add) {
-        if (transposeA && !add && leftStays(m, columns, 4L * lda * depth)) {
-            leftInPlace(a, 4L * lda, b, columnBytes, bStride, c, 4L * ldc, m, columns, depth);
+        if (transposeA && leftStays(m, columns, 4L * lda * depth)) {
+            leftInPlace(a, 4L * lda, b, columnBytes, bStride, c, 4L * ldc, m, columns, depth, add);
             return;
         }
-        int most = mostRows(columns, add);
+        int most = mostRows(columns);
         for (int i = 0, rows; i < m; i += rows) {
             // A left operand as it is stored is copied for one tile: nothing is gained from more.
             rows = Math.min(m - i, transposeA ? BLOCK_TILES * most : TallTiles.height(m - i, most));
@@ -209,7 +205,7 @@ final class TallMatMul implements BlockedMatMul {
         for (int p = 0; p < k.k(); p += slice) {
             int depth = Math.min(slice, k.k() - p);
             boolean add = k.accumulate() || p > 0;
-            int most = k.ldb() == WIDTH ? mostRows(k.n(), add) : TallTiles.ROWS;
+            int most = k.ldb() == WIDTH && !add ? mostRows(k.n()) : TallTiles.ROWS;
             for (int i = 0; i < k.m(); i += BLOCK_TILES * most) {
                 int rows = Math.min(BLOCK_TILES * most, k.m() - i);
                 packLeft(k.a().address() + 4 * ((long) i * k.lda() + p), 4L * k.lda(), rows, depth, false, most);
@@ -272,21 +268,28 @@ final class TallMatMul implements BlockedMatMul {
             long ldc,
             int m,
             int columns,
-            int depth) {
+            int depth,
+            boolean add) {
         for (int i = 0; i < m; i += TallTiles.TALLEST) {
             int first = Math.min(i, m - TallTiles.TALLEST);
             for (int j = 0; j < columns; j += WIDTH) {
                 long panel = b + columnBytes * j;
-                long out = c + first * ldc + 4L * j;
-                TallTiles.inPlace14(a + 4L * first, aStride, panel, bStride, depth, out, ldc);
+                if (add) {
+                    int known = i - first;
+                    TallTiles.inPlace14(a + 4L * first, aStride, panel, bStride, depth, scratch, ROW_BYTES);
+                    addRows(
+                            scratch + known * ROW_BYTES, c + i * ldc + 4L * j, ldc, TallTiles.TALLEST - known, WIDTH);
+                } else {
+                    long out = c + first * ldc + 4L * j;
+                    TallTiles.inPlace14(a + 4L * first, aStride, panel, bStride, depth, out, ldc);
+                }
             }
         }
     }
 
-    /** Most rows of the tiles of so many packed columns. */
-    private static int mostRows(int columns, boolean add) {
-        boolean wide = columns % WIDTH == 0 || columns % WIDTH > LANES;
-        return wide && !add ? TallTiles.TALLEST : TallTiles.ROWS;
+    /** Most rows of tiles that begin with zeros, of so many columns. */
+    private static int mostRows(int columns) {
+        return columns % WIDTH == 0 || columns % WIDTH > LANES ? TallTiles.TALLEST : TallTiles.ROWS;
     }
 
     private void packRight(long from, long stride, int depth, int columns, boolean transposed, DType type) {
@@ -340,7 +343,13 @@ final class TallMatMul implements BlockedMatMul {
         for (int i = 0; i < rows; i += TallTiles.height(rows - i, most)) {
             for (int j = 0; j < columns; j += WIDTH) {
                 long panel = b + columnBytes * j;
-                tile(i, rows - i, columns - j, depth, leftPanels, most, panel, bStride, c + i * ldc + 4L * j, ldc, add);
+                long out = c + i * ldc + 4L * j;
+                if (add) {
+                    tile(i, rows - i, columns - j, depth, leftPanels, most, panel, bStride, scratch, ROW_BYTES, false);
+                    addRows(scratch, out, ldc, Math.min(TallTiles.height(rows - i, most), rows - i), columns - j);
+                } else {
+                    tile(i, rows - i, columns - j, depth, leftPanels, most, panel, bStride, out, ldc, false);
+                }
             }
         }
     }
@@ -393,6 +402,26 @@ final class TallMatMul implements BlockedMatMul {
         }
         if (!whole) {
             copyRows(scratch, ROW_BYTES, out, ldc, count, width);
+        }
+    }
+
+    /** Adds a tile, of which at most so many columns are there, to a result. */
+    private static void addRows(long from, long to, long toStride, int rows, int columns) {
+        VectorMask<Float> first = Vectors.FIRST[Math.min(columns, LANES)];
+        VectorMask<Float> second = Vectors.FIRST[Math.clamp(columns - LANES, 0, LANES)];
+        long next = to;
+        for (int i = 0; i < rows; i++) {
+            long row = (from + i * ROW_BYTES) & POSITIVE;
+            long out = next & POSITIVE;
+            next += toStride;
+            fromMemorySegment(FLOATS, ALL, out, ORDER)
+                    .add(fromMemorySegment(FLOATS, ALL, row, ORDER))
+                    .intoMemorySegment(ALL, out, ORDER, first);
+            if (columns > LANES) {
+                fromMemorySegment(FLOATS, ALL, out + Vectors.BYTES, ORDER)
+                        .add(fromMemorySegment(FLOATS, ALL, row + Vectors.BYTES, ORDER))
+                        .intoMemorySegment(ALL, out + Vectors.BYTES, ORDER, second);
+            }
         }
     }
 

@@ -43,7 +43,7 @@ final class TallTiles {
     static final int WIDTH = 2 * Native.LANES;
 
     /** Longest inner dimension of one packed left operand. */
-    static final int DEPTH = 1024;
+    static final int DEPTH = 256;
 
     /** Distance of the rows of a left operand; no power of two, see {@link Tiles#STRIDE}. */
     static final int STRIDE = DEPTH + 16;
