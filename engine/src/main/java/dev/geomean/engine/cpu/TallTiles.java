@@ -25,7 +25,8 @@ import jdk.incubator.vector.FloatVector;
  * </ul>
  *
  * <p>What a loop does besides multiplying and adding takes places from it: 3 % with four instructions more. So its counter is the
- * index into the left operand, and the right one is followed by an address that only the mask can make the compiler trust.
+ * index into the left operand, and the right one is followed by an address that only the mask can make the compiler trust. Tiles of one
+ * vector are 7 % slower so: they wait for loads, and count steps.
  *
  * <p>The methods are straight-line code around one loop for the reasons given in {@link Tiles}.
  */
@@ -444,35 +445,32 @@ final class TallTiles {
         FloatVector x9 = fromMemorySegment(FLOATS, ALL, from9, ORDER);
         FloatVector x10 = fromMemorySegment(FLOATS, ALL, from10, ORDER);
         FloatVector x11 = fromMemorySegment(FLOATS, ALL, from11, ORDER);
-        int end = aAt + depth;
-        long next = b;
-        for (int i = aAt; i < end; i++) {
-            long row = next & POSITIVE;
-            next += bStride;
+        for (int p = 0; p < depth; p++) {
+            long row = (b + p * bStride) & POSITIVE;
             FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
-            FloatVector a0 = FloatVector.broadcast(FLOATS, a[i]);
+            FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + p]);
             x0 = a0.fma(u, x0);
-            FloatVector a1 = FloatVector.broadcast(FLOATS, a[i + STRIDE]);
+            FloatVector a1 = FloatVector.broadcast(FLOATS, a[aAt + p + STRIDE]);
             x1 = a1.fma(u, x1);
-            FloatVector a2 = FloatVector.broadcast(FLOATS, a[i + 2 * STRIDE]);
+            FloatVector a2 = FloatVector.broadcast(FLOATS, a[aAt + p + 2 * STRIDE]);
             x2 = a2.fma(u, x2);
-            FloatVector a3 = FloatVector.broadcast(FLOATS, a[i + 3 * STRIDE]);
+            FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + p + 3 * STRIDE]);
             x3 = a3.fma(u, x3);
-            FloatVector a4 = FloatVector.broadcast(FLOATS, a[i + 4 * STRIDE]);
+            FloatVector a4 = FloatVector.broadcast(FLOATS, a[aAt + p + 4 * STRIDE]);
             x4 = a4.fma(u, x4);
-            FloatVector a5 = FloatVector.broadcast(FLOATS, a[i + 5 * STRIDE]);
+            FloatVector a5 = FloatVector.broadcast(FLOATS, a[aAt + p + 5 * STRIDE]);
             x5 = a5.fma(u, x5);
-            FloatVector a6 = FloatVector.broadcast(FLOATS, a[i + 6 * STRIDE]);
+            FloatVector a6 = FloatVector.broadcast(FLOATS, a[aAt + p + 6 * STRIDE]);
             x6 = a6.fma(u, x6);
-            FloatVector a7 = FloatVector.broadcast(FLOATS, a[i + 7 * STRIDE]);
+            FloatVector a7 = FloatVector.broadcast(FLOATS, a[aAt + p + 7 * STRIDE]);
             x7 = a7.fma(u, x7);
-            FloatVector a8 = FloatVector.broadcast(FLOATS, a[i + 8 * STRIDE]);
+            FloatVector a8 = FloatVector.broadcast(FLOATS, a[aAt + p + 8 * STRIDE]);
             x8 = a8.fma(u, x8);
-            FloatVector a9 = FloatVector.broadcast(FLOATS, a[i + 9 * STRIDE]);
+            FloatVector a9 = FloatVector.broadcast(FLOATS, a[aAt + p + 9 * STRIDE]);
             x9 = a9.fma(u, x9);
-            FloatVector a10 = FloatVector.broadcast(FLOATS, a[i + 10 * STRIDE]);
+            FloatVector a10 = FloatVector.broadcast(FLOATS, a[aAt + p + 10 * STRIDE]);
             x10 = a10.fma(u, x10);
-            FloatVector a11 = FloatVector.broadcast(FLOATS, a[i + 11 * STRIDE]);
+            FloatVector a11 = FloatVector.broadcast(FLOATS, a[aAt + p + 11 * STRIDE]);
             x11 = a11.fma(u, x11);
         }
         long to0 = to & POSITIVE;
@@ -520,27 +518,24 @@ final class TallTiles {
         FloatVector x5 = fromMemorySegment(FLOATS, ALL, from5, ORDER);
         FloatVector x6 = fromMemorySegment(FLOATS, ALL, from6, ORDER);
         FloatVector x7 = fromMemorySegment(FLOATS, ALL, from7, ORDER);
-        int end = aAt + depth;
-        long next = b;
-        for (int i = aAt; i < end; i++) {
-            long row = next & POSITIVE;
-            next += bStride;
+        for (int p = 0; p < depth; p++) {
+            long row = (b + p * bStride) & POSITIVE;
             FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
-            FloatVector a0 = FloatVector.broadcast(FLOATS, a[i]);
+            FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + p]);
             x0 = a0.fma(u, x0);
-            FloatVector a1 = FloatVector.broadcast(FLOATS, a[i + STRIDE]);
+            FloatVector a1 = FloatVector.broadcast(FLOATS, a[aAt + p + STRIDE]);
             x1 = a1.fma(u, x1);
-            FloatVector a2 = FloatVector.broadcast(FLOATS, a[i + 2 * STRIDE]);
+            FloatVector a2 = FloatVector.broadcast(FLOATS, a[aAt + p + 2 * STRIDE]);
             x2 = a2.fma(u, x2);
-            FloatVector a3 = FloatVector.broadcast(FLOATS, a[i + 3 * STRIDE]);
+            FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + p + 3 * STRIDE]);
             x3 = a3.fma(u, x3);
-            FloatVector a4 = FloatVector.broadcast(FLOATS, a[i + 4 * STRIDE]);
+            FloatVector a4 = FloatVector.broadcast(FLOATS, a[aAt + p + 4 * STRIDE]);
             x4 = a4.fma(u, x4);
-            FloatVector a5 = FloatVector.broadcast(FLOATS, a[i + 5 * STRIDE]);
+            FloatVector a5 = FloatVector.broadcast(FLOATS, a[aAt + p + 5 * STRIDE]);
             x5 = a5.fma(u, x5);
-            FloatVector a6 = FloatVector.broadcast(FLOATS, a[i + 6 * STRIDE]);
+            FloatVector a6 = FloatVector.broadcast(FLOATS, a[aAt + p + 6 * STRIDE]);
             x6 = a6.fma(u, x6);
-            FloatVector a7 = FloatVector.broadcast(FLOATS, a[i + 7 * STRIDE]);
+            FloatVector a7 = FloatVector.broadcast(FLOATS, a[aAt + p + 7 * STRIDE]);
             x7 = a7.fma(u, x7);
         }
         long to0 = to & POSITIVE;
@@ -572,19 +567,16 @@ final class TallTiles {
         FloatVector x1 = fromMemorySegment(FLOATS, ALL, from1, ORDER);
         FloatVector x2 = fromMemorySegment(FLOATS, ALL, from2, ORDER);
         FloatVector x3 = fromMemorySegment(FLOATS, ALL, from3, ORDER);
-        int end = aAt + depth;
-        long next = b;
-        for (int i = aAt; i < end; i++) {
-            long row = next & POSITIVE;
-            next += bStride;
+        for (int p = 0; p < depth; p++) {
+            long row = (b + p * bStride) & POSITIVE;
             FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
-            FloatVector a0 = FloatVector.broadcast(FLOATS, a[i]);
+            FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + p]);
             x0 = a0.fma(u, x0);
-            FloatVector a1 = FloatVector.broadcast(FLOATS, a[i + STRIDE]);
+            FloatVector a1 = FloatVector.broadcast(FLOATS, a[aAt + p + STRIDE]);
             x1 = a1.fma(u, x1);
-            FloatVector a2 = FloatVector.broadcast(FLOATS, a[i + 2 * STRIDE]);
+            FloatVector a2 = FloatVector.broadcast(FLOATS, a[aAt + p + 2 * STRIDE]);
             x2 = a2.fma(u, x2);
-            FloatVector a3 = FloatVector.broadcast(FLOATS, a[i + 3 * STRIDE]);
+            FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + p + 3 * STRIDE]);
             x3 = a3.fma(u, x3);
         }
         long to0 = to & POSITIVE;
@@ -879,35 +871,32 @@ final class TallTiles {
         FloatVector x9 = fromMemorySegment(FLOATS, ALL, from9, ORDER);
         FloatVector x10 = fromMemorySegment(FLOATS, ALL, from10, ORDER);
         FloatVector x11 = fromMemorySegment(FLOATS, ALL, from11, ORDER);
-        int end = aAt + 12 * depth;
-        long next = b;
-        for (int i = aAt; i < end; i += 12) {
-            long row = next & POSITIVE;
-            next += bStride;
+        for (int p = 0; p < depth; p++) {
+            long row = (b + p * bStride) & POSITIVE;
             FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
-            FloatVector a0 = FloatVector.broadcast(FLOATS, a[i]);
+            FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p]);
             x0 = a0.fma(u, x0);
-            FloatVector a1 = FloatVector.broadcast(FLOATS, a[i + 1]);
+            FloatVector a1 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 1]);
             x1 = a1.fma(u, x1);
-            FloatVector a2 = FloatVector.broadcast(FLOATS, a[i + 2]);
+            FloatVector a2 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 2]);
             x2 = a2.fma(u, x2);
-            FloatVector a3 = FloatVector.broadcast(FLOATS, a[i + 3]);
+            FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 3]);
             x3 = a3.fma(u, x3);
-            FloatVector a4 = FloatVector.broadcast(FLOATS, a[i + 4]);
+            FloatVector a4 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 4]);
             x4 = a4.fma(u, x4);
-            FloatVector a5 = FloatVector.broadcast(FLOATS, a[i + 5]);
+            FloatVector a5 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 5]);
             x5 = a5.fma(u, x5);
-            FloatVector a6 = FloatVector.broadcast(FLOATS, a[i + 6]);
+            FloatVector a6 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 6]);
             x6 = a6.fma(u, x6);
-            FloatVector a7 = FloatVector.broadcast(FLOATS, a[i + 7]);
+            FloatVector a7 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 7]);
             x7 = a7.fma(u, x7);
-            FloatVector a8 = FloatVector.broadcast(FLOATS, a[i + 8]);
+            FloatVector a8 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 8]);
             x8 = a8.fma(u, x8);
-            FloatVector a9 = FloatVector.broadcast(FLOATS, a[i + 9]);
+            FloatVector a9 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 9]);
             x9 = a9.fma(u, x9);
-            FloatVector a10 = FloatVector.broadcast(FLOATS, a[i + 10]);
+            FloatVector a10 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 10]);
             x10 = a10.fma(u, x10);
-            FloatVector a11 = FloatVector.broadcast(FLOATS, a[i + 11]);
+            FloatVector a11 = FloatVector.broadcast(FLOATS, a[aAt + 12 * p + 11]);
             x11 = a11.fma(u, x11);
         }
         long to0 = to & POSITIVE;
@@ -955,27 +944,24 @@ final class TallTiles {
         FloatVector x5 = fromMemorySegment(FLOATS, ALL, from5, ORDER);
         FloatVector x6 = fromMemorySegment(FLOATS, ALL, from6, ORDER);
         FloatVector x7 = fromMemorySegment(FLOATS, ALL, from7, ORDER);
-        int end = aAt + 8 * depth;
-        long next = b;
-        for (int i = aAt; i < end; i += 8) {
-            long row = next & POSITIVE;
-            next += bStride;
+        for (int p = 0; p < depth; p++) {
+            long row = (b + p * bStride) & POSITIVE;
             FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
-            FloatVector a0 = FloatVector.broadcast(FLOATS, a[i]);
+            FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p]);
             x0 = a0.fma(u, x0);
-            FloatVector a1 = FloatVector.broadcast(FLOATS, a[i + 1]);
+            FloatVector a1 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p + 1]);
             x1 = a1.fma(u, x1);
-            FloatVector a2 = FloatVector.broadcast(FLOATS, a[i + 2]);
+            FloatVector a2 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p + 2]);
             x2 = a2.fma(u, x2);
-            FloatVector a3 = FloatVector.broadcast(FLOATS, a[i + 3]);
+            FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p + 3]);
             x3 = a3.fma(u, x3);
-            FloatVector a4 = FloatVector.broadcast(FLOATS, a[i + 4]);
+            FloatVector a4 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p + 4]);
             x4 = a4.fma(u, x4);
-            FloatVector a5 = FloatVector.broadcast(FLOATS, a[i + 5]);
+            FloatVector a5 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p + 5]);
             x5 = a5.fma(u, x5);
-            FloatVector a6 = FloatVector.broadcast(FLOATS, a[i + 6]);
+            FloatVector a6 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p + 6]);
             x6 = a6.fma(u, x6);
-            FloatVector a7 = FloatVector.broadcast(FLOATS, a[i + 7]);
+            FloatVector a7 = FloatVector.broadcast(FLOATS, a[aAt + 8 * p + 7]);
             x7 = a7.fma(u, x7);
         }
         long to0 = to & POSITIVE;
@@ -1007,19 +993,16 @@ final class TallTiles {
         FloatVector x1 = fromMemorySegment(FLOATS, ALL, from1, ORDER);
         FloatVector x2 = fromMemorySegment(FLOATS, ALL, from2, ORDER);
         FloatVector x3 = fromMemorySegment(FLOATS, ALL, from3, ORDER);
-        int end = aAt + 4 * depth;
-        long next = b;
-        for (int i = aAt; i < end; i += 4) {
-            long row = next & POSITIVE;
-            next += bStride;
+        for (int p = 0; p < depth; p++) {
+            long row = (b + p * bStride) & POSITIVE;
             FloatVector u = fromMemorySegment(FLOATS, ALL, row, ORDER);
-            FloatVector a0 = FloatVector.broadcast(FLOATS, a[i]);
+            FloatVector a0 = FloatVector.broadcast(FLOATS, a[aAt + 4 * p]);
             x0 = a0.fma(u, x0);
-            FloatVector a1 = FloatVector.broadcast(FLOATS, a[i + 1]);
+            FloatVector a1 = FloatVector.broadcast(FLOATS, a[aAt + 4 * p + 1]);
             x1 = a1.fma(u, x1);
-            FloatVector a2 = FloatVector.broadcast(FLOATS, a[i + 2]);
+            FloatVector a2 = FloatVector.broadcast(FLOATS, a[aAt + 4 * p + 2]);
             x2 = a2.fma(u, x2);
-            FloatVector a3 = FloatVector.broadcast(FLOATS, a[i + 3]);
+            FloatVector a3 = FloatVector.broadcast(FLOATS, a[aAt + 4 * p + 3]);
             x3 = a3.fma(u, x3);
         }
         long to0 = to & POSITIVE;
