@@ -27,11 +27,8 @@ final class TallMatMul implements BlockedMatMul {
      */
     private static final int BLOCK_TILES = 8;
 
-    /** Most columns of a packed right block. */
+    /** Most columns of a packed right block, which takes half a megabyte then, a quarter of a second-level cache. */
     private static final int BLOCK_COLUMNS = 512;
-
-    /** Elements of a packed right block: half a megabyte, a quarter of a second-level cache. */
-    private static final int BLOCK_ELEMENTS = TallTiles.DEPTH * BLOCK_COLUMNS;
 
     /** Up to so many rows of the result, packing the right operand costs more than reading it in place. */
     private static final int DIRECT_ROWS = 32;
@@ -51,7 +48,7 @@ final class TallMatMul implements BlockedMatMul {
     /** Bytes of a right operand that stay in a second-level cache while all rows of the left one pass by. */
     private static final long NEAR_BYTES = 1 << 19;
 
-    /** Up to so many rows of the result, it is enough that a slice of the right operand is no larger than twice that. */
+    /** Up to so many rows of the result, it is enough that a slice of the right operand is no larger, which it never is. */
     private static final int NEAR_ROWS = 64;
 
     /** Up to so many columns of the result, a left operand that is stored transposed is not worth copying. */
@@ -68,7 +65,7 @@ final class TallMatMul implements BlockedMatMul {
 
     private static final int WIDTH = TallTiles.WIDTH;
     private static final long ROW_BYTES = TallTiles.PANEL_STRIDE;
-    private static final long RIGHT_BYTES = 4L * (BLOCK_ELEMENTS + LANES * BLOCK_COLUMNS);
+    private static final long RIGHT_BYTES = 4L * (TallTiles.DEPTH + LANES) * BLOCK_COLUMNS;
 
     /**
      * Where a packed right operand begins after a multiple of {@link NativeScratch#ALIGNMENT}: the two vectors of a step are then
@@ -126,7 +123,7 @@ final class TallMatMul implements BlockedMatMul {
         boolean few = m <= DIRECT_ROWS;
         boolean direct = !transposeB && type == DType.FLOAT32 && (few || near(b, m, n, k, ldb));
         int inPlace = direct ? n / WIDTH * WIDTH : 0;
-        int slice = BlockedMatMul.slice(k, few && inPlace > 0 && 4L * ldb > NEAR ? DIRECT_DEPTH : TallTiles.DEPTH);
+        int slice = BlockedMatMul.slice(k, inPlace > 0 && 4L * ldb > NEAR ? DIRECT_DEPTH : TallTiles.DEPTH);
         long bytes = type.bytes();
         for (int p = 0; p < k; p += slice) {
             int depth = Math.min(slice, k - p);
@@ -140,9 +137,8 @@ final class TallMatMul implements BlockedMatMul {
             } else if (inPlace > 0) {
                 block(aSlice, lda, bSlice, 4, 4L * ldb, c, ldc, m, n, depth, transposeA, addSlice);
             }
-            int block = Math.min(BLOCK_COLUMNS, BLOCK_ELEMENTS / slice / WIDTH * WIDTH);
-            for (int j = inPlace; j < n; j += block) {
-                int columns = Math.min(block, n - j);
+            for (int j = inPlace; j < n; j += BLOCK_COLUMNS) {
+                int columns = Math.min(BLOCK_COLUMNS, n - j);
                 packRight(bSlice + bytes * j * (transposeB ? ldb : 1), bytes * ldb, depth, columns, transposeB, type);
                 block(
                         aSlice, lda, right, 4L * depth, ROW_BYTES, c + 4L * j, ldc, m, columns, depth, transposeA,
@@ -154,7 +150,7 @@ final class TallMatMul implements BlockedMatMul {
     /** Whether a right operand is read in place by more than a few rows. */
     private static boolean near(long b, int m, int n, int k, int ldb) {
         long stride = 4L * ldb;
-        boolean small = stride * k <= NEAR_BYTES || (m <= NEAR_ROWS && stride * TallTiles.DEPTH <= 2 * NEAR_BYTES);
+        boolean small = m <= NEAR_ROWS || stride * k <= NEAR_BYTES;
         return small && stride <= NEAR && n % WIDTH == 0 && (b | stride) % Vectors.BYTES == 0;
     }
 
@@ -344,11 +340,11 @@ final class TallMatMul implements BlockedMatMul {
             for (int j = 0; j < columns; j += WIDTH) {
                 long panel = b + columnBytes * j;
                 long out = c + i * ldc + 4L * j;
+                long to = add ? scratch : out;
+                long toStride = add ? ROW_BYTES : ldc;
+                tile(i, rows - i, columns - j, depth, leftPanels, most, panel, bStride, to, toStride, false);
                 if (add) {
-                    tile(i, rows - i, columns - j, depth, leftPanels, most, panel, bStride, scratch, ROW_BYTES, false);
                     addRows(scratch, out, ldc, Math.min(TallTiles.height(rows - i, most), rows - i), columns - j);
-                } else {
-                    tile(i, rows - i, columns - j, depth, leftPanels, most, panel, bStride, out, ldc, false);
                 }
             }
         }

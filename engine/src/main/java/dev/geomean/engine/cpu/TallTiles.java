@@ -37,7 +37,7 @@ final class TallTiles {
     /** Most rows of a tile that begins anywhere. */
     static final int ROWS = 12;
 
-    /** Rows of a tile that begins with zeros, has a packed right operand and both of its vectors. */
+    /** Rows of a tile that begins with zeros and has both of its vectors. */
     static final int TALLEST = 14;
 
     /** Columns of a tile: two vectors. */
@@ -1015,7 +1015,7 @@ final class TallTiles {
         x3.intoMemorySegment(ALL, to3, ORDER);
     }
 
-    /** Fourteen rows from zero, right operand packed, left operand row by row; parameters as in {@link #rows}. */
+    /** Fourteen rows from zero, left operand row by row; parameters as in {@link #rows}. */
     private static void rows14(
             float[] a, int aAt, long b, long bStride, int depth, long to, long toStride) {
         FloatVector zero = FloatVector.zero(FLOATS);
@@ -1141,7 +1141,7 @@ final class TallTiles {
         y13.intoMemorySegment(ALL, to13 + BYTES, ORDER);
     }
 
-    /** Fourteen rows from zero, right operand packed, left operand in a panel; parameters as in {@link #rows}. */
+    /** Fourteen rows from zero, left operand in a panel; parameters as in {@link #rows}. */
     private static void panel14(
             float[] a, int aAt, long b, long bStride, int depth, long to, long toStride) {
         FloatVector zero = FloatVector.zero(FLOATS);
