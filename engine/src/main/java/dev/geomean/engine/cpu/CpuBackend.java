@@ -17,7 +17,9 @@ import dev.geomean.engine.kernel.SamplingKernel;
 public final class CpuBackend implements Backend {
 
     /** Creates the back end. Vectors are as wide as the machine prefers. */
-    public CpuBackend() {}
+    public CpuBackend() {
+        FirstCalls.make();
+    }
 
     @Override
     public String name() {

@@ -34,6 +34,19 @@ class LauncherTest {
             printf '%s\\n' "$@"
             exit "${RUN_CODE:-0}"
             """;
+    private static final String JIMAGE = """
+            #!/bin/sh
+            for argument; do
+                case $argument in
+                    --dir=*) mkdir -p "${argument#*=}/jdk.incubator.vector/jdk" ;;
+                esac
+            done
+            """;
+    private static final String JAR = """
+            #!/bin/sh
+            [ "$1 $2" = "--create --file" ] && : >"$3"
+            """;
+    private static final String MAIN = "dev.geomean.gmpo.cli.Main";
     private static final String MAVEN = """
             #!/bin/sh
             cd "$(dirname "$0")" || exit 1
@@ -67,6 +80,8 @@ class LauncherTest {
         Path jdk = Files.createDirectories(root.resolve("jdk", "bin"));
         script(jdk.resolve("java"), JAVA);
         script(jdk.resolve("javac"), "#!/bin/sh\n");
+        script(jdk.resolve("jimage"), JIMAGE);
+        script(jdk.resolve("jar"), JAR);
         Files.writeString(root.resolve("jdk", "release"), "JAVA_VERSION=\"25.0.1\"\n");
     }
 
@@ -88,6 +103,14 @@ class LauncherTest {
         return new Result(process.exitValue(), Files.readAllLines(out), Files.readAllLines(err));
     }
 
+    private static String after(List<String> out, String start) {
+        return out.stream()
+                .filter(line -> line.startsWith(start))
+                .findFirst()
+                .orElseThrow()
+                .substring(start.length());
+    }
+
     private static List<String> archives(Result result) {
         return result.out().stream().filter(line -> line.startsWith("-XX:AOTCache=")).toList();
     }
@@ -104,13 +127,46 @@ class LauncherTest {
     }
 
     @Test
+    void takes_the_Vector_API_out_of_its_module_so_that_the_archive_can_have_profiles() throws Exception {
+        Result result = run(Map.of(), "train");
+        List<String> out = result.out();
+        assertThat(Path.of(after(out, "-Xbootclasspath/a:"))).hasFileName("vector.jar").exists();
+        assertThat(out).contains("-XX:+EnableVectorSupport", "-XX:+AOTCompileEagerly").doesNotContain("--module-path");
+        List<String> path = List.of(out.get(out.indexOf("-cp") + 1).split(":"));
+        assertThat(path).hasSize(2).isSorted().allSatisfy(jar -> assertThat(Path.of(jar)).exists());
+        assertThat(out).containsSubsequence("-cp", MAIN, "train");
+        try (Stream<Path> files = Files.walk(root.resolve("gmpo"))) {
+            assertThat(files).noneMatch(file -> file.endsWith("jdk.incubator.vector") || file.endsWith("run"));
+        }
+    }
+
+    @Test
+    void starts_from_modules_where_the_Vector_API_cannot_be_taken_out_of_its_own() throws Exception {
+        Files.delete(root.resolve("jdk", "bin", "jimage"));
+        assertIsModular(run(Map.of(), "train"));
+    }
+
+    @Test
+    void starts_from_modules_with_a_release_of_the_JDK_that_it_was_not_tried_with() throws Exception {
+        Files.writeString(root.resolve("jdk", "release"), "JAVA_VERSION=\"26\"\n");
+        assertIsModular(run(Map.of(), "train"));
+    }
+
+    private static void assertIsModular(Result result) {
+        assertThat(archives(result)).hasSize(1);
+        assertThat(result.out())
+                .containsSubsequence("--module-path", "-m", "dev.geomean.gmpo/" + MAIN, "train")
+                .noneMatch(flag -> flag.startsWith("-Xbootclasspath"));
+    }
+
+    @Test
     void runs_without_an_archive_of_classes_where_writing_it_failed() throws Exception {
         Result result = run(Map.of("PREPARE_CODE", "1"), "--version");
         assertThat(result.code()).isZero();
         assertThat(archives(result)).isEmpty();
-        assertThat(result.out()).endsWith("--version");
+        assertThat(result.out()).contains("--module-path").endsWith("--version");
         try (Stream<Path> files = Files.walk(root.resolve("gmpo"))) {
-            assertThat(files.filter(file -> file.toString().endsWith(".aot"))).isEmpty();
+            assertThat(files).noneMatch(file -> file.toString().endsWith(".aot") || file.endsWith("vector.jar"));
         }
     }
 
@@ -121,6 +177,7 @@ class LauncherTest {
         Result result = run(Map.of(), "--version");
         assertThat(result.err()).containsExactly("another line");
         assertThat(archives(result)).isEmpty();
+        assertThat(result.out()).contains("--module-path").noneMatch(flag -> flag.startsWith("-Xbootclasspath"));
     }
 
     @Test
@@ -136,8 +193,13 @@ class LauncherTest {
 
     @Test
     void puts_the_users_flags_behind_its_own_so_that_they_win() throws Exception {
-        List<String> out = run(Map.of("GEOMEAN_JAVA_OPTS", "-Xmx1g -Dgeomean.vector.bits=128"), "--version").out();
-        assertThat(out).containsSubsequence("-Xms32m", "-Xmx1g", "-Dgeomean.vector.bits=128", "--module-path", "-m");
+        Map<String, String> environment = Map.of("GEOMEAN_JAVA_OPTS", "-Xmx1g -Dgeomean.vector.bits=128");
+        assertThat(run(environment, "--version").out())
+                .containsSubsequence("-Xms32m", "-XX:+SkipTier2IfPossible", "-Xmx1g", "-Dgeomean.vector.bits=128",
+                        "-cp");
+        Files.writeString(root.resolve("jdk", "release"), "JAVA_VERSION=\"26\"\n");
+        assertThat(run(environment, "--version").out())
+                .containsSubsequence("-Xms32m", "-Xmx1g", "-Dgeomean.vector.bits=128", "--module-path", "-m");
     }
 
     @Test
@@ -184,8 +246,10 @@ class LauncherTest {
     @Test
     void drops_the_notice_of_the_incubator_alone_and_hands_on_the_exit_code() throws Exception {
         run(Map.of(), "--version");
-        Result result = run(Map.of("RUN_CODE", "2"), "nonsense");
-        assertThat(result.code()).isEqualTo(2);
-        assertThat(result.err()).containsExactly("another line");
+        assertThat(run(Map.of("RUN_CODE", "2"), "nonsense").code()).isEqualTo(2);
+        Files.writeString(root.resolve("jdk", "release"), "JAVA_VERSION=\"26\"\n");
+        Result modular = run(Map.of("RUN_CODE", "2"), "nonsense");
+        assertThat(modular.code()).isEqualTo(2);
+        assertThat(modular.err()).containsExactly("another line");
     }
 }
