@@ -82,15 +82,20 @@ final class JavaSource<T> {
         return new JavaSource<>(file, classes, type);
     }
 
-    /** As this process itself was started: from modules or from the class path. */
+    /**
+     * As this process itself was started: from modules or from the class path. The launcher may put modules on the class path; it
+     * says where they are, so that a file sees as much of them as ever.
+     */
     private static List<String> options() {
         List<String> options = new ArrayList<>(List.of("-proc:none", "-Xlint:none", "-parameters", "-g"));
-        String modules = System.getProperty("jdk.module.path");
         Module self = JavaSource.class.getModule();
-        if (modules != null && self.isNamed()) {
-            options.addAll(List.of("--module-path", modules, "--add-modules", self.getName()));
+        String modules = System.getProperty(self.isNamed() ? "jdk.module.path" : "geomean.module.path");
+        if (modules == null) {
+            options.addAll(List.of("-classpath", System.getProperty("java.class.path", "")));
+        } else {
+            options.addAll(List.of("--module-path", modules, "--add-modules", "dev.geomean.gmpo"));
+            options.addAll(List.of("-classpath", self.isNamed() ? System.getProperty("java.class.path", "") : ""));
         }
-        options.addAll(List.of("-classpath", System.getProperty("java.class.path", "")));
         return options;
     }
 
