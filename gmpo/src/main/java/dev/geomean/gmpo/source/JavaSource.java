@@ -90,12 +90,11 @@ final class JavaSource<T> {
         List<String> options = new ArrayList<>(List.of("-proc:none", "-Xlint:none", "-parameters", "-g"));
         Module self = JavaSource.class.getModule();
         String modules = System.getProperty(self.isNamed() ? "jdk.module.path" : "geomean.module.path");
-        if (modules == null) {
-            options.addAll(List.of("-classpath", System.getProperty("java.class.path", "")));
-        } else {
+        if (modules != null) {
             options.addAll(List.of("--module-path", modules, "--add-modules", "dev.geomean.gmpo"));
-            options.addAll(List.of("-classpath", self.isNamed() ? System.getProperty("java.class.path", "") : ""));
         }
+        boolean isClassPath = self.isNamed() || modules == null;
+        options.addAll(List.of("-classpath", isClassPath ? System.getProperty("java.class.path", "") : ""));
         return options;
     }
 
